@@ -1,0 +1,16 @@
+//! The ground everything stands on: identifiers, time, bounds, secrets, and faults that carry blame.
+//!
+//! Nothing here knows a dossier, a chip or a database.
+
+pub mod clock;
+pub mod dialogue;
+pub mod fault;
+pub mod hex;
+pub mod ids;
+pub mod limits;
+pub mod secret;
+
+pub use clock::Clock;
+pub use dialogue::{Dialogue, Reply, Step};
+pub use fault::{Blame, Code, Fault};
+pub use secret::Secret;

@@ -1,0 +1,51 @@
+//! Every bound of the system, each with its reason (law 11).
+
+use std::time::Duration;
+
+/// A dossier file is a JSON document with a portrait and at most ten fingerprints by value; more is an attack.
+pub const DOSSIER_BYTES_MAX: usize = 4 << 20;
+/// A portrait image; intake sets send 20 to 200 kB.
+pub const PORTRAIT_BYTES_MAX: usize = 1 << 20;
+/// A portrait's larger side in pixels, read from the header before anything is decoded.
+pub const PORTRAIT_SIDE_MAX: u32 = 4_096;
+/// A portrait's area in pixels: 12 MP decode to 36 MB, which a preparing task may hold.
+pub const PORTRAIT_PIXELS_MAX: u64 = 12_000_000;
+/// No elementary file of an ID card is larger: offsets beyond 32,767 need odd instructions and the chip has about 80 kB.
+pub const ELEMENTARY_FILE_BYTES_MAX: usize = 65_535;
+/// A chip that answers a read with more rounds than this is lying about its length.
+pub const CHIP_COMMANDS_MAX: usize = 2_000;
+
+/// One APDU: the slowest, key generation and PACE mapping on the chip, stays under two seconds.
+pub const APDU_DEADLINE: Duration = Duration::from_secs(5);
+/// A printer acknowledges a command that moves no card.
+pub const PRINTER_REPLY_DEADLINE: Duration = Duration::from_secs(5);
+/// A printer moves a card, or prints a panel, within this time.
+pub const PRINTER_MOTION_DEADLINE: Duration = Duration::from_secs(60);
+/// One HSM operation, its recovery included.
+pub const HSM_DEADLINE: Duration = Duration::from_secs(30);
+/// Requests waiting for an HSM session; full means that preparing stops.
+pub const HSM_QUEUE: usize = 256;
+/// Appends waiting for the ledger's writer; positions wait, nothing is dropped.
+pub const LEDGER_QUEUE: usize = 1_024;
+/// Appends that share one commit.
+pub const LEDGER_GROUP_MAX: usize = 256;
+/// Signed cards kept ready for each machine: enough to hide the HSM, little to wipe when a lot is called back.
+pub const READY_CARDS_PER_MACHINE: usize = 4;
+/// Cards in one lot: no larger than the output hopper.
+pub const LOT_CARDS_MAX: usize = 50;
+/// Cards in one box.
+pub const BOX_CARDS_MAX: usize = 200;
+/// Law 6: failures in a row of one class that stop a position.
+pub const BRAKE_IN_A_ROW: usize = 3;
+/// Law 6: failures of one class within the window that stop a position.
+pub const BRAKE_IN_WINDOW: usize = 5;
+/// Law 6: the window, in cards.
+pub const BRAKE_WINDOW: usize = 50;
+/// Law 6: positions failing on one pack that stop the pack.
+pub const BRAKE_POSITIONS_PER_PACK: usize = 2;
+/// Attempts at one order after which a person must decide.
+pub const ATTEMPTS_PER_ORDER: u16 = 2;
+/// A request on the control socket.
+pub const CONTROL_FRAME_BYTES_MAX: usize = 1 << 20;
+/// The stop list may be this old before new binds stop (law 9).
+pub const STOP_LIST_AGE_MAX: Duration = Duration::from_secs(15 * 60);
