@@ -2,14 +2,17 @@
 //!
 //! Nothing here knows a dossier, a chip or a database.
 
+pub mod bitmap;
 pub mod clock;
 pub mod dialogue;
 pub mod fault;
+pub mod font;
 pub mod hex;
 pub mod ids;
 pub mod limits;
 pub mod secret;
 
+pub use bitmap::Bitmap;
 pub use clock::Clock;
 pub use dialogue::{Dialogue, Reply, Step};
 pub use fault::{Blame, Code, Fault};

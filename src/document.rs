@@ -1,1 +1,5 @@
-//! The room `document`.
+//! What goes on a card, from dossier to bytes: MRZ, QR, data groups, EF.SOD, and the two faces as one-bit pictures.
+
+pub mod file;
+
+pub use file::{CardFiles, FileId};

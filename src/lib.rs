@@ -4,19 +4,19 @@
 //!
 //! - [`base`]: identifiers, time, bounds, secrets, faults.
 
+pub mod audit;
 pub mod base;
 pub mod chip;
-pub mod document;
-pub mod dossier;
-pub mod pki;
-pub mod printer;
-pub mod job;
-pub mod audit;
-pub mod port;
-pub mod device;
-pub mod store;
-pub mod line;
-pub mod control;
 pub mod cli;
 pub mod config;
+pub mod control;
+pub mod device;
+pub mod document;
+pub mod dossier;
+pub mod job;
+pub mod line;
+pub mod pki;
+pub mod port;
+pub mod printer;
 pub mod sim;
+pub mod store;

@@ -27,7 +27,10 @@ impl Clock {
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "this is the one place")]
     pub fn starting_at(wall: OffsetDateTime) -> Self {
-        Self { wall, started: Instant::now() }
+        Self {
+            wall,
+            started: Instant::now(),
+        }
     }
 
     /// The wall time, UTC.

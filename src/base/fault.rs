@@ -57,7 +57,10 @@ pub struct Fault {
 impl Fault {
     /// A fault of this code under these circumstances.
     pub fn new(code: &'static Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into() }
+        Self {
+            code,
+            detail: detail.into(),
+        }
     }
 
     /// Whose fault.
@@ -69,8 +72,11 @@ impl Fault {
     /// The same fault with the place it happened put before its circumstances.
     #[must_use]
     pub fn at(mut self, place: impl fmt::Display) -> Self {
-        self.detail =
-            if self.detail.is_empty() { place.to_string() } else { format!("{place}: {}", self.detail) };
+        self.detail = if self.detail.is_empty() {
+            place.to_string()
+        } else {
+            format!("{place}: {}", self.detail)
+        };
         self
     }
 }
@@ -131,7 +137,10 @@ mod tests {
     #[test]
     fn a_fault_reads_as_what_where_and_what_next() {
         let fault = Fault::new(&DEMO, "page 3").at("station S01");
-        assert_eq!(fault.to_string(), "DEMO-001 it tore (station S01: page 3). Take it out.");
+        assert_eq!(
+            fault.to_string(),
+            "DEMO-001 it tore (station S01: page 3). Take it out."
+        );
         assert_eq!(ALL.len(), 1);
     }
 }

@@ -82,7 +82,11 @@ impl FromStr for OrderKey {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, ()> {
-        text.strip_prefix('O').ok_or(())?.parse().map(Self).map_err(|_| ())
+        text.strip_prefix('O')
+            .ok_or(())?
+            .parse()
+            .map(Self)
+            .map_err(|_| ())
     }
 }
 
@@ -106,7 +110,10 @@ impl FromStr for AttemptId {
 
     fn from_str(text: &str) -> Result<Self, ()> {
         let (order, number) = text.split_once('.').ok_or(())?;
-        Ok(Self { order: order.parse()?, number: number.parse().map_err(|_| ())? })
+        Ok(Self {
+            order: order.parse()?,
+            number: number.parse().map_err(|_| ())?,
+        })
     }
 }
 
@@ -127,7 +134,10 @@ mod tests {
 
     #[test]
     fn an_attempt_reads_back() {
-        let attempt = AttemptId { order: OrderKey(42), number: 2 };
+        let attempt = AttemptId {
+            order: OrderKey(42),
+            number: 2,
+        };
         assert_eq!(attempt.to_string(), "O0000042.2");
         assert_eq!("O0000042.2".parse(), Ok(attempt));
         assert_eq!("42.2".parse::<AttemptId>(), Err(()));

@@ -157,7 +157,7 @@ pub struct Finger {
 }
 
 /// What the intake set captured of a finger.
-#[derive(Clone, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Capture {
     /// A picture.
@@ -177,10 +177,13 @@ impl Dossier {
     /// The picture of a finger, if it was taken.
     #[must_use]
     pub fn finger(&self, position: u8) -> Option<&Image> {
-        self.fingers.iter().find(|finger| finger.position == position).and_then(|finger| match &finger.capture {
-            Capture::Taken(image) => Some(image),
-            Capture::Amputated | Capture::Unavailable => None,
-        })
+        self.fingers
+            .iter()
+            .find(|finger| finger.position == position)
+            .and_then(|finger| match &finger.capture {
+                Capture::Taken(image) => Some(image),
+                Capture::Amputated | Capture::Unavailable => None,
+            })
     }
 }
 
@@ -202,7 +205,14 @@ impl std::fmt::Debug for Person {
 
 impl std::fmt::Debug for Image {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Image({:?} {}×{}, {} bytes)", self.format, self.width, self.height, self.bytes.len())
+        write!(
+            f,
+            "Image({:?} {}×{}, {} bytes)",
+            self.format,
+            self.width,
+            self.height,
+            self.bytes.len()
+        )
     }
 }
 
