@@ -10,10 +10,12 @@ pub mod font;
 pub mod hex;
 pub mod ids;
 pub mod limits;
+pub mod place;
 pub mod secret;
 
 pub use bitmap::Bitmap;
 pub use clock::Clock;
 pub use dialogue::{Dialogue, Reply, Step};
 pub use fault::{Blame, Code, Fault};
+pub use place::Place;
 pub use secret::Secret;

@@ -1,0 +1,357 @@
+//! The state of an attempt and the one pure total function that moves it.
+//!
+//! The running machine, recovery and the audit tool all use [`apply`], so an illegal transition is caught in all three.
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::base::Place;
+use crate::base::ids::{AttemptId, BlankId, BoxId, ChipId, LotId, MachineId, PackId, SodHash};
+
+use super::event::{Event, Evidence, Output};
+use super::step::{Class, Step, StepSet};
+
+/// Where an attempt stands.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// It exists; its bundle may be in the making.
+    Planned,
+    /// The HSM has been asked, or is about to be.
+    Signing,
+    /// Signed, waiting for a blank.
+    Ready,
+    /// The step is intended and its outcome is not recorded: in doubt after a crash.
+    Doing(Step),
+    /// The step is done, nothing is under way.
+    Did(Step),
+    /// The step failed; what becomes of the card is not recorded yet.
+    Failed(Step),
+    /// Waste.
+    Spoiled,
+    /// Unknown; a person looks for it.
+    Quarantined,
+    /// Declared not found by two people.
+    NotFound,
+    /// Called back before a blank was touched.
+    Withdrawn,
+}
+
+/// One physical try at an order, folded from its events.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Attempt {
+    /// Which.
+    pub id: AttemptId,
+    /// Its lot.
+    pub lot: LotId,
+    /// The machine that makes it.
+    pub machine: MachineId,
+    /// The attempt it replaces.
+    pub replaces: Option<AttemptId>,
+    /// Where it stands.
+    pub phase: Phase,
+    /// Steps that are done.
+    pub done: StepSet,
+    /// The digest that was or will be signed.
+    pub digest: Option<String>,
+    /// The signed object.
+    pub sod: Option<SodHash>,
+    /// The chip, once bound.
+    pub chip: Option<ChipId>,
+    /// The blank, once bound.
+    pub blank: Option<BlankId>,
+    /// The blank's pack, once bound.
+    pub pack: Option<PackId>,
+    /// Where the card lies, once bound.
+    pub place: Option<Place>,
+    /// The box and the place in it, once boxed.
+    pub boxed: Option<(BoxId, u16)>,
+    /// Why it failed, was spoiled, quarantined or withdrawn.
+    pub code: Option<String>,
+    /// The chip's private keys are gone from the bundle.
+    pub keys_erased: bool,
+    /// The registry knows the outcome.
+    pub reported: bool,
+}
+
+/// An event that cannot happen in this state: a bug, or a bent ledger.
+#[derive(Clone, Debug, Eq, Error, PartialEq)]
+#[error("{event} is not possible for attempt {attempt} in phase {phase:?}: {why}")]
+pub struct IllegalTransition {
+    /// The attempt.
+    pub attempt: AttemptId,
+    /// Its phase, if it exists.
+    pub phase: Option<Phase>,
+    /// The event's name.
+    pub event: &'static str,
+    /// The rule that forbids it.
+    pub why: &'static str,
+}
+
+impl Attempt {
+    /// No event but `Reported` and `KeysErased` will follow.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        matches!(
+            self.phase,
+            Phase::Did(Step::Box) | Phase::Spoiled | Phase::NotFound | Phase::Withdrawn
+        )
+    }
+
+    /// It is boxed: the one good card of its order.
+    #[must_use]
+    pub fn is_good(&self) -> bool {
+        self.phase == Phase::Did(Step::Box)
+    }
+
+    /// It blocks another attempt at the order (law 2): everything but waste, not found and called back.
+    #[must_use]
+    pub fn is_live(&self) -> bool {
+        !matches!(self.phase, Phase::Spoiled | Phase::NotFound | Phase::Withdrawn)
+    }
+
+    /// The registry must be told of its end: a good card, or a chip that was sealed (or may have been) and is no card.
+    #[must_use]
+    pub fn must_be_reported(&self) -> bool {
+        self.is_over() && !self.reported && (self.is_good() || self.done.has(Step::Encode))
+    }
+}
+
+/// The state after an event, or why the event cannot be.
+///
+/// # Errors
+/// [`IllegalTransition`] names the rule.
+pub fn apply(state: Option<&Attempt>, id: AttemptId, event: &Event) -> Result<Attempt, IllegalTransition> {
+    let illegal = |why| IllegalTransition {
+        attempt: id,
+        phase: state.map(|state| state.phase),
+        event: event.name(),
+        why,
+    };
+    let Some(state) = state else {
+        return match event {
+            Event::Planned {
+                lot,
+                machine,
+                replaces,
+            } => Ok(planned(id, *lot, machine.clone(), *replaces)),
+            _ => Err(illegal("the attempt does not exist")),
+        };
+    };
+    let mut next = state.clone();
+    match event {
+        Event::Planned { .. } => return Err(illegal("the attempt exists")),
+        Event::SignIntended { digest, .. } => {
+            match (state.phase, &state.digest) {
+                (Phase::Planned, None) => {}
+                // Asking again for the same digest gives nobody a second document (law 4).
+                (Phase::Signing, Some(known)) if known == digest => {}
+                (Phase::Signing, _) => return Err(illegal("a different digest for the same attempt")),
+                _ => return Err(illegal("it was signed before")),
+            }
+            next.digest = Some(digest.clone());
+            next.phase = Phase::Signing;
+        }
+        Event::Signed { sod } => {
+            if state.phase != Phase::Signing {
+                return Err(illegal("no signature was intended"));
+            }
+            next.sod = Some(sod.clone());
+            next.phase = Phase::Ready;
+        }
+        Event::Intended { step, machine } => {
+            intend(state, *step).map_err(illegal)?;
+            next.phase = Phase::Doing(*step);
+            if *step == Step::Bind {
+                next.place = Some(Place::Machine(machine.clone()));
+            }
+        }
+        Event::Done { evidence } => {
+            if state.phase != Phase::Doing(evidence.step()) {
+                return Err(illegal("the step was not intended"));
+            }
+            finish(&mut next, state, evidence).map_err(illegal)?;
+        }
+        Event::Undone { step, .. } => {
+            if state.phase != Phase::Doing(*step) {
+                return Err(illegal("the step was not intended"));
+            }
+            if matches!(step.class(), Class::Ambiguous) {
+                return Err(illegal("nobody can prove that nothing was printed"));
+            }
+            next.phase = before(state, *step);
+            if *step == Step::Bind {
+                next.place = None;
+            }
+        }
+        Event::Failed { step, code, .. } => {
+            if state.phase != Phase::Doing(*step) {
+                return Err(illegal("the step was not intended"));
+            }
+            next.phase = Phase::Failed(*step);
+            next.code = Some(code.clone());
+        }
+        Event::Spoiled { code, .. } => {
+            if state.chip.is_none() || !state.is_live() || state.is_good() {
+                return Err(illegal("only a bound card that is not in a box can be spoiled"));
+            }
+            next.phase = Phase::Spoiled;
+            next.place = Some(Place::Spoiled);
+            next.code = Some(code.clone());
+        }
+        Event::Quarantined { code } => {
+            let touched = state.chip.is_some()
+                || matches!(state.phase, Phase::Doing(Step::Bind) | Phase::Failed(Step::Bind));
+            if !touched || !state.is_live() || state.is_good() {
+                return Err(illegal(
+                    "only a card that is somewhere in the hall can be quarantined",
+                ));
+            }
+            next.phase = Phase::Quarantined;
+            next.place = Some(Place::Quarantined);
+            next.code = Some(code.clone());
+        }
+        Event::NotFound { by } => {
+            if state.phase != Phase::Quarantined || by.len() < 2 || by[0] == by[1] {
+                return Err(illegal("two people declare a quarantined card not found"));
+            }
+            next.phase = Phase::NotFound;
+            next.place = Some(Place::NotFound);
+        }
+        Event::Found { by } => {
+            if state.phase != Phase::Quarantined || by.is_empty() {
+                return Err(illegal("a person taps a quarantined card"));
+            }
+            if !(state.done.has(Step::Verify) && state.done.has(Step::Print)) {
+                return Err(illegal(
+                    "a card that was not verified and printed can only be spoiled",
+                ));
+            }
+            next.done = next.done.with(Step::Deliver);
+            next.phase = Phase::Did(Step::Deliver);
+            next.place = Some(Place::Hopper(state.machine.clone()));
+        }
+        Event::Withdrawn { code } => {
+            if !matches!(state.phase, Phase::Planned | Phase::Signing | Phase::Ready) {
+                return Err(illegal("a blank may have been touched"));
+            }
+            next.phase = Phase::Withdrawn;
+            next.code = Some(code.clone());
+        }
+        Event::KeysErased => {
+            if !(state.done.has(Step::Verify) || state.is_over()) {
+                return Err(illegal("the keys are not proven on the chip yet"));
+            }
+            next.keys_erased = true;
+        }
+        Event::Reported => {
+            if !state.is_over() {
+                return Err(illegal("there is no outcome to report"));
+            }
+            next.reported = true;
+        }
+    }
+    Ok(next)
+}
+
+fn planned(id: AttemptId, lot: LotId, machine: MachineId, replaces: Option<AttemptId>) -> Attempt {
+    Attempt {
+        id,
+        lot,
+        machine,
+        replaces,
+        phase: Phase::Planned,
+        done: StepSet::default(),
+        digest: None,
+        sod: None,
+        chip: None,
+        blank: None,
+        pack: None,
+        place: None,
+        boxed: None,
+        code: None,
+        keys_erased: false,
+        reported: false,
+    }
+}
+
+/// May this step be intended now?
+fn intend(state: &Attempt, step: Step) -> Result<(), &'static str> {
+    if let Phase::Failed(failed) = state.phase {
+        // A failed card leaves by the reject output, or tries a harmless step again.
+        return match step {
+            Step::Deliver if state.chip.is_some() => Ok(()),
+            _ if step == failed && step.class() == Class::Repeatable => Ok(()),
+            _ => Err("the step before it failed"),
+        };
+    }
+    if state.phase == Phase::Doing(step) {
+        let again = step.class() == Class::Repeatable;
+        return if again {
+            Ok(())
+        } else {
+            Err("it is in doubt and must be settled first")
+        };
+    }
+    if !matches!(state.phase, Phase::Ready | Phase::Did(_)) {
+        return Err("it is not ready for a step");
+    }
+    if state.done.has(step) {
+        return Err("it was done before");
+    }
+    if step == Step::Bind && state.phase != Phase::Ready {
+        return Err("only a signed attempt is bound");
+    }
+    if !step.requires().iter().all(|needed| state.done.has(*needed)) {
+        return Err("a step that must come first is not done");
+    }
+    Ok(())
+}
+
+fn finish(next: &mut Attempt, state: &Attempt, evidence: &Evidence) -> Result<(), &'static str> {
+    let step = evidence.step();
+    next.done = state.done.with(step);
+    next.phase = Phase::Did(step);
+    match evidence {
+        Evidence::Bind { chip, blank, pack } => {
+            next.chip = Some(chip.clone());
+            next.blank = Some(blank.clone());
+            next.pack = Some(pack.clone());
+        }
+        Evidence::Deliver { output: Output::Good } => {
+            if !step.requires().iter().all(|needed| state.done.has(*needed)) {
+                return Err("an unfinished card in the good output");
+            }
+            next.place = Some(Place::Hopper(state.machine.clone()));
+        }
+        Evidence::Deliver {
+            output: Output::Reject,
+        } => {
+            next.phase = Phase::Spoiled;
+            next.place = Some(Place::Spoiled);
+        }
+        Evidence::Box { label, slot } => {
+            next.boxed = Some((label.clone(), *slot));
+            next.place = Some(Place::Boxed);
+        }
+        Evidence::Encode { .. }
+        | Evidence::Seal
+        | Evidence::Verify { .. }
+        | Evidence::Print { .. }
+        | Evidence::Prove { .. } => {}
+    }
+    Ok(())
+}
+
+/// The phase as it was before a step that turned out not to have happened.
+fn before(state: &Attempt, step: Step) -> Phase {
+    Step::ALL
+        .into_iter()
+        .rev()
+        .find(|earlier| *earlier != step && state.done.has(*earlier))
+        .map_or(Phase::Ready, Phase::Did)
+}
+
+#[cfg(test)]
+#[path = "attempt_tests.rs"]
+mod tests;

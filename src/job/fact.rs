@@ -1,0 +1,237 @@
+//! What the ledger records: facts about attempts, blanks, boxes, machines, keys and people's acts. No personal data.
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::ids::{
+    AttemptId, BlankId, BoxId, ChipId, LotId, MachineId, OfficeCode, OrderKey, PackId, PersonId,
+};
+
+use super::event::Event;
+use super::lot::Lot;
+use super::stock::Move;
+
+/// A facility is fixed as one or the other when it is initialized, for ever.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// Every card says SPECIMEN.
+    Rehearsal,
+    /// Real cards.
+    Production,
+}
+
+/// One blank of a supplier's list.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Blank {
+    /// The supplier's serial number.
+    pub blank: BlankId,
+    /// The chip in it.
+    pub chip: ChipId,
+}
+
+/// One fact. The order of facts is the order in which they became true.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "fact")]
+pub enum Fact {
+    /// The first record of every ledger.
+    Opened {
+        /// The facility's name.
+        facility: String,
+        /// Rehearsal or production.
+        mode: Mode,
+    },
+    /// A controller started; recovery follows.
+    Started {
+        /// Version of the program.
+        version: String,
+    },
+    /// The controller stopped cleanly.
+    Stopped,
+    /// Something happened to an attempt.
+    Attempt {
+        /// Which.
+        attempt: AttemptId,
+        /// What.
+        #[serde(flatten)]
+        event: Event,
+    },
+    /// A lot was claimed for a machine.
+    LotClaimed {
+        /// The lot.
+        #[serde(flatten)]
+        lot: Lot,
+    },
+    /// Every card of the lot has left the machine.
+    LotClosed {
+        /// The lot.
+        lot: LotId,
+    },
+    /// A sealed pack came in with the supplier's list.
+    PackReceived {
+        /// The pack.
+        pack: PackId,
+        /// Blank type.
+        blank_type: String,
+        /// Its blanks.
+        blanks: Vec<Blank>,
+        /// Who received it.
+        by: Vec<PersonId>,
+    },
+    /// Blanks moved by a person, or found defective by a machine.
+    Stock {
+        /// The move.
+        #[serde(flatten)]
+        step: Move,
+    },
+    /// A chip that no supplier's list knows, or that was used before, came out of a feeder.
+    Stranger {
+        /// The machine.
+        machine: MachineId,
+        /// What the chip says of itself.
+        chip: ChipId,
+        /// Fault code.
+        code: String,
+    },
+    /// A position stopped itself or was stopped.
+    PositionStopped {
+        /// The machine.
+        machine: MachineId,
+        /// Fault code.
+        code: String,
+    },
+    /// A person let it run again.
+    PositionResumed {
+        /// The machine.
+        machine: MachineId,
+        /// Who.
+        by: Vec<PersonId>,
+    },
+    /// A box was opened for an office.
+    BoxOpened {
+        /// Its label.
+        #[serde(rename = "box")]
+        label: BoxId,
+        /// The office it goes to.
+        office: OfficeCode,
+    },
+    /// A box was closed and its manifest signed.
+    BoxSealed {
+        /// Its label.
+        #[serde(rename = "box")]
+        label: BoxId,
+        /// Cards in it.
+        cards: u32,
+        /// HMAC-SHA-256 of its manifest under the look-up key, hexadecimal (the manifest holds names).
+        manifest: String,
+    },
+    /// A box left the house.
+    BoxDispatched {
+        /// Its label.
+        #[serde(rename = "box")]
+        label: BoxId,
+        /// Consignment number of the carrier.
+        consignment: String,
+        /// Who handed it over.
+        by: Vec<PersonId>,
+    },
+    /// A box is lost on its way.
+    BoxLost {
+        /// Its label.
+        #[serde(rename = "box")]
+        label: BoxId,
+        /// Both people who say so.
+        by: Vec<PersonId>,
+    },
+    /// A person held, released, re-prioritized or cancelled an order.
+    OrderChanged {
+        /// Which.
+        order: OrderKey,
+        /// What: `hold`, `release`, `priority`, `cancel`.
+        change: String,
+        /// Why, as typed; must not hold personal data.
+        reason: String,
+        /// Who.
+        by: Vec<PersonId>,
+    },
+    /// A key was made, certified, or destroyed.
+    Key {
+        /// Its label.
+        label: String,
+        /// What: `made`, `certified`, `destroyed`.
+        change: String,
+    },
+    /// Signatures the token says it made with a signer's key (law 4).
+    SignatureCount {
+        /// The key's label.
+        label: String,
+        /// The token's own count.
+        count: u64,
+    },
+    /// A signed head of the ledger.
+    Checkpoint {
+        /// Entries covered.
+        size: u64,
+        /// Merkle root, hexadecimal.
+        root: String,
+        /// ECDSA signature r‖s, hexadecimal.
+        signature: String,
+    },
+}
+
+impl Fact {
+    /// A fact about an attempt.
+    #[must_use]
+    pub fn attempt(attempt: AttemptId, event: Event) -> Self {
+        Self::Attempt { attempt, event }
+    }
+
+    /// A stable name, for indexes and tables.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Opened { .. } => "opened",
+            Self::Started { .. } => "started",
+            Self::Stopped => "stopped",
+            Self::Attempt { event, .. } => event.name(),
+            Self::LotClaimed { .. } => "lot_claimed",
+            Self::LotClosed { .. } => "lot_closed",
+            Self::PackReceived { .. } => "pack_received",
+            Self::Stock { .. } => "stock",
+            Self::Stranger { .. } => "stranger",
+            Self::PositionStopped { .. } => "position_stopped",
+            Self::PositionResumed { .. } => "position_resumed",
+            Self::BoxOpened { .. } => "box_opened",
+            Self::BoxSealed { .. } => "box_sealed",
+            Self::BoxDispatched { .. } => "box_dispatched",
+            Self::BoxLost { .. } => "box_lost",
+            Self::OrderChanged { .. } => "order_changed",
+            Self::Key { .. } => "key",
+            Self::SignatureCount { .. } => "signature_count",
+            Self::Checkpoint { .. } => "checkpoint",
+        }
+    }
+
+    /// What the fact is about, so that a card's, a box's or a pack's whole history can be listed.
+    #[must_use]
+    pub fn subject(&self) -> String {
+        match self {
+            Self::Attempt { attempt, .. } => attempt.to_string(),
+            Self::LotClaimed { lot } => lot.id.to_string(),
+            Self::LotClosed { lot } => lot.to_string(),
+            Self::PackReceived { pack, .. } => pack.to_string(),
+            Self::Stock { step } => step.pack.to_string(),
+            Self::Stranger { machine, .. }
+            | Self::PositionStopped { machine, .. }
+            | Self::PositionResumed { machine, .. } => machine.to_string(),
+            Self::BoxOpened { label, .. }
+            | Self::BoxSealed { label, .. }
+            | Self::BoxDispatched { label, .. }
+            | Self::BoxLost { label, .. } => label.to_string(),
+            Self::OrderChanged { order, .. } => order.to_string(),
+            Self::Key { label, .. } | Self::SignatureCount { label, .. } => label.clone(),
+            Self::Opened { .. } | Self::Started { .. } | Self::Stopped | Self::Checkpoint { .. } => {
+                String::new()
+            }
+        }
+    }
+}
