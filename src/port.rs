@@ -1,11 +1,19 @@
 //! The seams: every contract between the line and the world, on one page.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
+use time::{Date, OffsetDateTime};
 
+use crate::base::ids::{
+    AttemptId, BlankId, BoxId, ChipId, LotId, MachineId, OfficeCode, OrderKey, PackId, SodHash,
+};
 use crate::base::{Fault, Secret};
+use crate::job::lot::Lot;
+use crate::job::stock::Stock;
+use crate::job::{Attempt, Fact};
 
 /// One reader with at most one chip in its field.
 #[async_trait]
@@ -82,4 +90,378 @@ pub trait Signer: Send + Sync {
     async fn keys(&self) -> Result<Vec<KeyInfo>, Fault>;
     /// Destroys a key for good.
     async fn destroy(&self, key: &str) -> Result<(), Fault>;
+}
+
+/// Which attempts are asked for.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Attempts {
+    /// All that are not over.
+    Open,
+    /// All tries at one order, oldest first.
+    Of(OrderKey),
+    /// All of one lot.
+    InLot(LotId),
+    /// The one this chip was bound to.
+    OfChip(ChipId),
+    /// The one whose card carries this EF.SOD.
+    OfSod(SodHash),
+    /// The one this blank was used for.
+    OfBlank(BlankId),
+    /// Those whose end the registry must hear of and has not, at most this many.
+    Unreported(u32),
+    /// Those in one box, by slot.
+    InBox(BoxId),
+}
+
+/// One box and where it stands.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct BoxState {
+    /// Its label.
+    pub label: BoxId,
+    /// The office it goes to.
+    pub office: OfficeCode,
+    /// Cards in it.
+    pub cards: u32,
+    /// How far it has come.
+    pub standing: BoxStanding,
+}
+
+/// How far a box has come.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BoxStanding {
+    /// Cards are put in.
+    Open,
+    /// Closed, manifest signed.
+    Sealed,
+    /// Left the house.
+    Dispatched,
+    /// Lost on its way.
+    Lost,
+}
+
+/// One record of the ledger as it is read back.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct Entry {
+    /// Number, from 1, without gaps.
+    pub seq: u64,
+    /// When it was committed.
+    #[serde(with = "time::serde::rfc3339")]
+    pub at: OffsetDateTime,
+    /// What.
+    pub fact: Fact,
+}
+
+/// The controller's append-only record. State tables (attempts, stock, boxes, lots) are written in the append's own
+/// transaction with [`crate::job::apply`], so they always equal the fold of the record.
+#[async_trait]
+pub trait Ledger: Send + Sync {
+    /// Appends facts and stores bundles in one commit; durable when it returns. An illegal transition, a chip or blank
+    /// used twice, a second live attempt or a negative count refuses the whole append.
+    async fn append(&self, facts: Vec<Fact>, bundles: Vec<(AttemptId, Vec<u8>)>) -> Result<(), Fault>;
+    /// The sealed bundle of an attempt.
+    async fn bundle(&self, attempt: AttemptId) -> Result<Option<Vec<u8>>, Fault>;
+    /// One attempt.
+    async fn attempt(&self, attempt: AttemptId) -> Result<Option<Attempt>, Fault>;
+    /// Attempts by a question, in the order of lot, order and number.
+    async fn attempts(&self, which: Attempts) -> Result<Vec<Attempt>, Fault>;
+    /// The blank a chip sits in, by the suppliers' lists.
+    async fn blank(&self, chip: &ChipId) -> Result<Option<(BlankId, PackId)>, Fault>;
+    /// All counts.
+    async fn stock(&self) -> Result<Stock, Fault>;
+    /// All boxes that are open or sealed, and with `all` also those that left.
+    async fn boxes(&self, all: bool) -> Result<Vec<BoxState>, Fault>;
+    /// Lots claimed and not closed.
+    async fn open_lots(&self) -> Result<Vec<Lot>, Fault>;
+    /// Everything that was recorded about a subject, oldest first.
+    async fn history(&self, subject: &str) -> Result<Vec<Entry>, Fault>;
+    /// Erases a bundle's content for good (the attempt is over and reported).
+    async fn erase_bundle(&self, attempt: AttemptId) -> Result<(), Fault>;
+}
+
+/// A dossier that passed admission, sealed under its own key.
+#[derive(Clone, Debug)]
+pub struct NewOrder {
+    /// The registry's request id.
+    pub request: String,
+    /// Dossier version.
+    pub version: u32,
+    /// HMAC of the personal number under the look-up key.
+    pub person: String,
+    /// Destination as received.
+    pub office: OfficeCode,
+    /// Card profile.
+    pub profile: String,
+    /// 0 to 9, 9 first.
+    pub priority: u8,
+    /// Key that sorts orders of one office into the office's own order. Holds no personal data.
+    pub place: String,
+    /// When the office took it in.
+    pub received: Date,
+    /// When the card is due at the office.
+    pub due: Date,
+    /// Why it must wait, if it must.
+    pub hold: Option<String>,
+    /// The order's data key, wrapped by the HSM.
+    pub wrapped_key: Vec<u8>,
+    /// The dossier, sealed under the data key.
+    pub sealed: Vec<u8>,
+}
+
+/// What became of an admission.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Admission {
+    /// A new order.
+    New(OrderKey),
+    /// The same version was admitted before; nothing changed.
+    Known(OrderKey),
+    /// A corrected version replaced one that was not begun.
+    Replaced(OrderKey),
+    /// Refused: this person has a live order already.
+    SecondForPerson(OrderKey),
+    /// Refused: the order is being made or is made; a newer version comes too late.
+    TooLate(OrderKey),
+    /// Refused: an older version than the one at hand.
+    Outdated(OrderKey),
+}
+
+/// Where an order stands in the order book.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OrderState {
+    /// Waits for a machine.
+    Waiting,
+    /// A person or a rule holds it.
+    Held,
+    /// Given to a machine.
+    InLot,
+    /// Its good card is in a box.
+    Boxed,
+    /// Cancelled by the registry or a person.
+    Cancelled,
+}
+
+/// An order without its dossier.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct Order {
+    /// The facility's own number.
+    pub key: OrderKey,
+    /// The registry's request id.
+    pub request: String,
+    /// Dossier version.
+    pub version: u32,
+    /// Destination as received.
+    pub office: OfficeCode,
+    /// Card profile.
+    pub profile: String,
+    /// 0 to 9.
+    pub priority: u8,
+    /// Place in the office's order.
+    pub place: String,
+    /// When the office took it in.
+    pub received: Date,
+    /// When the card is due.
+    pub due: Date,
+    /// Where it stands.
+    pub state: OrderState,
+    /// Why it is held.
+    pub hold: Option<String>,
+    /// A good card is still owed after a spoiled one.
+    pub remake: bool,
+}
+
+/// A dossier that was sent back to its office.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Returned {
+    /// SHA-256 of the document, hexadecimal: the same document is returned once.
+    pub document: String,
+    /// The request id, as far as it could be read.
+    pub request: Option<String>,
+    /// Its office, as far as it could be read.
+    pub office: Option<OfficeCode>,
+    /// Stable codes of the findings.
+    pub codes: Vec<String>,
+    /// The whole return notice in JSON, both languages.
+    pub notice: String,
+    /// The day.
+    pub on: Date,
+}
+
+/// A person's change to an order.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum OrderChange {
+    /// Wait, for this reason.
+    Hold(String),
+    /// Go on.
+    Release,
+    /// New priority.
+    Priority(u8),
+    /// Never make it.
+    Cancel,
+}
+
+/// How many orders of an office stand where.
+#[derive(Clone, Debug, Default, Eq, PartialEq, Serialize)]
+pub struct OfficeCounts {
+    /// Orders by state.
+    pub orders: BTreeMap<OrderState, u64>,
+    /// Dossiers returned.
+    pub returned: u64,
+    /// Orders not boxed although due.
+    pub late: u64,
+}
+
+/// The facility's shared table of orders, claims and lots.
+#[async_trait]
+pub trait OrderBook: Send + Sync {
+    /// Admits an order, once.
+    async fn admit(&self, order: NewOrder) -> Result<Admission, Fault>;
+    /// Keeps a returned dossier's notice; false if this very document was returned before.
+    async fn keep_return(&self, returned: Returned) -> Result<bool, Fault>;
+    /// All returns, oldest first.
+    async fn returns(&self) -> Result<Vec<Returned>, Fault>;
+    /// Claims the next lot for a machine: the orders are `InLot` when it returns.
+    async fn claim(&self, machine: &MachineId, cards_max: usize) -> Result<Option<Lot>, Fault>;
+    /// One order.
+    async fn order(&self, key: OrderKey) -> Result<Option<Order>, Fault>;
+    /// The order of a registry request.
+    async fn by_request(&self, request: &str) -> Result<Option<Order>, Fault>;
+    /// All orders of a person, newest first, by the keyed hash of the personal number.
+    async fn by_person(&self, person: &str) -> Result<Vec<Order>, Fault>;
+    /// Orders of one state, by key, after this key, at most `limit`.
+    async fn in_state(&self, state: OrderState, after: OrderKey, limit: u32) -> Result<Vec<Order>, Fault>;
+    /// The wrapped data key and the sealed dossier.
+    async fn sealed(&self, key: OrderKey) -> Result<Option<(Vec<u8>, Vec<u8>)>, Fault>;
+    /// Records where an order stands; `remake` when a good card is owed after a spoiled one.
+    async fn set_state(&self, key: OrderKey, state: OrderState, remake: bool) -> Result<(), Fault>;
+    /// A person's change; refused when the order is past the point of no return for it.
+    async fn change(&self, key: OrderKey, change: OrderChange) -> Result<Order, Fault>;
+    /// Counts per office as of a day.
+    async fn counts(&self, today: Date) -> Result<BTreeMap<OfficeCode, OfficeCounts>, Fault>;
+}
+
+/// The registry's stop list: requests that must not become cards.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct StopList {
+    /// Request id and reason: `held`, `cancelled`, `superseded`, `deceased`.
+    pub requests: BTreeMap<String, String>,
+}
+
+/// What the registry is told of an attempt's end.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Report {
+    /// Idempotency key.
+    pub key: String,
+    /// The registry's request id.
+    pub request: String,
+    /// Dossier version.
+    pub version: u32,
+    /// What became of the card.
+    pub outcome: Outcome,
+    /// Chip identity before seal.
+    pub chip: Option<ChipId>,
+    /// Chip identity after seal, if it was signed.
+    pub sod: Option<SodHash>,
+    /// The box, for good cards.
+    #[serde(rename = "box")]
+    pub label: Option<BoxId>,
+}
+
+/// What became of a card.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// In a box for its office.
+    Made,
+    /// Spoiled; the chip identity must never be accepted.
+    Spoiled,
+    /// Not found; the chip identity must never be accepted.
+    NotFound,
+}
+
+/// One line of the registry's own books.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Statement {
+    /// Request id.
+    pub request: String,
+    /// Status in the registry: `PENDING`, `ISSUED`, `CANCELLED`, `FAILED`.
+    pub status: String,
+    /// The signed object of the card it counts as valid.
+    pub sod: Option<SodHash>,
+    /// Chips it was told never to accept.
+    pub refused: Vec<ChipId>,
+}
+
+/// The authority's system. It has its own books and the last word (law 9).
+#[async_trait]
+pub trait Registry: Send + Sync {
+    /// The whole stop list.
+    async fn stop_list(&self) -> Result<StopList, Fault>;
+    /// A fresh answer: which of these requests must not become cards now, and why.
+    async fn stopped(&self, requests: &[String]) -> Result<BTreeMap<String, String>, Fault>;
+    /// Tells an outcome; the same key twice counts once.
+    async fn report(&self, reports: &[Report]) -> Result<(), Fault>;
+    /// Its own books, in order of request id, after this id.
+    async fn statement(&self, after: &str, limit: u32) -> Result<Vec<Statement>, Fault>;
+}
+
+/// What a person at a desk is asked to do.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "do")]
+pub enum Instruction {
+    /// Bring the output hopper of this machine to the desk.
+    BringHopper {
+        /// The machine.
+        machine: MachineId,
+    },
+    /// Put the next card of the hopper on the reader and scan both faces.
+    NextCard,
+    /// Scan the faces of the same card again.
+    ScanAgain,
+    /// Put the card into this box as this number.
+    PutInBox {
+        /// The box.
+        label: BoxId,
+        /// The place, from 1.
+        slot: u16,
+    },
+    /// Put the card into the reject box: it is waste.
+    Reject {
+        /// Fault code.
+        code: String,
+    },
+    /// Put the card into the quarantine tray.
+    PutAside {
+        /// Fault code.
+        code: String,
+    },
+    /// Close this box and stick the manifest on it.
+    CloseBox {
+        /// The box.
+        label: BoxId,
+    },
+    /// Say whether the card that should have gone into this box lies in it, at this number.
+    LookInBox {
+        /// The box.
+        label: BoxId,
+        /// The place, from 1.
+        slot: u16,
+    },
+}
+
+/// What the person answers.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Answer {
+    /// It is done; yes.
+    Done,
+    /// There is no (more) card; no.
+    Nothing,
+}
+
+/// The screen at a desk and the person before it.
+#[async_trait]
+pub trait Screen: Send {
+    /// Shows an instruction and waits for the answer.
+    async fn ask(&mut self, instruction: &Instruction) -> Result<Answer, Fault>;
 }
