@@ -5,6 +5,8 @@
 pub mod bitmap;
 pub mod clock;
 pub mod dialogue;
+pub mod entropy;
+pub mod envelope;
 pub mod fault;
 pub mod font;
 pub mod hex;
@@ -16,6 +18,7 @@ pub mod secret;
 pub use bitmap::Bitmap;
 pub use clock::Clock;
 pub use dialogue::{Dialogue, Reply, Step};
+pub use entropy::Entropy;
 pub use fault::{Blame, Code, Fault};
 pub use place::Place;
 pub use secret::Secret;

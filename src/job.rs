@@ -16,6 +16,6 @@ pub mod step;
 pub mod stock;
 
 pub use attempt::{Attempt, IllegalTransition, Phase, apply};
-pub use event::{Event, Evidence, Output};
+pub use event::{Aim, Event, Evidence, Output};
 pub use fact::Fact;
 pub use step::Step;

@@ -405,47 +405,66 @@ pub trait Registry: Send + Sync {
     async fn statement(&self, after: &str, limit: u32) -> Result<Vec<Statement>, Fault>;
 }
 
-/// What a person at a desk is asked to do.
+/// What a person at a machine or a desk is asked to do.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "do")]
 pub enum Instruction {
-    /// Bring the output hopper of this machine to the desk.
-    BringHopper {
-        /// The machine.
-        machine: MachineId,
+    /// At a machine: put this pack into the feeder.
+    LoadPack {
+        /// The pack.
+        pack: PackId,
     },
-    /// Put the next card of the hopper on the reader and scan both faces.
+    /// At a machine: empty the output hopper, in its order, into the tray of this lot.
+    EmptyHopper {
+        /// The lot.
+        lot: LotId,
+    },
+    /// At a machine: take out whatever card is still in its path and put it into the quarantine tray.
+    ClearPath,
+    /// At a desk: bring the tray of this lot.
+    TakeTray {
+        /// The lot.
+        lot: LotId,
+    },
+    /// At a desk: put the next card of the tray on the reader and scan both faces.
     NextCard,
-    /// Scan the faces of the same card again.
+    /// At a desk: scan the faces of the card on the reader again.
     ScanAgain,
-    /// Put the card into this box as this number.
+    /// At a desk: put the card into this box as this number.
     PutInBox {
         /// The box.
         label: BoxId,
         /// The place, from 1.
         slot: u16,
     },
-    /// Put the card into the reject box: it is waste.
+    /// At a desk: put the card into the reject box: it is waste.
     Reject {
         /// Fault code.
         code: String,
     },
-    /// Put the card into the quarantine tray.
+    /// At a desk: put the card into the quarantine tray.
     PutAside {
         /// Fault code.
         code: String,
     },
-    /// Close this box and stick the manifest on it.
-    CloseBox {
-        /// The box.
-        label: BoxId,
-    },
-    /// Say whether the card that should have gone into this box lies in it, at this number.
+    /// At a desk: does the card lie in this box at this number?
     LookInBox {
         /// The box.
         label: BoxId,
         /// The place, from 1.
         slot: u16,
+    },
+    /// At a desk: take the card with this number out of the box and put it into the reject box.
+    TakeOut {
+        /// The box.
+        label: BoxId,
+        /// The place, from 1.
+        slot: u16,
+    },
+    /// At a desk: close this box and stick the manifest on it.
+    CloseBox {
+        /// The box.
+        label: BoxId,
     },
 }
 
@@ -459,7 +478,7 @@ pub enum Answer {
     Nothing,
 }
 
-/// The screen at a desk and the person before it.
+/// The screen at a machine or a desk, and the person before it.
 #[async_trait]
 pub trait Screen: Send {
     /// Shows an instruction and waits for the answer.

@@ -8,7 +8,7 @@ use thiserror::Error;
 use crate::base::Place;
 use crate::base::ids::{AttemptId, BlankId, BoxId, ChipId, LotId, MachineId, PackId, SodHash};
 
-use super::event::{Event, Evidence, Output};
+use super::event::{Aim, Event, Evidence, Output};
 use super::step::{Class, Step, StepSet};
 
 /// Where an attempt stands.
@@ -52,6 +52,9 @@ pub struct Attempt {
     pub phase: Phase,
     /// Steps that are done.
     pub done: StepSet,
+    /// What exactly the step under way is to bring about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub aim: Option<Aim>,
     /// The digest that was or will be signed.
     pub digest: Option<String>,
     /// The signed object.
@@ -159,9 +162,10 @@ pub fn apply(state: Option<&Attempt>, id: AttemptId, event: &Event) -> Result<At
             next.sod = Some(sod.clone());
             next.phase = Phase::Ready;
         }
-        Event::Intended { step, machine } => {
+        Event::Intended { step, machine, aim } => {
             intend(state, *step).map_err(illegal)?;
             next.phase = Phase::Doing(*step);
+            next.aim = aim.clone();
             if *step == Step::Bind {
                 next.place = Some(Place::Machine(machine.clone()));
             }
@@ -192,8 +196,10 @@ pub fn apply(state: Option<&Attempt>, id: AttemptId, event: &Event) -> Result<At
             next.code = Some(code.clone());
         }
         Event::Spoiled { code, .. } => {
-            if state.chip.is_none() || !state.is_live() || state.is_good() {
-                return Err(illegal("only a bound card that is not in a box can be spoiled"));
+            if state.chip.is_none() || !state.is_live() || state.reported {
+                return Err(illegal(
+                    "only a bound card that the registry does not count as good can be spoiled",
+                ));
             }
             next.phase = Phase::Spoiled;
             next.place = Some(Place::Spoiled);
@@ -262,6 +268,7 @@ fn planned(id: AttemptId, lot: LotId, machine: MachineId, replaces: Option<Attem
         replaces,
         phase: Phase::Planned,
         done: StepSet::default(),
+        aim: None,
         digest: None,
         sod: None,
         chip: None,
@@ -312,6 +319,7 @@ fn finish(next: &mut Attempt, state: &Attempt, evidence: &Evidence) -> Result<()
     let step = evidence.step();
     next.done = state.done.with(step);
     next.phase = Phase::Did(step);
+    next.aim = None;
     match evidence {
         Evidence::Bind { chip, blank, pack } => {
             next.chip = Some(chip.clone());

@@ -108,7 +108,7 @@ mod tests {
 
     #[test]
     fn an_empty_feeder_harms_nobody() {
-        let verdict = after(Step::Bind, &Fault::new(&fault::FEEDER_EMPTY, ""), 1);
+        let verdict = after(Step::Bind, &Fault::new(&FEEDER_EMPTY, ""), 1);
         assert_eq!(
             verdict,
             Verdict {

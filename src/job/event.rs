@@ -37,6 +37,9 @@ pub enum Event {
         step: Step,
         /// Where.
         machine: MachineId,
+        /// What exactly, where a step has more than one way: recovery asks the world about just this.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        aim: Option<Aim>,
     },
     /// The step is done, and this is what shows it.
     Done {
@@ -144,6 +147,16 @@ pub enum Evidence {
         /// Its place in the box, from 1.
         slot: u16,
     },
+}
+
+/// What exactly a step is to bring about.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Aim {
+    /// Deliver to this output.
+    Output(Output),
+    /// Put into this box as this number.
+    Slot(BoxId, u16),
 }
 
 /// A machine's outputs.
