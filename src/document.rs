@@ -1,5 +1,6 @@
 //! What goes on a card, from dossier to bytes: MRZ, QR, data groups, EF.SOD, and the two faces as one-bit pictures.
 
 pub mod file;
+pub mod sod;
 
 pub use file::{CardFiles, FileId};
