@@ -1,1 +1,35 @@
-//! The room `chip`.
+//! Talking to an eMRTD chip: identify, personalize, seal, and read back as an inspection system would (ICAO Doc 9303-10
+//! and 9303-11). No I/O: every conversation is a [`Dialogue`](crate::base::Dialogue) of command and response APDUs with
+//! deadlines.
+//!
+//! From the ground up: [`tlv`] and [`apdu`] are the encodings, [`curve`], [`kdf`] and [`cipher`] the computations that
+//! both sides of a protocol share, [`sm`], [`bac`], [`pace`] and [`active`] the protocols, [`profile`] what is known of
+//! a kind of chip, and the rest are the conversations, written as straight-line code (see [`conversation`]).
+
+pub mod active;
+pub mod apdu;
+pub mod bac;
+pub mod cipher;
+pub mod conversation;
+pub mod curve;
+pub mod fault;
+pub mod identify;
+pub mod inspect;
+pub mod kdf;
+mod link;
+pub mod pace;
+pub mod password;
+pub mod perso;
+pub mod profile;
+pub mod seal;
+pub mod sm;
+pub mod tlv;
+
+pub use active::Verdict;
+pub use conversation::Conversation;
+pub use identify::{Identity, LifeCycle, identify};
+pub use inspect::{Access, Inspection, Request, Wanted, inspect};
+pub use password::{Can, MrzKey, Password};
+pub use perso::{CardImage, Written, personalize};
+pub use profile::ChipProfile;
+pub use seal::{Sealed, probe_sealed, refuses_writes, seal};

@@ -1,0 +1,82 @@
+//! Reading one elementary file: by short file identifier first, then by offset, as long as its own header says.
+
+use super::super::apdu::{Command, Status};
+use super::super::link::Card;
+use super::super::{fault, tlv};
+use crate::base::{Fault, limits};
+use crate::document::FileId;
+
+/// Offsets beyond this need the odd instruction.
+const OFFSET_MAX: usize = 0x7FFF;
+
+/// What came of reading a file.
+pub(super) enum Found {
+    /// Its contents, as long as its outer header says.
+    File(Vec<u8>),
+    /// The chip refused it.
+    Refused(Status),
+}
+
+/// Reads a file of the current application or master file.
+pub(super) async fn read_file(card: &mut Card, file: FileId, read_max: u32) -> Result<Found, Fault> {
+    let lies = |what: &str| Fault::new(&fault::LYING, format!("{file} {what}"));
+    let first = Command::new(0, 0xB0, 0x80 | file.sfi(), 0).le(read_max);
+    let mut contents = match card.send(&first).await? {
+        (contents, Status::Success | Status::EndOfFile) => contents,
+        (_, status) => return Ok(Found::Refused(status)),
+    };
+    if contents.len() > read_max as usize {
+        return Err(lies("gives more than was asked for"));
+    }
+    let (tag, header, length) =
+        tlv::header(&contents).ok_or_else(|| Fault::new(&fault::GARBLED, format!("{file} header")))?;
+    if tag != u16::from(file.tag()) {
+        return Err(Fault::new(
+            &fault::INCONSISTENT,
+            format!("{file} has tag {tag:02X}"),
+        ));
+    }
+    let length = header
+        .checked_add(length)
+        .filter(|length| *length <= limits::ELEMENTARY_FILE_BYTES_MAX)
+        .ok_or_else(|| lies("is longer than a chip"))?;
+    contents.reserve_exact(length.saturating_sub(contents.len()));
+    while contents.len() < length {
+        let wanted = (length - contents.len()).min(read_max as usize);
+        let block = read_block(card, file, contents.len(), wanted).await?;
+        if block.is_empty() || block.len() > wanted {
+            return Err(lies("ends before its length, or after"));
+        }
+        contents.extend(block);
+    }
+    contents.truncate(length);
+    Ok(Found::File(contents))
+}
+
+/// READ BINARY of the current file from an offset (ISO/IEC 7816-4, section 7.2.3).
+async fn read_block(card: &mut Card, file: FileId, offset: usize, wanted: usize) -> Result<Vec<u8>, Fault> {
+    let [.., high, low] = offset.to_be_bytes();
+    let wanted = u32::try_from(wanted).unwrap_or(u32::MAX);
+    let answer = if offset <= OFFSET_MAX {
+        card.send(&Command::new(0, 0xB0, high, low).le(wanted)).await?
+    } else {
+        // Odd: the offset is an object in the data, and the block comes wrapped in another, which needs room as well.
+        let place = [0x54, 0x02, high, low];
+        let (answer, status) = card
+            .send(
+                &Command::new(0, 0xB1, 0, 0)
+                    .data(&place)
+                    .le(wanted.saturating_add(4)),
+            )
+            .await?;
+        let block = tlv::only(0x53, &answer).map(<[u8]>::to_vec);
+        (block.unwrap_or_default(), status)
+    };
+    match answer {
+        (block, Status::Success | Status::EndOfFile) => Ok(block),
+        (_, status) => Err(Fault::new(
+            &fault::REFUSED,
+            format!("READ BINARY {file} at {offset} {status}"),
+        )),
+    }
+}

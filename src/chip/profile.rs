@@ -1,0 +1,288 @@
+//! What is known of one kind of chip: how it is recognized, how it is spoken to, what it takes.
+
+use serde::{Deserialize, Serialize};
+
+use super::apdu;
+use super::fault;
+use super::sm;
+use crate::base::{Fault, hex};
+use crate::document::{CardFiles, FileId};
+
+/// Profiles that come with the program.
+const BUILT_IN: [&str; 2] = [
+    include_str!("profiles/rehearsal.toml"),
+    include_str!("profiles/emrtd-short.toml"),
+];
+
+/// The largest offset that an even UPDATE BINARY can name (15 bits).
+const OFFSET_MAX: usize = 0x7FFF;
+
+/// One kind of chip.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChipProfile {
+    /// Its name.
+    pub id: String,
+    /// The language of its personalization commands.
+    pub dialect: Dialect,
+    /// How it is recognized.
+    pub chip: Expected,
+    /// How long commands and answers may be.
+    pub apdu: Lengths,
+    /// What its applet takes.
+    pub applet: Applet,
+}
+
+/// Languages of personalization commands.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Dialect {
+    /// The open eMRTD applet: CREATE FILE, UPDATE BINARY, PUT DATA, life cycle by PUT DATA `DE xx`.
+    EmrtdApplet,
+}
+
+/// What a blank of this kind says of itself.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Expected {
+    /// Answer to reset, hexadecimal, if all blanks give the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub atr: Option<String>,
+    /// IC fabricator of the CPLC data, four hexadecimal digits.
+    pub fabricator: String,
+    /// IC type of the CPLC data, four hexadecimal digits.
+    pub r#type: String,
+}
+
+/// Lengths in bytes, without secure messaging.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Lengths {
+    /// The longest command data; more than 255 means extended length.
+    pub command_data_max: usize,
+    /// The most that one READ BINARY under secure messaging is asked for; more than 256 means extended length.
+    pub read_max: u32,
+}
+
+/// What the applet takes.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Applet {
+    /// Tags of PUT DATA.
+    pub put_data: Vec<PutData>,
+    /// The life cycle has a state PERSONALIZED (`DE AF`) before LOCKED (`DE AD`).
+    pub personalized_state: bool,
+    /// Where EF.CardAccess is read; nothing if the chip has no PACE.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub card_access: Option<CardAccess>,
+    /// DG3 and DG4 can be created, and are readable only after terminal authentication.
+    pub protected_biometrics: bool,
+}
+
+/// Secrets that PUT DATA brings in.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub enum PutData {
+    /// `62`: the three MRZ fields, from which the chip derives its keys.
+    #[serde(rename = "62")]
+    Mrz,
+    /// `65`: other PACE passwords, here the card access number.
+    #[serde(rename = "65")]
+    PaceSecret,
+    /// `68`: the ECDSA key for active authentication.
+    #[serde(rename = "68")]
+    ActiveAuthentication,
+}
+
+impl PutData {
+    /// Second parameter of the command.
+    #[must_use]
+    pub fn tag(self) -> u8 {
+        match self {
+            Self::Mrz => 0x62,
+            Self::PaceSecret => 0x65,
+            Self::ActiveAuthentication => 0x68,
+        }
+    }
+}
+
+/// Where EF.CardAccess is read before access is granted. It is written in the application in either case.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CardAccess {
+    /// In the application, as some applets keep it.
+    Application,
+    /// In the master file (Doc 9303-10, section 3.11.3).
+    MasterFile,
+}
+
+impl ChipProfile {
+    /// Reads a profile.
+    ///
+    /// # Errors
+    /// `CHIP-015` with the place if it is not valid.
+    pub fn parse(text: &str) -> Result<Self, Fault> {
+        let refuse = |why: String| Fault::new(&fault::PROFILE, why);
+        let profile: Self = toml::from_str(text).map_err(|error| refuse(error.to_string()))?;
+        let wrong = |what: &str| Err(refuse(format!("{}: {what}", profile.id)));
+        for field in [&profile.chip.fabricator, &profile.chip.r#type] {
+            if hex::decode(field).is_none_or(|bytes| bytes.len() != 2) {
+                return wrong("fabricator and type have four hexadecimal digits each");
+            }
+        }
+        if profile
+            .chip
+            .atr
+            .as_deref()
+            .is_some_and(|atr| hex::decode(atr).is_none())
+        {
+            return wrong("atr is not hexadecimal");
+        }
+        if !(64..=apdu::DATA_MAX).contains(&profile.apdu.command_data_max) {
+            return wrong("command_data_max is outside 64 to 65535");
+        }
+        if !(16..=apdu::LE_MAX).contains(&profile.apdu.read_max)
+            || (sm::SHORT_READ_MAX + 1..=256).contains(&profile.apdu.read_max)
+        {
+            return wrong("read_max is outside 16 to 223 and 257 to 65536");
+        }
+        if !profile.applet.put_data.contains(&PutData::Mrz) {
+            return wrong("a chip without PUT DATA 62 cannot be opened");
+        }
+        Ok(profile)
+    }
+
+    /// A profile that comes with the program: `rehearsal` or `emrtd-short`.
+    ///
+    /// # Errors
+    /// `CHIP-015` if there is none of this name.
+    pub fn built_in(id: &str) -> Result<Self, Fault> {
+        for text in BUILT_IN {
+            let profile = Self::parse(text)?;
+            if profile.id == id {
+                return Ok(profile);
+            }
+        }
+        Err(Fault::new(&fault::PROFILE, format!("no profile {id}")))
+    }
+
+    /// Is this the answer to reset of such a chip, as far as the profile says?
+    ///
+    /// # Errors
+    /// `CHIP-005` if it is not.
+    pub fn check_atr(&self, atr: &[u8]) -> Result<(), Fault> {
+        match self.chip.atr.as_deref().and_then(hex::decode) {
+            Some(expected) if expected != atr => {
+                Err(Fault::new(&fault::FOREIGN, format!("ATR {}", hex::encode(atr))))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Does this chip take this secret? A chip without 68 gets no DG15, one without 65 no card access number.
+    #[must_use]
+    pub fn takes(&self, secret: PutData) -> bool {
+        self.applet.put_data.contains(&secret)
+    }
+
+    /// Does this chip take this file at all?
+    #[must_use]
+    pub fn takes_file(&self, file: FileId) -> bool {
+        match file {
+            FileId::CardAccess => self.applet.card_access.is_some(),
+            FileId::Dg(3 | 4) => self.applet.protected_biometrics,
+            FileId::Dg(15) => self.takes(PutData::ActiveAuthentication),
+            FileId::Dg(number) => (1..=14).contains(&number),
+            FileId::Com | FileId::Sod => true,
+        }
+    }
+
+    /// Checks that a chip of this kind takes these files, before any is touched.
+    ///
+    /// # Errors
+    /// `CHIP-014` with the file if it does not.
+    pub fn check_files(&self, files: &CardFiles) -> Result<(), Fault> {
+        let refuse = |what: String| Err(Fault::new(&fault::IMAGE, what));
+        for required in [FileId::Com, FileId::Sod, FileId::Dg(1)] {
+            if !files.contains_key(&required) {
+                return refuse(format!("{required} is missing"));
+            }
+        }
+        for (file, contents) in files {
+            if !self.takes_file(*file) {
+                return refuse(format!("{} takes no {file}", self.id));
+            }
+            if contents.is_empty() || contents.len() > self.file_bytes_max() {
+                return refuse(format!("{file} has {} bytes", contents.len()));
+            }
+        }
+        Ok(())
+    }
+
+    /// The largest file: what lies within reach of the last block.
+    fn file_bytes_max(&self) -> usize {
+        usize::from(u16::MAX).min(OFFSET_MAX + self.apdu.command_data_max)
+    }
+
+    /// Where the block that starts at an offset ends: the largest block, but the next one must start within reach.
+    pub(super) fn block_end(&self, offset: usize, length: usize) -> usize {
+        let end = length.min(offset + self.apdu.command_data_max);
+        if end < length && offset < OFFSET_MAX {
+            end.min(OFFSET_MAX)
+        } else {
+            end
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn built_in_profiles_are_valid_and_mistakes_are_not() {
+        for id in ["rehearsal", "emrtd-short"] {
+            assert_eq!(ChipProfile::built_in(id).unwrap().id, id);
+        }
+        for (from, to) in [
+            ("read_max = 16384", "read_max = 250"),
+            ("command_data_max = 16384", "command_data_max = 0"),
+            ("fabricator = \"4D41\"", "fabricator = \"4D4\""),
+            ("[\"62\", ", "["),
+            ("dialect", "dialekt"),
+        ] {
+            let text = BUILT_IN[0].replacen(from, to, 1);
+            assert_ne!(text, BUILT_IN[0]);
+            assert_eq!(ChipProfile::parse(&text).unwrap_err().code, &fault::PROFILE);
+        }
+        assert!(ChipProfile::built_in("none").is_err());
+    }
+
+    #[test]
+    fn an_atr_is_compared_if_it_is_known() {
+        let rehearsal = ChipProfile::built_in("rehearsal").unwrap();
+        assert!(rehearsal.check_atr(&[0x3B]).is_err());
+        assert!(
+            ChipProfile::built_in("emrtd-short")
+                .unwrap()
+                .check_atr(&[0x3B])
+                .is_ok()
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn blocks_cover_a_file_and_start_within_reach(max in 64usize..65_535, length in 1usize..65_535) {
+            let mut profile = ChipProfile::built_in("rehearsal").unwrap();
+            profile.apdu.command_data_max = max;
+            prop_assume!(length <= profile.file_bytes_max());
+            let mut offset = 0;
+            while offset < length {
+                prop_assert!(offset <= OFFSET_MAX);
+                let end = profile.block_end(offset, length);
+                prop_assert!(end > offset && end - offset <= max);
+                offset = end;
+            }
+        }
+    }
+}
