@@ -2,6 +2,7 @@
 //!
 //! Nothing here knows a dossier, a chip or a database.
 
+pub mod base64;
 pub mod bitmap;
 pub mod clock;
 pub mod dialogue;

@@ -140,6 +140,28 @@ pub enum BoxStanding {
     Lost,
 }
 
+/// The parts of an attempt's bundle. Each is written once; only the keys are erased before the rest.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Part {
+    /// The files but EF.SOD, and the signed attributes: fixed before the HSM is asked (law 4).
+    Content,
+    /// The chip's own private keys, sealed under the attempt's key.
+    Keys,
+    /// EF.SOD.
+    Signed,
+}
+
+/// One sealed part of a bundle.
+#[derive(Clone, Debug)]
+pub struct BundlePart {
+    /// Whose.
+    pub attempt: AttemptId,
+    /// Which.
+    pub part: Part,
+    /// Sealed bytes.
+    pub sealed: Vec<u8>,
+}
+
 /// One record of the ledger as it is read back.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 pub struct Entry {
@@ -156,11 +178,12 @@ pub struct Entry {
 /// transaction with [`crate::job::apply`], so they always equal the fold of the record.
 #[async_trait]
 pub trait Ledger: Send + Sync {
-    /// Appends facts and stores bundles in one commit; durable when it returns. An illegal transition, a chip or blank
-    /// used twice, a second live attempt or a negative count refuses the whole append.
-    async fn append(&self, facts: Vec<Fact>, bundles: Vec<(AttemptId, Vec<u8>)>) -> Result<(), Fault>;
-    /// The sealed bundle of an attempt.
-    async fn bundle(&self, attempt: AttemptId) -> Result<Option<Vec<u8>>, Fault>;
+    /// Appends facts and stores bundle parts in one commit; durable when it returns. An illegal transition, a chip or blank
+    /// used twice, a second live attempt, a part that exists or a negative count refuses the whole append. The fact
+    /// `KeysErased` erases the keys part in the same commit.
+    async fn append(&self, facts: Vec<Fact>, parts: Vec<BundlePart>) -> Result<(), Fault>;
+    /// A sealed part of an attempt's bundle.
+    async fn part(&self, attempt: AttemptId, part: Part) -> Result<Option<Vec<u8>>, Fault>;
     /// One attempt.
     async fn attempt(&self, attempt: AttemptId) -> Result<Option<Attempt>, Fault>;
     /// Attempts by a question, in the order of lot, order and number.
@@ -175,8 +198,8 @@ pub trait Ledger: Send + Sync {
     async fn open_lots(&self) -> Result<Vec<Lot>, Fault>;
     /// Everything that was recorded about a subject, oldest first.
     async fn history(&self, subject: &str) -> Result<Vec<Entry>, Fault>;
-    /// Erases a bundle's content for good (the attempt is over and reported).
-    async fn erase_bundle(&self, attempt: AttemptId) -> Result<(), Fault>;
+    /// Number of records.
+    async fn size(&self) -> Result<u64, Fault>;
 }
 
 /// A dossier that passed admission, sealed under its own key.
@@ -483,4 +506,11 @@ pub enum Answer {
 pub trait Screen: Send {
     /// Shows an instruction and waits for the answer.
     async fn ask(&mut self, instruction: &Instruction) -> Result<Answer, Fault>;
+}
+
+/// Where papers for people go: manifests, sign-off sheets, return notices.
+#[async_trait]
+pub trait Papers: Send + Sync {
+    /// Keeps a document under a folder and a name; the same name again replaces it.
+    async fn keep(&self, folder: &str, name: &str, content: &[u8]) -> Result<(), Fault>;
 }

@@ -1,1 +1,5 @@
-//! The room `sim`.
+//! The outside world for rehearsals and tests: chips, printers, scanners, the registry, people and their faults.
+//!
+//! It sits at the transport and outlives the controller. Production rooms never import it.
+
+pub mod registry;

@@ -1,1 +1,11 @@
-//! The room `store`.
+//! Doors to databases: the ledger, the order book and the registry, on sqlx.
+
+pub mod fault;
+pub mod ledger;
+pub mod order_book;
+pub mod registry;
+pub mod sqlite;
+
+pub use ledger::SqliteLedger;
+pub use order_book::SqliteOrderBook;
+pub use registry::SqliteRegistry;

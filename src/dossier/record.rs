@@ -131,7 +131,7 @@ pub struct Image {
     /// Height in pixels, from the image's own header.
     pub height: u32,
     /// The encoded image.
-    #[serde(with = "base64")]
+    #[serde(with = "crate::base::base64")]
     pub bytes: Vec<u8>,
 }
 
@@ -243,19 +243,5 @@ impl Drop for Person {
         ] {
             text.zeroize();
         }
-    }
-}
-
-mod base64 {
-    use base64ct::{Base64, Encoding};
-    use serde::{Deserialize, Deserializer, Serializer, de::Error};
-
-    pub(super) fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&Base64::encode_string(bytes))
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        Base64::decode_vec(&text).map_err(|_| D::Error::custom("not base64"))
     }
 }

@@ -57,6 +57,9 @@ pub struct Attempt {
     pub aim: Option<Aim>,
     /// The digest that was or will be signed.
     pub digest: Option<String>,
+    /// SHA-256 of the chip's own public key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chip_key: Option<String>,
     /// The signed object.
     pub sod: Option<SodHash>,
     /// The chip, once bound.
@@ -113,10 +116,10 @@ impl Attempt {
         !matches!(self.phase, Phase::Spoiled | Phase::NotFound | Phase::Withdrawn)
     }
 
-    /// The registry must be told of its end: a good card, or a chip that was sealed (or may have been) and is no card.
+    /// The registry must still be told of its end. Until then nothing follows: no remake, no farewell.
     #[must_use]
     pub fn must_be_reported(&self) -> bool {
-        self.is_over() && !self.reported && (self.is_good() || self.done.has(Step::Encode))
+        self.is_over() && !self.reported && self.phase != Phase::Withdrawn
     }
 }
 
@@ -144,7 +147,7 @@ pub fn apply(state: Option<&Attempt>, id: AttemptId, event: &Event) -> Result<At
     let mut next = state.clone();
     match event {
         Event::Planned { .. } => return Err(illegal("the attempt exists")),
-        Event::SignIntended { digest, .. } => {
+        Event::SignIntended { digest, chip_key, .. } => {
             match (state.phase, &state.digest) {
                 (Phase::Planned, None) => {}
                 // Asking again for the same digest gives nobody a second document (law 4).
@@ -153,6 +156,7 @@ pub fn apply(state: Option<&Attempt>, id: AttemptId, event: &Event) -> Result<At
                 _ => return Err(illegal("it was signed before")),
             }
             next.digest = Some(digest.clone());
+            next.chip_key.clone_from(chip_key);
             next.phase = Phase::Signing;
         }
         Event::Signed { sod } => {
@@ -270,6 +274,7 @@ fn planned(id: AttemptId, lot: LotId, machine: MachineId, replaces: Option<Attem
         done: StepSet::default(),
         aim: None,
         digest: None,
+        chip_key: None,
         sod: None,
         chip: None,
         blank: None,

@@ -64,6 +64,7 @@ fn ready() -> Vec<Event> {
         Event::SignIntended {
             signer: "ds".into(),
             digest: "AA".into(),
+            chip_key: None,
         },
         Event::Signed {
             sod: SodHash::new("SS"),
@@ -98,11 +99,13 @@ fn a_second_digest_for_one_attempt_is_refused() {
     events.push(Event::SignIntended {
         signer: "ds".into(),
         digest: "AA".into(),
+        chip_key: None,
     });
     assert!(run(&events).is_ok(), "the same digest may be asked for again");
     events.push(Event::SignIntended {
         signer: "ds".into(),
         digest: "BB".into(),
+        chip_key: None,
     });
     assert_eq!(
         run(&events).unwrap_err().why,

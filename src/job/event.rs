@@ -25,6 +25,9 @@ pub enum Event {
         signer: String,
         /// SHA-256 of the signed attributes, hexadecimal. It covers hashes only, and the bundle's random chip key.
         digest: String,
+        /// SHA-256 of the chip's own public key, hexadecimal: no two chips may ever have the same.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        chip_key: Option<String>,
     },
     /// The signature was checked by another library and EF.SOD is durable.
     Signed {

@@ -1,0 +1,23 @@
+//! Bytes as Base64 text in serialized forms (`#[serde(with = "…")]`).
+
+use std::borrow::Cow;
+
+use base64ct::{Base64, Encoding};
+use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+/// Writes bytes as text.
+///
+/// # Errors
+/// The serializer's own.
+pub fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&Base64::encode_string(bytes))
+}
+
+/// Reads them back.
+///
+/// # Errors
+/// When the text is not Base64.
+pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+    let text = Cow::<'de, str>::deserialize(deserializer)?;
+    Base64::decode_vec(&text).map_err(|_| D::Error::custom("not Base64"))
+}

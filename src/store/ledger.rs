@@ -1,0 +1,339 @@
+//! The ledger on SQLite: one writer with group commit, many readers.
+
+mod writer;
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use async_trait::async_trait;
+use serde::de::DeserializeOwned;
+use sqlx::Row;
+use sqlx::sqlite::{SqlitePool, SqliteRow};
+use time::OffsetDateTime;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+use crate::audit::Hash;
+use crate::base::ids::{AttemptId, BlankId, BoxId, ChipId, OfficeCode, PackId};
+use crate::base::limits::LEDGER_QUEUE;
+use crate::base::{Clock, Fault};
+use crate::job::lot::Lot;
+use crate::job::stock::Stock;
+use crate::job::{Attempt, Fact};
+use crate::port::{Attempts, BoxState, BundlePart, Entry, Ledger, Part};
+
+use super::fault::{CLOSED, LOCKED, NO_FILE, database, unreadable};
+use super::sqlite::{int, open, uint};
+
+const MIGRATIONS: &[(&str, &str)] = &[("ledger", include_str!("migrations/ledger-1.sql"))];
+
+/// Who writes.
+#[derive(Clone, Debug)]
+pub struct Author {
+    /// The ledger's name; its first record follows from it.
+    pub ledger: String,
+    /// The controller's name.
+    pub controller: String,
+    /// Its fencing token.
+    pub fence: u64,
+}
+
+impl std::fmt::Display for Author {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}#{}", self.controller, self.fence)
+    }
+}
+
+/// The ledger of one controller, held under an exclusive lock.
+#[derive(Debug)]
+pub struct SqliteLedger {
+    pool: SqlitePool,
+    queue: mpsc::Sender<Append>,
+    writer: JoinHandle<()>,
+    _lock: File,
+}
+
+/// One append on its way to the writer.
+#[derive(Debug)]
+struct Append {
+    facts: Vec<Fact>,
+    parts: Vec<BundlePart>,
+    done: oneshot::Sender<Result<(), Fault>>,
+}
+
+/// One record with its place in the chain, for the audit.
+#[derive(Clone, Debug)]
+pub struct RawEntry {
+    /// Number.
+    pub seq: u64,
+    /// Nanoseconds since 1970.
+    pub at_unix_ns: i64,
+    /// Controller and fencing token.
+    pub controller: String,
+    /// Kind of fact.
+    pub kind: String,
+    /// The fact in JSON.
+    pub body: Vec<u8>,
+    /// Its hash.
+    pub hash: Vec<u8>,
+}
+
+impl SqliteLedger {
+    /// Takes the lock and opens the ledger; `create` makes a new one.
+    ///
+    /// # Errors
+    /// `STO-002` if another process holds it, `STO-008` if there is none, `STO-001` for the database's own troubles.
+    pub async fn open(path: &Path, create: bool, author: Author, clock: Clock) -> Result<Self, Fault> {
+        if !create && !path.exists() {
+            return Err(Fault::new(&NO_FILE, path.display().to_string()));
+        }
+        let lock = lock(path)?;
+        let pool = open(path, create, 4, MIGRATIONS).await?;
+        let (queue, requests) = mpsc::channel(LEDGER_QUEUE);
+        let writer = writer::Writer::start(pool.clone(), author, clock).await?;
+        let writer = tokio::spawn(writer.run(requests));
+        Ok(Self {
+            pool,
+            queue,
+            writer,
+            _lock: lock,
+        })
+    }
+
+    /// Finishes what is queued, folds the write-ahead log into the file, and lets go of the lock.
+    pub async fn close(self) {
+        drop(self.queue);
+        let _ = self.writer.await;
+        let _ = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
+            .execute(&self.pool)
+            .await;
+        self.pool.close().await;
+    }
+
+    /// Records after this number, oldest first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn entries_after(&self, seq: u64, limit: u32) -> Result<Vec<RawEntry>, Fault> {
+        let rows = sqlx::query(
+            "SELECT seq, at, controller, kind, body, hash FROM entry WHERE seq > $1 ORDER BY seq LIMIT $2",
+        )
+        .bind(int(seq))
+        .bind(i64::from(limit))
+        .fetch_all(&self.pool)
+        .await
+        .map_err(|error| database(&error))?;
+        rows.iter()
+            .map(raw)
+            .collect::<Result<_, _>>()
+            .map_err(|error| database(&error))
+    }
+
+    /// Number and hash of the last record.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn head(&self) -> Result<Option<(u64, Hash)>, Fault> {
+        writer::head(&self.pool).await
+    }
+
+    /// Rows of the attempt table, for the audit to compare with its own fold.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn all_attempts(&self) -> Result<Vec<Attempt>, Fault> {
+        let rows = sqlx::query("SELECT state FROM attempt ORDER BY order_key, number")
+            .fetch_all(&self.pool)
+            .await
+            .map_err(|error| database(&error))?;
+        states(&rows)
+    }
+}
+
+#[async_trait]
+impl Ledger for SqliteLedger {
+    async fn append(&self, facts: Vec<Fact>, parts: Vec<BundlePart>) -> Result<(), Fault> {
+        let (done, outcome) = oneshot::channel();
+        let closed = || Fault::new(&CLOSED, "");
+        self.queue
+            .send(Append { facts, parts, done })
+            .await
+            .map_err(|_| closed())?;
+        outcome.await.map_err(|_| closed())?
+    }
+
+    async fn part(&self, attempt: AttemptId, part: Part) -> Result<Option<Vec<u8>>, Fault> {
+        sqlx::query_scalar("SELECT sealed FROM bundle WHERE order_key = $1 AND number = $2 AND part = $3")
+            .bind(int(attempt.order.0))
+            .bind(i64::from(attempt.number))
+            .bind(part_name(part))
+            .fetch_optional(&self.pool)
+            .await
+            .map_err(|error| database(&error))
+    }
+
+    async fn attempt(&self, attempt: AttemptId) -> Result<Option<Attempt>, Fault> {
+        let row = sqlx::query("SELECT state FROM attempt WHERE order_key = $1 AND number = $2")
+            .bind(int(attempt.order.0))
+            .bind(i64::from(attempt.number))
+            .fetch_optional(&self.pool)
+            .await
+            .map_err(|error| database(&error))?;
+        row.as_ref().map(state).transpose()
+    }
+
+    async fn attempts(&self, which: Attempts) -> Result<Vec<Attempt>, Fault> {
+        let query = match which {
+            Attempts::Open => {
+                sqlx::query("SELECT state FROM attempt WHERE over = 0 ORDER BY lot, order_key, number")
+            }
+            Attempts::Of(order) => {
+                sqlx::query("SELECT state FROM attempt WHERE order_key = $1 ORDER BY number")
+                    .bind(int(order.0))
+            }
+            Attempts::InLot(lot) => {
+                sqlx::query("SELECT state FROM attempt WHERE lot = $1 ORDER BY order_key, number")
+                    .bind(int(lot.0))
+            }
+            Attempts::OfChip(chip) => sqlx::query("SELECT state FROM attempt WHERE chip = $1").bind(chip.0),
+            Attempts::OfSod(sod) => sqlx::query("SELECT state FROM attempt WHERE sod = $1").bind(sod.0),
+            Attempts::OfBlank(blank) => {
+                sqlx::query("SELECT state FROM attempt WHERE blank = $1").bind(blank.0)
+            }
+            Attempts::Unreported(limit) => sqlx::query(
+                "SELECT state FROM attempt WHERE unreported = 1 ORDER BY order_key, number LIMIT $1",
+            )
+            .bind(i64::from(limit)),
+            Attempts::InBox(label) => {
+                sqlx::query("SELECT state FROM attempt WHERE box = $1 ORDER BY slot").bind(label.0)
+            }
+        };
+        let rows = query
+            .fetch_all(&self.pool)
+            .await
+            .map_err(|error| database(&error))?;
+        states(&rows)
+    }
+
+    async fn blank(&self, chip: &ChipId) -> Result<Option<(BlankId, PackId)>, Fault> {
+        let row: Option<(String, String)> = sqlx::query_as("SELECT blank, pack FROM blank WHERE chip = $1")
+            .bind(chip.as_str())
+            .fetch_optional(&self.pool)
+            .await
+            .map_err(|error| database(&error))?;
+        Ok(row.map(|(blank, pack)| (BlankId(blank), PackId(pack))))
+    }
+
+    async fn stock(&self) -> Result<Stock, Fault> {
+        let rows: Vec<(String, String, i64)> =
+            sqlx::query_as("SELECT pack, place, count FROM stock ORDER BY pack, place")
+                .fetch_all(&self.pool)
+                .await
+                .map_err(|error| database(&error))?;
+        let rows: Vec<_> = rows
+            .into_iter()
+            .map(|(pack, place, count)| {
+                Ok((
+                    PackId(pack),
+                    json(&place)?,
+                    u32::try_from(count).map_err(|_| unreadable("stock count"))?,
+                ))
+            })
+            .collect::<Result<_, Fault>>()?;
+        Ok(Stock::from_rows(rows))
+    }
+
+    async fn boxes(&self, all: bool) -> Result<Vec<BoxState>, Fault> {
+        let rows: Vec<(String, String, i64, String)> = sqlx::query_as(
+            "SELECT label, office, cards, standing FROM box WHERE $1 OR standing IN ('\"open\"', '\"sealed\"') ORDER BY label",
+        )
+        .bind(all)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(|error| database(&error))?;
+        rows.into_iter()
+            .map(|(label, office, cards, standing)| {
+                Ok(BoxState {
+                    label: BoxId(label),
+                    office: OfficeCode(office),
+                    cards: u32::try_from(cards).map_err(|_| unreadable("box count"))?,
+                    standing: json(&standing)?,
+                })
+            })
+            .collect()
+    }
+
+    async fn open_lots(&self) -> Result<Vec<Lot>, Fault> {
+        let rows: Vec<(String,)> = sqlx::query_as("SELECT body FROM lot WHERE closed = 0 ORDER BY id")
+            .fetch_all(&self.pool)
+            .await
+            .map_err(|error| database(&error))?;
+        rows.iter().map(|(body,)| json(body)).collect()
+    }
+
+    async fn history(&self, subject: &str) -> Result<Vec<Entry>, Fault> {
+        let rows = sqlx::query("SELECT seq, at, body FROM entry WHERE subject = $1 ORDER BY seq")
+            .bind(subject)
+            .fetch_all(&self.pool)
+            .await
+            .map_err(|error| database(&error))?;
+        rows.iter()
+            .map(|row| {
+                let body: Vec<u8> = row.get(2);
+                Ok(Entry {
+                    seq: uint(row.get(0)),
+                    at: OffsetDateTime::from_unix_timestamp_nanos(i128::from(row.get::<i64, _>(1)))
+                        .map_err(|_| unreadable("time of a record"))?,
+                    fact: serde_json::from_slice(&body).map_err(|error| unreadable(error.to_string()))?,
+                })
+            })
+            .collect()
+    }
+
+    async fn size(&self) -> Result<u64, Fault> {
+        Ok(self.head().await?.map_or(0, |(seq, _)| seq))
+    }
+}
+
+/// How a part is named in the table.
+fn part_name(part: Part) -> &'static str {
+    match part {
+        Part::Content => "content",
+        Part::Keys => "keys",
+        Part::Signed => "signed",
+    }
+}
+
+/// An exclusive lock beside the ledger, held as long as the file is open.
+fn lock(path: &Path) -> Result<File, Fault> {
+    let mut beside: PathBuf = path.to_owned();
+    beside.set_extension("lock");
+    let file = File::create(&beside)
+        .map_err(|error| Fault::new(&super::fault::DATABASE, format!("{}: {error}", beside.display())))?;
+    file.try_lock()
+        .map_err(|_| Fault::new(&LOCKED, beside.display().to_string()))?;
+    Ok(file)
+}
+
+fn raw(row: &SqliteRow) -> Result<RawEntry, sqlx::Error> {
+    Ok(RawEntry {
+        seq: uint(row.try_get(0)?),
+        at_unix_ns: row.try_get(1)?,
+        controller: row.try_get(2)?,
+        kind: row.try_get(3)?,
+        body: row.try_get(4)?,
+        hash: row.try_get(5)?,
+    })
+}
+
+fn json<T: DeserializeOwned>(text: &str) -> Result<T, Fault> {
+    serde_json::from_str(text).map_err(|error| unreadable(error.to_string()))
+}
+
+fn state(row: &SqliteRow) -> Result<Attempt, Fault> {
+    json(row.get::<&str, _>(0))
+}
+
+fn states(rows: &[SqliteRow]) -> Result<Vec<Attempt>, Fault> {
+    rows.iter().map(state).collect()
+}

@@ -1,0 +1,65 @@
+//! Opening SQLite files the one way we trust: write-ahead log, full synchronization, deleted content overwritten.
+
+use std::borrow::Cow;
+use std::path::Path;
+use std::time::Duration;
+
+use sqlx::SqlSafeStr;
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+
+use crate::base::Fault;
+
+use super::fault::{DATABASE, database};
+
+/// Opens (and if `create`, makes) a database and brings it to the newest schema.
+pub(crate) async fn open(
+    path: &Path,
+    create: bool,
+    connections: u32,
+    migrations: &[(&'static str, &'static str)],
+) -> Result<SqlitePool, Fault> {
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(create)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .busy_timeout(Duration::from_secs(10))
+        .foreign_keys(true)
+        .pragma("secure_delete", "ON");
+    let pool = SqlitePoolOptions::new()
+        .max_connections(connections)
+        .connect_with(options)
+        .await
+        .map_err(|error| database(&error).at(path.display()))?;
+    let steps = migrations
+        .iter()
+        .zip(1i64..)
+        .map(|((name, sql), version)| {
+            Migration::new(
+                version,
+                Cow::Borrowed(*name),
+                MigrationType::Simple,
+                (*sql).into_sql_str(),
+                false,
+            )
+        })
+        .collect();
+    Migrator::with_migrations(steps)
+        .run(&pool)
+        .await
+        .map_err(|error| Fault::new(&DATABASE, format!("{}: {error}", path.display())))?;
+    Ok(pool)
+}
+
+/// A count or key as SQLite keeps it. Ours never reach 2^63.
+pub(crate) fn int(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+/// A stored count or key.
+pub(crate) fn uint(value: i64) -> u64 {
+    u64::try_from(value).unwrap_or(0)
+}
