@@ -1,6 +1,26 @@
 //! What goes on a card, from dossier to bytes: MRZ, QR, data groups, EF.SOD, and the two faces as one-bit pictures.
 
+pub mod build;
+pub mod com;
+pub mod compare;
+pub mod dg1;
+pub mod dg13;
+pub mod dg15;
+pub mod dg2;
+pub mod fault;
+pub mod field;
 pub mod file;
+pub mod mrz;
+pub mod profile;
+pub mod qr;
+pub mod security_info;
 pub mod sod;
+pub mod tlv;
+pub mod translit;
+
+#[cfg(test)]
+pub(crate) mod example;
 
 pub use file::{CardFiles, FileId};
+pub use mrz::Mrz;
+pub use profile::CardProfile;

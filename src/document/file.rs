@@ -44,7 +44,7 @@ impl FileId {
         }
     }
 
-    /// Outer tag; EF.CardAccess is a bare SET.
+    /// Outer tag; EF.CardAccess is a bare SET. A data group that does not exist has none: 0, which is no tag.
     #[must_use]
     pub fn tag(self) -> u8 {
         const DATA_GROUPS: [u8; 16] = [
@@ -54,7 +54,11 @@ impl FileId {
             Self::CardAccess => 0x31,
             Self::Com => 0x60,
             Self::Sod => 0x77,
-            Self::Dg(number) => DATA_GROUPS[usize::from(number - 1)],
+            Self::Dg(number) => usize::from(number)
+                .checked_sub(1)
+                .and_then(|index| DATA_GROUPS.get(index))
+                .copied()
+                .unwrap_or(0),
         }
     }
 

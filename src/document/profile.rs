@@ -1,0 +1,368 @@
+//! Card profiles: everything that differs between card generations, or that no public source tells, as data.
+//!
+//! A profile is a TOML file; the built-in ones say in comments where each value comes from. A profile that contradicts
+//! itself is refused when it is read, so that no card is ever made by half of a rule.
+
+mod check;
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::Fault;
+use crate::document::fault::{PROFILE_INVALID, PROFILE_UNKNOWN};
+use crate::document::field::Field;
+
+/// The profiles that come with the program: id and TOML text.
+pub const BUILTIN: &[(&str, &str)] = &[
+    ("cc-2024", include_str!("profiles/cc-2024.toml")),
+    ("cc-2024-child", include_str!("profiles/cc-2024-child.toml")),
+    ("cccd-2021", include_str!("profiles/cccd-2021.toml")),
+];
+
+/// One kind of card.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct CardProfile {
+    /// The name dossiers ask for it by.
+    pub id: String,
+    /// The law or circular that describes the card.
+    pub law: String,
+    /// What people call the card.
+    pub title: String,
+    /// Issuing state and nationality in the MRZ, three letters (Doc 9303-3, section 5).
+    pub state_code: String,
+    /// The dossier brings a portrait, or must not.
+    pub portrait: Portrait,
+    /// Fields that must not be empty, beyond what every card needs.
+    pub required: Vec<Field>,
+    /// The machine-readable zone.
+    pub mrz: MrzProfile,
+    /// What the chip holds and how it is opened.
+    pub chip: ChipProfile,
+    /// Vietnamese optional data, if the chip has DG13.
+    pub dg13: Option<Dg13Profile>,
+    /// The signed list of hashes.
+    pub sod: SodProfile,
+    /// Who signs.
+    pub certificates: CertificateProfile,
+    /// The two faces.
+    pub face: FaceProfile,
+    /// The QR code, if the card has one.
+    pub qr: Option<QrProfile>,
+}
+
+/// Whether a portrait belongs to the card.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Portrait {
+    /// The dossier must bring one; it goes on the face and into DG2.
+    Required,
+    /// The dossier must not bring one (children under six, for whom none is taken).
+    None,
+}
+
+/// The machine-readable zone.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct MrzProfile {
+    /// First two characters: A, C or I and a letter the state chooses (Doc 9303-5, 4.2.2).
+    pub document_code: String,
+    /// What stands between the family name and the rest.
+    pub name_separator: NameSeparator,
+    /// Date of expiry, YYMMDD, of a card that never expires; Doc 9303 has no value for it.
+    pub unlimited_expiry: String,
+}
+
+/// What stands between the family name and the rest of the name.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NameSeparator {
+    /// One filler, as between all other words (seen on Vietnamese cards).
+    Single,
+    /// Two fillers (Doc 9303-5, 4.2.2).
+    Icao,
+}
+
+/// What the chip holds and how it is opened.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChipProfile {
+    /// The data groups in the order of EF.COM's tag list.
+    pub data_groups: Vec<u8>,
+    /// DG2 is mandatory (Doc 9303-10, table 38); a profile without it must say that it means it.
+    pub without_dg2: bool,
+    /// The chip has a key of its own in DG15 and signs challenges with it: ECDSA P-256, SHA-256, plain signature.
+    pub active_authentication: bool,
+    /// Basic access control with the MRZ (Doc 9303-11, 4.3; not in documents issued from 2028).
+    pub bac: bool,
+    /// PACE (Doc 9303-11, 4.4), always with the MRZ.
+    pub pace: Option<PaceProfile>,
+}
+
+/// PACE.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct PaceProfile {
+    /// Mapping and cipher.
+    pub protocol: PaceProtocol,
+    /// Standardized domain parameters (BSI TR-03110-3, table 4): 12 is P-256, 13 is brainpoolP256r1.
+    pub parameter_id: u8,
+    /// A six-digit number on the front opens the chip too.
+    pub can: bool,
+}
+
+/// Mapping and cipher of PACE.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PaceProtocol {
+    /// id-PACE-ECDH-GM-AES-CBC-CMAC-128.
+    EcdhGmAes128,
+}
+
+/// Vietnamese optional data.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Dg13Profile {
+    /// What stands between the outer tag and the items.
+    pub wrapper: Dg13Wrapper,
+    /// How an item without a value is written.
+    pub absent: Dg13Absent,
+    /// The dossier's field that item 8 holds.
+    pub place: Dg13Place,
+}
+
+/// What stands between DG13's outer tag and the items.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Dg13Wrapper {
+    /// Nothing.
+    None,
+    /// One SEQUENCE around all items.
+    Sequence,
+}
+
+/// How an item without a value is written.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Dg13Absent {
+    /// The item with its number alone.
+    NumberOnly,
+    /// The item with an empty text.
+    EmptyText,
+    /// No item.
+    Omitted,
+}
+
+/// The dossier's field that item 8 holds.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Dg13Place {
+    /// Quê quán.
+    Origin,
+    /// Nơi đăng ký khai sinh.
+    BirthPlace,
+}
+
+/// The signed list of hashes.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct SodProfile {
+    /// Version of the LDS security object, which also decides EF.COM's LDS version.
+    pub version: SodVersion,
+    /// The signed attributes state when it was signed.
+    pub signing_time: bool,
+}
+
+/// Version of the LDS security object (Doc 9303-10, 4.6.2 and appendix D).
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SodVersion {
+    /// LDS 1.7: no version information in the SOD.
+    V0,
+    /// LDS 1.8: version information and the signer's certificate in the SOD.
+    V1,
+}
+
+impl SodVersion {
+    /// The LDS version that goes with it, in EF.COM and (V1) in the SOD.
+    #[must_use]
+    pub fn lds_version(self) -> &'static str {
+        match self {
+            Self::V0 => "0107",
+            Self::V1 => "0108",
+        }
+    }
+}
+
+/// Who signs. The key is always ECDSA P-256 with SHA-256.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct CertificateProfile {
+    /// Country of issuer and subject, two letters that belong to the state code (UT to UTO, VN to VNM).
+    pub country: String,
+    /// How the curve is written in certificates.
+    pub curve: CurveEncoding,
+    /// Days in which a document signer may sign (Doc 9303-12, table 1: at most three months).
+    pub ds_usage_days: u16,
+    /// Years a document signer's certificate is valid: usage and the longest validity of a card.
+    pub ds_validity_years: u8,
+    /// Years the country's root is valid.
+    pub csca_validity_years: u8,
+    /// Document types the signer may sign for, as in the MRZ.
+    pub document_types: Vec<String>,
+}
+
+/// How the curve is written in certificates.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CurveEncoding {
+    /// All parameters (Doc 9303-12).
+    Explicit,
+    /// The curve's object identifier.
+    Named,
+}
+
+/// The two faces.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct FaceProfile {
+    /// Name of the layout: what stands where.
+    pub layout: String,
+    /// Typeface of everything but the MRZ.
+    pub text_font: Typeface,
+    /// Typeface of the MRZ.
+    pub mrz_font: Typeface,
+    /// How the name is capitalized.
+    pub name_case: NameCase,
+    /// What stands for the date of expiry of a card that never expires.
+    pub unlimited_expiry: String,
+}
+
+/// The typefaces that come with the program.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Typeface {
+    /// Noto Sans.
+    NotoSans,
+    /// OCR-B (ISO 1073-2).
+    OcrB,
+}
+
+/// How the name is capitalized on the face.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NameCase {
+    /// ĐỖ VĂN ĐẠT.
+    Upper,
+    /// Đỗ Văn Đạt.
+    AsGiven,
+}
+
+/// The QR code.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct QrProfile {
+    /// The character between two fields.
+    pub separator: char,
+    /// The fields in order.
+    pub fields: Vec<Field>,
+    /// Error correction.
+    pub error_correction: ErrorCorrection,
+}
+
+/// Error correction levels of a QR code (ISO/IEC 18004).
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub enum ErrorCorrection {
+    /// About 7 %.
+    L,
+    /// About 15 %.
+    M,
+    /// About 25 %.
+    Q,
+    /// About 30 %.
+    H,
+}
+
+impl CardProfile {
+    /// Reads a profile.
+    ///
+    /// # Errors
+    /// [`PROFILE_INVALID`] with the line of an unknown or missing key, or with the contradiction.
+    pub fn parse(text: &str) -> Result<Self, Fault> {
+        let profile: Self =
+            toml::from_str(text).map_err(|error| Fault::new(&PROFILE_INVALID, error.to_string()))?;
+        check::consistent(&profile)
+            .map_err(|contradiction| Fault::new(&PROFILE_INVALID, contradiction).at(&profile.id))?;
+        Ok(profile)
+    }
+
+    /// A profile that comes with the program.
+    ///
+    /// # Errors
+    /// [`PROFILE_UNKNOWN`] if there is none of this name.
+    pub fn builtin(id: &str) -> Result<Self, Fault> {
+        let (_, text) = BUILTIN
+            .iter()
+            .find(|(name, _)| *name == id)
+            .ok_or_else(|| Fault::new(&PROFILE_UNKNOWN, id))?;
+        Self::parse(text)
+    }
+
+    /// The chip has this data group.
+    #[must_use]
+    pub fn has_data_group(&self, number: u8) -> bool {
+        self.chip.data_groups.contains(&number)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_built_in_profiles_are_what_they_are_called() {
+        for (id, _) in BUILTIN {
+            assert_eq!(CardProfile::builtin(id).unwrap().id, *id);
+        }
+        assert_eq!(CardProfile::builtin("cmnd").unwrap_err().code, &PROFILE_UNKNOWN);
+        assert_eq!(
+            CardProfile::builtin("cccd-2021").unwrap().chip.data_groups,
+            [1, 2, 13, 15, 14]
+        );
+        let child = CardProfile::builtin("cc-2024-child").unwrap();
+        assert!(child.portrait == Portrait::None && !child.has_data_group(2));
+    }
+
+    #[test]
+    fn every_line_of_a_built_in_profile_is_explained() {
+        for (id, text) in BUILTIN {
+            let mut explained = false;
+            for line in text.lines() {
+                let setting = line.contains('=') && !line.trim_start().starts_with('#');
+                assert!(!setting || explained, "{id}: {line}");
+                explained = line.starts_with('#');
+            }
+        }
+    }
+
+    #[test]
+    fn unknown_and_missing_keys_are_refused_with_their_line() {
+        let (_, text) = BUILTIN[0];
+        let fault = CardProfile::parse(&text.replace("can = ", "cam = ")).unwrap_err();
+        assert_eq!(fault.code, &PROFILE_INVALID);
+        assert!(
+            fault.detail.contains("cam") && fault.detail.contains("line"),
+            "{fault}"
+        );
+        assert!(CardProfile::parse(&text.replace("bac = true", "")).is_err());
+        assert!(CardProfile::parse("").is_err());
+    }
+
+    #[test]
+    fn a_profile_survives_writing_and_reading() {
+        for (id, _) in BUILTIN {
+            let profile = CardProfile::builtin(id).unwrap();
+            let written = toml::to_string(&profile).unwrap();
+            assert_eq!(CardProfile::parse(&written).unwrap(), profile);
+        }
+    }
+}
