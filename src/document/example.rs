@@ -1,5 +1,6 @@
 //! One invented man, for tests.
 
+use elliptic_curve::sec1::ToSec1Point;
 use time::macros::date;
 
 use crate::base::ids::OfficeCode;
@@ -64,8 +65,5 @@ pub(crate) fn profile(id: &str) -> CardProfile {
 /// The public key of his chip: some point of P-256.
 pub(crate) fn chip_key() -> [u8; 65] {
     let key = p256::SecretKey::from_slice(&[7; 32]).unwrap().public_key();
-    let bytes = key.to_sec1_bytes();
-    let point = p256::elliptic_curve::sec1::ToSec1Point::to_sec1_point(&key, false);
-    assert!(!bytes.is_empty());
-    <[u8; 65]>::try_from(point.as_bytes()).unwrap()
+    <[u8; 65]>::try_from(key.to_sec1_point(false).as_bytes()).unwrap()
 }

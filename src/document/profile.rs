@@ -112,9 +112,9 @@ pub struct PaceProfile {
 
 /// Mapping and cipher of PACE.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
 pub enum PaceProtocol {
     /// id-PACE-ECDH-GM-AES-CBC-CMAC-128.
+    #[serde(rename = "ecdh-gm-aes-128")]
     EcdhGmAes128,
 }
 

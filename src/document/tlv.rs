@@ -286,7 +286,7 @@ mod tests {
     #[test]
     fn other_forms_are_refused() {
         for (bytes, why) in [
-            (&hex!("")[..], Malformed::Truncated),
+            (&hex!("")[..], Malformed::Unexpected { expected: 4 }),
             (&hex!("04"), Malformed::Truncated),
             (&hex!("5F"), Malformed::Truncated),
             (&hex!("04 02 00"), Malformed::Truncated),
