@@ -47,3 +47,14 @@ crate::fault_codes! {
         "what was prepared does not go with the card profile", "dữ liệu chuẩn bị không khớp cấu hình loại thẻ",
         "Report this; nothing was written to a card.", "Báo lỗi phần mềm; chưa ghi gì lên thẻ.";
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn every_code_has_its_own_number() {
+        let mut ids: Vec<&str> = super::ALL.iter().map(|code| code.id).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        assert_eq!(ids.len(), super::ALL.len());
+    }
+}

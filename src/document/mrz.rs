@@ -195,8 +195,8 @@ impl Mrz {
                 .map_or(&first[14..15], |(_, check)| check)
                 .as_bytes(),
         );
-        material.extend_from_slice(second[..7].as_bytes());
-        material.extend_from_slice(second[8..15].as_bytes());
+        material.extend_from_slice(&second.as_bytes()[..7]);
+        material.extend_from_slice(&second.as_bytes()[8..15]);
         Secret::new(material)
     }
 

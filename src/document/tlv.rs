@@ -206,10 +206,8 @@ pub fn push(bytes: &mut Vec<u8>, tag: u16, value: &[u8]) {
     }
     bytes.push(low);
     let length = value.len().to_be_bytes();
-    let digits = length
-        .iter()
-        .position(|&byte| byte != 0)
-        .map_or(&length[length.len() - 1..], |first| &length[first..]);
+    let first = length.iter().position(|&byte| byte != 0);
+    let digits = &length[first.unwrap_or(length.len() - 1)..];
     match digits {
         [one @ 0..=0x7F] => bytes.push(*one),
         // At most eight digits, so the count fits into the low bits.

@@ -80,16 +80,17 @@ fn hashes_cover_whole_data_groups_and_nothing_else() {
 #[test]
 fn what_the_dossier_lacks_or_spoils_is_named() {
     let profile = example::profile("cccd-2021");
-    let cases: &[(&str, &crate::base::Code, fn(&mut Dossier))] = &[
+    type Spoil = fn(&mut Dossier);
+    let cases: &[(&str, &crate::base::Code, Spoil)] = &[
         ("residence", &FIELD_MISSING, |d| d.person.residence.clear()),
         ("marks", &FIELD_MISSING, |d| d.person.marks.clear()),
         ("portrait", &FIELD_MISSING, |d| d.portrait = None),
         ("number", &FIELD_UNFIT, |d| d.person.number = "12345678901".into()),
         ("origin", &FIELD_UNFIT, |d| {
-            d.person.origin = "Ha\u{300} No\u{302}\u{323}i".into()
+            d.person.origin = "Ha\u{300} No\u{302}\u{323}i".into();
         }),
         ("spouse", &FIELD_UNFIT, |d| {
-            d.person.spouse = Some("An\nBình".into())
+            d.person.spouse = Some("An\nBình".into());
         }),
         ("EF.DG2", &FILE_TOO_LARGE, |d| {
             d.portrait

@@ -28,7 +28,8 @@ fn found(dossier: &Dossier, read: &CardFiles) -> Vec<String> {
 
 #[test]
 fn every_field_of_another_dossier_is_told() {
-    let cases: &[(fn(&mut Dossier), &[&str])] = &[
+    type Change = fn(&mut Dossier);
+    let cases: &[(Change, &[&str])] = &[
         (|_| {}, &[]),
         (
             |d| d.person.number = "001203012346".into(),
@@ -125,7 +126,7 @@ fn missing_surplus_and_unreadable_files_are_told() {
         read.insert(*file, vec![file.tag(), 0x80]);
         assert_eq!(found(&dossier, &read), [format!("{file}: unreadable")]);
     }
-    let mut read = good.clone();
+    let mut read = good;
     read.insert(FileId::Dg(3), vec![0x63, 0x00]);
     assert_eq!(found(&dossier, &read), ["EF.DG3: not expected"]);
     read.remove(&FileId::Dg(3));

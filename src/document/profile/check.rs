@@ -172,7 +172,8 @@ mod tests {
 
     #[test]
     fn contradictions_are_refused() {
-        let cases: &[(&str, fn(&mut CardProfile))] = &[
+        type Spoil = fn(&mut CardProfile);
+        let cases: &[(&str, Spoil)] = &[
             ("DG15", |p| p.chip.active_authentication = false),
             ("DG15", |p| p.chip.data_groups.retain(|number| *number != 15)),
             ("DG14", |p| p.chip.data_groups.retain(|number| *number != 14)),
@@ -198,7 +199,7 @@ mod tests {
             ("document_code", |p| p.mrz.document_code = "P".into()),
             ("unlimited_expiry", |p| p.mrz.unlimited_expiry = "9912".into()),
             ("document_types", |p| {
-                p.certificates.document_types = vec!["P".into()]
+                p.certificates.document_types = vec!["P".into()];
             }),
             ("ds_usage_days", |p| p.certificates.ds_usage_days = 365),
             ("root", |p| p.certificates.ds_validity_years = 40),
