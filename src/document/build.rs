@@ -52,7 +52,7 @@ pub fn files(
         files.insert(FileId::CardAccess, infos.card_access());
     }
     let com = Com {
-        lds_version: profile.sod.version.lds_version().to_owned(),
+        lds_version: profile.sod.lds_version().to_owned(),
         unicode_version: UNICODE_VERSION.to_owned(),
         data_groups: profile.chip.data_groups.clone(),
     };

@@ -1,4 +1,4 @@
-//! EF.COM: which data groups the chip has, and by which version of the LDS (Doc 9303-10, section 4.6.1).
+//! EF.COM: which data groups the chip has, and by which version of the LDS (Doc 9303-10, EF.COM).
 
 use crate::base::Fault;
 use crate::document::file::FileId;
@@ -83,7 +83,7 @@ mod tests {
     #[test]
     fn published_files() {
         for (file, data_groups) in [
-            // Doc 9303-10, section 4.6.1.
+            // The example of Doc 9303-10.
             (
                 hex!("60165F0104303130375F36063034303030305C046175766C"),
                 [1, 2, 4, 12],

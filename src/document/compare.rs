@@ -121,7 +121,7 @@ impl<'a> Findings<'a> {
         let Some(com) = self.decoded(FileId::Com, |file| Com::decode(file).ok()) else {
             return;
         };
-        let version = profile.sod.version.lds_version();
+        let version = profile.sod.lds_version();
         self.expect(com.lds_version == version, FileId::Com, "version");
         self.expect(
             com.data_groups == profile.chip.data_groups,

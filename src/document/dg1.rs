@@ -1,4 +1,4 @@
-//! EF.DG1: the machine-readable zone, the same characters as on the plastic (Doc 9303-10, section 4.7.1).
+//! EF.DG1: the machine-readable zone, the same characters as on the plastic (Doc 9303-10, EF.DG1).
 
 use crate::base::Fault;
 use crate::document::file::FileId;

@@ -1,4 +1,4 @@
-//! EF.DG15: the chip's own public key, with which it answers challenges (Doc 9303-10, section 4.7.15).
+//! EF.DG15: the chip's own public key, with which it answers challenges (Doc 9303-10, EF.DG15).
 
 use p256::PublicKey;
 

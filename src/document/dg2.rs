@@ -1,4 +1,4 @@
-//! EF.DG2: the portrait (Doc 9303-10, section 4.7.2), in a facial record of ISO/IEC 19794-5:2005 inside a CBEFF frame.
+//! EF.DG2: the portrait (Doc 9303-10, EF.DG2), in a facial record of ISO/IEC 19794-5:2005 inside a CBEFF frame.
 //!
 //! The image is passed through as it was approved: never decoded, never encoded anew.
 

@@ -184,7 +184,7 @@ impl Mrz {
     }
 
     /// `MRZ_information`, from which BAC and PACE derive their keys: document number, date of birth and date of expiry, each
-    /// with its check digit (Doc 9303-11, section 4.3.2 and appendix D.2).
+    /// with its check digit (Doc 9303-11, appendix D.2).
     #[must_use]
     pub fn key_material(&self) -> Secret<Vec<u8>> {
         let [first, second, _] = &self.lines;

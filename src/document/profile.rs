@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 use crate::base::Fault;
 use crate::document::fault::{PROFILE_INVALID, PROFILE_UNKNOWN};
 use crate::document::field::Field;
+use crate::document::sod::LdsVersion;
+use crate::pki::Curve;
 
 /// The profiles that come with the program: id and TOML text.
 pub const BUILTIN: &[(&str, &str)] = &[
@@ -28,7 +30,7 @@ pub struct CardProfile {
     pub law: String,
     /// What people call the card.
     pub title: String,
-    /// Issuing state and nationality in the MRZ, three letters (Doc 9303-3, section 5).
+    /// Issuing state and nationality in the MRZ, three letters (Doc 9303-3).
     pub state_code: String,
     /// The dossier brings a portrait, or must not.
     pub portrait: Portrait,
@@ -92,9 +94,9 @@ pub struct ChipProfile {
     pub without_dg2: bool,
     /// The chip has a key of its own in DG15 and signs challenges with it: ECDSA P-256, SHA-256, plain signature.
     pub active_authentication: bool,
-    /// Basic access control with the MRZ (Doc 9303-11, 4.3; not in documents issued from 2028).
+    /// Basic access control with the MRZ (Doc 9303-11; not in documents issued from 2028).
     pub bac: bool,
-    /// PACE (Doc 9303-11, 4.4), always with the MRZ.
+    /// PACE (Doc 9303-11), always with the MRZ.
     pub pace: Option<PaceProfile>,
 }
 
@@ -167,28 +169,18 @@ pub enum Dg13Place {
 #[serde(deny_unknown_fields)]
 pub struct SodProfile {
     /// Version of the LDS security object, which also decides EF.COM's LDS version.
-    pub version: SodVersion,
+    pub version: LdsVersion,
     /// The signed attributes state when it was signed.
     pub signing_time: bool,
 }
 
-/// Version of the LDS security object (Doc 9303-10, 4.6.2 and appendix D).
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum SodVersion {
-    /// LDS 1.7: no version information in the SOD.
-    V0,
-    /// LDS 1.8: version information and the signer's certificate in the SOD.
-    V1,
-}
-
-impl SodVersion {
-    /// The LDS version that goes with it, in EF.COM and (V1) in the SOD.
+impl SodProfile {
+    /// The LDS version that goes with it, in EF.COM and (v1) in the SOD: four digits.
     #[must_use]
     pub fn lds_version(self) -> &'static str {
-        match self {
-            Self::V0 => "0107",
-            Self::V1 => "0108",
+        match self.version {
+            LdsVersion::V0 => "0107",
+            LdsVersion::V1 => "0108",
         }
     }
 }
@@ -200,7 +192,7 @@ pub struct CertificateProfile {
     /// Country of issuer and subject, two letters that belong to the state code (UT to UTO, VN to VNM).
     pub country: String,
     /// How the curve is written in certificates.
-    pub curve: CurveEncoding,
+    pub curve: Curve,
     /// Days in which a document signer may sign (Doc 9303-12, table 1: at most three months).
     pub ds_usage_days: u16,
     /// Years a document signer's certificate is valid: usage and the longest validity of a card.
@@ -209,16 +201,6 @@ pub struct CertificateProfile {
     pub csca_validity_years: u8,
     /// Document types the signer may sign for, as in the MRZ.
     pub document_types: Vec<String>,
-}
-
-/// How the curve is written in certificates.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum CurveEncoding {
-    /// All parameters (Doc 9303-12).
-    Explicit,
-    /// The curve's object identifier.
-    Named,
 }
 
 /// The two faces.

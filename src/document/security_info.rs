@@ -1,4 +1,4 @@
-//! SecurityInfos: what a chip says of its own protocols, in EF.CardAccess and in EF.DG14 (Doc 9303-11, section 9.2).
+//! SecurityInfos: what a chip says of its own protocols, in EF.CardAccess and in EF.DG14 (Doc 9303-11).
 //!
 //! EF.CardAccess is read before any protection, so DG14, which is signed, holds every entry of it byte for byte: a reader
 //! that compares them finds out whether PACE was tampered with.

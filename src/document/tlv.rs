@@ -1,7 +1,7 @@
 //! Tag, length, value: a small strict reader and writer for what chips and certificates are made of.
 //!
 //! Tags have one or two bytes, lengths are definite, minimal (DER, X.690 10.1) and at most four bytes long; the
-//! input bounds everything, nothing recurses. ICAO's own two-byte tags below number 31 (`5F01`, Doc 9303-10 4.6.1) are
+//! input bounds everything, nothing recurses. ICAO's own two-byte tags below number 31 (`5F01`, Doc 9303-10, EF.COM) are
 //! not minimal in the sense of X.690 and are accepted.
 
 use crate::base::Fault;

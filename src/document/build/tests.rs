@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::base::hex;
 use crate::document::example;
-use crate::document::profile::SodVersion;
+use crate::document::sod::LdsVersion;
 use crate::document::tlv::Header;
 
 fn public() -> ChipPublic {
@@ -63,7 +63,7 @@ fn a_child_s_card_has_no_portrait() {
 #[test]
 fn the_lds_version_goes_with_the_sod() {
     let mut profile = example::profile("cccd-2021");
-    profile.sod.version = SodVersion::V0;
+    profile.sod.version = LdsVersion::V0;
     let files = built(&example::dossier(), &profile).unwrap();
     assert_eq!(Com::decode(&files[&FileId::Com]).unwrap().lds_version, "0107");
 }

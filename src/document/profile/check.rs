@@ -81,7 +81,7 @@ fn chip(profile: &CardProfile) -> Result<(), String> {
         has(15) == chip.active_authentication,
         "chip.active_authentication and DG15 go together",
     )?;
-    // DG14 announces PACE (Doc 9303-11, 9.2) and the algorithm of ECDSA active authentication (9.2.4), nothing else here.
+    // DG14 announces PACE and the algorithm of ECDSA active authentication (Doc 9303-11), nothing else here.
     ensure(
         has(14) == (chip.active_authentication || chip.pace.is_some()),
         "DG14 goes together with active authentication or PACE",
@@ -123,7 +123,7 @@ fn face(profile: &CardProfile) -> Result<(), String> {
     ensure(!face.layout.is_empty(), "face.layout must not be empty")?;
     ensure(
         face.mrz_font == Typeface::OcrB,
-        "face.mrz_font must be ocr-b (Doc 9303-3, 4.4)",
+        "face.mrz_font must be ocr-b (Doc 9303-3)",
     )?;
     ensure(
         face.text_font != Typeface::OcrB,
