@@ -316,7 +316,7 @@ fn a_tampered_or_foreign_signature_is_found() {
     assert_eq!(complaints(&wrong, &files(), &pki.trust()), signature_failed);
 
     // The content changed under the same attributes.
-    let mut swapped = genuine.clone();
+    let mut swapped = genuine;
     let place = swapped
         .windows(32)
         .position(|window| hashes(&files())[&2] == window)
@@ -375,7 +375,7 @@ fn the_signer_must_lead_to_a_trusted_csca_and_be_in_force() {
 }
 
 /// A foreign signer, made and used by OpenSSL with these key options; what passive authentication says of it.
-fn foreign(key: &str, sign_options: &str) -> (Sod, Vec<Check>) {
+fn foreign(key: &str, content_type: &str, sign_options: &str) -> (Sod, Vec<Check>) {
     let openssl = OpenSsl::new();
     openssl.succeeds(&format!("genpkey {key} -out key.pem"));
     openssl.succeeds("req -x509 -new -key key.pem -subj /C=UT/CN=DS -days 30 -out ds.pem");
@@ -391,7 +391,7 @@ fn foreign(key: &str, sign_options: &str) -> (Sod, Vec<Check>) {
     let length = u8::try_from(object.len()).unwrap();
     openssl.file("content", &[&[0x30, 0x81, length][..], &object].concat());
     openssl.succeeds(&format!(
-        "cms -sign -binary -nodetach -in content -econtent_type 2.23.136.1.1.1 -signer ds.pem -inkey key.pem \
+        "cms -sign -binary -nodetach -in content -econtent_type {content_type} -signer ds.pem -inkey key.pem \
          -outform DER -nosmimecap {sign_options} -out sod.cms"
     ));
     let sod = AnyRef::new(WRAPPER, &openssl.read("sod.cms"))
@@ -454,7 +454,7 @@ fn foreign_signatures_are_verified_or_left_undetermined() {
             u,
         ),
     ] {
-        let (sod, checks) = foreign(&key, options);
+        let (sod, checks) = foreign(&key, "2.23.136.1.1.1", options);
         assert_eq!(sod.algorithm, algorithm, "{key} {options}");
         let of = |name| {
             checks
@@ -473,6 +473,19 @@ fn foreign_signatures_are_verified_or_left_undetermined() {
         let unsupported = checks.iter().any(|check| check.why.contains("unsupported"));
         assert_eq!(unsupported, verdict == u, "{key} {options}");
     }
+}
+
+#[test]
+fn content_declared_as_plain_data_is_read_and_told() {
+    let key = "-algorithm EC -pkeyopt ec_paramgen_curve:P-256";
+    let (sod, checks) = foreign(key, "1.2.840.113549.1.7.1", "-md sha256");
+    assert!(!sod.declared);
+    let failed: Vec<_> = checks
+        .iter()
+        .filter(|check| check.verdict == Verdict::Failed)
+        .map(|check| check.name)
+        .collect();
+    assert_eq!(failed, [CheckName::Structure]);
 }
 
 #[test]
