@@ -140,7 +140,7 @@ fn openssl_verifies_the_whole_chain_with_named_curves() {
         "{printed}"
     );
     // One flipped bit in a data group's hash.
-    let mut damaged = sod.clone();
+    let mut damaged = sod;
     let place = damaged
         .windows(32)
         .position(|window| hashes(&files())[&13] == window)
