@@ -69,10 +69,13 @@ impl SodDraft {
                 format!("{:?}", hashes.keys()),
             ));
         }
+        Self::over(security_object(hashes, version).map_err(encoding)?, signing_time)
+    }
+
+    fn over(lds: Vec<u8>, signing_time: Option<OffsetDateTime>) -> Result<Self, Fault> {
         let time = signing_time
             .map(|at| asn1::time(at).map_err(|fault| Fault::new(&fault::SIGNING_TIME, fault.detail)))
             .transpose()?;
-        let lds = security_object(hashes, version).map_err(encoding)?;
         let attributes = || -> der::Result<Vec<u8>> {
             let mut attributes = SetOfVec::new();
             attributes.insert(attribute(CONTENT_TYPE, &LDS_SECURITY_OBJECT)?)?;
@@ -196,3 +199,6 @@ fn attribute(oid: ObjectIdentifier, value: &(impl EncodeValue + Tagged)) -> der:
 fn encoding(error: der::Error) -> Fault {
     Fault::new(&fault::ENCODING, error.to_string())
 }
+
+#[cfg(test)]
+mod tests;

@@ -169,7 +169,7 @@ impl CertificatePlan<'_> {
         extensions.push(extension(
             SUBJECT_KEY,
             false,
-            &octets(&Sha1::digest(self.point))?,
+            &octets(Sha1::digest(self.point).as_slice())?,
         )?);
         extensions.push(extension(KEY_USAGE, true, &usages)?);
         extensions.push(extension(
@@ -248,9 +248,9 @@ struct Validity {
 
 /// DocumentTypeListSyntax (Doc 9303-12, section 7.1.1.5).
 #[derive(Sequence)]
-pub(crate) struct DocumentTypeList {
+struct DocumentTypeList {
     version: u8,
-    pub(crate) types: SetOfVec<PrintableString>,
+    types: SetOfVec<PrintableString>,
 }
 
 impl DocumentTypeList {
@@ -340,3 +340,6 @@ const DISTRIBUTION_POINTS: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.
 const AUTHORITY_KEY: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.35");
 /// id-icao-mrtd-security-extensions-documentTypeList.
 pub(crate) const DOCUMENT_TYPE_LIST: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.23.136.1.1.6.2");
+
+#[cfg(test)]
+mod tests;

@@ -104,3 +104,73 @@ struct Entry {
 
 const CRL_NUMBER: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.20");
 const LONGEST_INTERVAL: Duration = Duration::days(90);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pki::testkit::{NOW, OpenSsl, Rehearsal};
+    use crate::pki::{Curve, fault};
+
+    #[test]
+    fn openssl_reads_and_verifies_the_list() {
+        let pki = Rehearsal::new(Curve::Named);
+        let openssl = OpenSsl::new();
+        openssl.certificate("csca.pem", &pki.csca.der);
+        let entry = RevokedEntry {
+            serial: pki.ds.serial.clone(),
+            revoked_at: NOW - Duration::hours(3),
+        };
+        for (revoked, expected) in [
+            (vec![], "No Revoked Certificates."),
+            (
+                vec![entry],
+                "Serial Number: 42\n        Revocation Date: Nov 22 01:00:00 2026 GMT",
+            ),
+        ] {
+            let empty = revoked.is_empty();
+            openssl.file("list.crl", &pki.crl(revoked).der);
+            let text = openssl.succeeds("crl -inform DER -in list.crl -noout -text -CAfile csca.pem");
+            for line in [
+                expected,
+                "verify OK",
+                "Version 2 (0x1)",
+                "Next Update: Dec 22 04:00:00 2026 GMT",
+                "X509v3 Authority Key Identifier",
+                "X509v3 CRL Number: \n                7\n",
+            ] {
+                assert!(text.contains(line), "{line:?} is missing in\n{text}");
+            }
+            assert_eq!(text.contains("Revoked Certificates:"), !empty);
+            assert!(!text.contains("Reason"));
+        }
+    }
+
+    #[test]
+    fn plans_that_break_the_profile_are_refused() {
+        let pki = Rehearsal::new(Curve::Named);
+        let plan = CrlPlan {
+            issuer: &pki.csca,
+            number: 1,
+            this_update: NOW,
+            next_update: NOW + Duration::days(90),
+            revoked: Vec::new(),
+        };
+        assert!(plan.draft().is_ok());
+        for broken in [
+            CrlPlan {
+                next_update: NOW,
+                ..plan.clone()
+            },
+            CrlPlan {
+                next_update: NOW + Duration::days(91),
+                ..plan.clone()
+            },
+            CrlPlan {
+                issuer: &pki.ds,
+                ..plan
+            },
+        ] {
+            assert_eq!(broken.draft().unwrap_err().code, &fault::PLAN_REFUSED);
+        }
+    }
+}

@@ -120,3 +120,18 @@ crate::fault_codes! {
         "no signer may sign this card", "không có khóa nào được phép ký thẻ này",
         "Look at each key's reason and provide the next signer.", "Xem lý do của từng khóa và cấp khóa kế tiếp.";
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn codes_are_unique_and_say_what_next() {
+        let ids: BTreeSet<_> = super::ALL.iter().map(|code| code.id).collect();
+        assert_eq!(ids.len(), super::ALL.len());
+        for code in super::ALL {
+            let texts = [code.en, code.vi, code.next_en, code.next_vi];
+            assert!(texts.iter().all(|text| !text.is_empty()), "{}", code.id);
+        }
+    }
+}

@@ -104,7 +104,10 @@ pub fn choose<'a>(
             }
         })
         .map(|(key, _)| key)
-        .min_by_key(|key| (key.unlimited, key.certificate.usage_period, key_order(key)))
+        .min_by_key(|key| {
+            let until = key.certificate.usage_period.map(|(_, until)| until);
+            (key.unlimited, until, key.label.as_str())
+        })
         .ok_or_else(|| Fault::new(&fault::NO_SIGNER, reasons.join(", ")))
 }
 
@@ -119,10 +122,6 @@ pub fn remaining(key: &SignerKey, used: u64, now: OffsetDateTime) -> Remaining {
         days,
         cards: key.limit.map(|limit| limit.saturating_sub(used)),
     }
-}
-
-fn key_order(key: &SignerKey) -> &str {
-    &key.label
 }
 
 /// The earlier and the later of an instant's dates in UTC and in Viet Nam. A border compares the printed date with the
@@ -144,3 +143,6 @@ fn end_of(day: Date) -> OffsetDateTime {
 const VIET_NAM: UtcOffset = time::macros::offset!(+7);
 /// Some readers refuse a signing time equal to notBefore, and clocks differ.
 const SETTLING_TIME: Duration = Duration::hours(1);
+
+#[cfg(test)]
+mod tests;

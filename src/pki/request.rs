@@ -119,3 +119,85 @@ struct Body<'a> {
     #[asn1(context_specific = "0", tag_mode = "IMPLICIT", constructed = "true")]
     attributes: SetOfVec<Attribute>,
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::pki::testkit::{NOW, OpenSsl, Rehearsal, SoftKey};
+
+    fn request(key: &SoftKey, curve: Curve) -> Vec<u8> {
+        let plan = RequestPlan {
+            subject: EntityName {
+                country: "VN".into(),
+                organization: "C06".into(),
+                common_name: "DS 2027-01".into(),
+            },
+            point: key.point(),
+            curve,
+        };
+        key.finish(&plan.draft().unwrap())
+    }
+
+    #[test]
+    fn openssl_verifies_the_request() {
+        for curve in [Curve::Named, Curve::Explicit] {
+            let openssl = OpenSsl::new();
+            openssl.file("ds.csr", &request(&SoftKey::new(2), curve));
+            let said = openssl.succeeds("req -inform DER -in ds.csr -verify -noout -subject");
+            assert!(
+                said.contains("verify OK") && said.contains("C = VN, O = C06, CN = DS 2027-01"),
+                "{said}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_request_is_answered_by_a_certificate_for_its_key() {
+        let pki = Rehearsal::new(Curve::Explicit);
+        let read = Request::parse(&request(&pki.ds_key, Curve::Named)).unwrap();
+        assert!(read.is_answered_by(&pki.ds) && !read.is_answered_by(&pki.csca));
+        assert!(read.subject.to_string().contains("DS 2027-01"));
+    }
+
+    #[test]
+    fn proof_of_possession_is_demanded() {
+        let mut der = request(&SoftKey::new(2), Curve::Named);
+        let place = der.windows(3).position(|window| window == b"C06").unwrap();
+        der[place] = b'D';
+        assert_eq!(Request::parse(&der).unwrap_err().code, &fault::SIGNATURE_WRONG);
+    }
+
+    #[test]
+    fn the_answer_is_taken_for_its_own_key_only() {
+        let pki = Rehearsal::new(Curve::Explicit);
+        let accept = |point: &[u8; 65], csca, at| accept_certificate(&pki.ds.der, point, csca, at);
+        let point = pki.ds_key.point();
+        assert_eq!(accept(&point, &pki.csca, NOW).unwrap().serial, pki.ds.serial);
+        let other = SoftKey::new(3).point();
+        assert_eq!(
+            accept(&other, &pki.csca, NOW).unwrap_err().code,
+            &fault::KEY_MISMATCH
+        );
+        assert_eq!(
+            accept(&point, &pki.ds, NOW).unwrap_err().code,
+            &fault::ISSUER_MISMATCH
+        );
+        let early = NOW - time::Duration::days(1);
+        assert_eq!(
+            accept(&point, &pki.csca, early).unwrap_err().code,
+            &fault::NOT_VALID_NOW
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn damaged_requests_do_not_panic(place in 0usize..310, byte: u8, cut in 0usize..310) {
+            let mut der = request(&SoftKey::new(2), Curve::Explicit);
+            der[place] = byte;
+            let _ = Request::parse(&der);
+            let _ = Request::parse(der.get(..cut).unwrap());
+        }
+    }
+}

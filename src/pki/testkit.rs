@@ -130,3 +130,46 @@ fn contact() -> Contact {
         state: "VNM".into(),
     }
 }
+
+/// The `openssl` command in a folder of its own: another implementation's opinion.
+pub(crate) struct OpenSsl(tempfile::TempDir);
+
+impl OpenSsl {
+    pub(crate) fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    pub(crate) fn file(&self, name: &str, bytes: &[u8]) {
+        std::fs::write(self.0.path().join(name), bytes).unwrap();
+    }
+
+    pub(crate) fn read(&self, name: &str) -> Vec<u8> {
+        std::fs::read(self.0.path().join(name)).unwrap()
+    }
+
+    /// Writes a certificate as PEM, which is how OpenSSL likes its trust anchors.
+    pub(crate) fn certificate(&self, name: &str, der: &[u8]) {
+        self.file("in.der", der);
+        self.succeeds(&format!("x509 -inform DER -in in.der -out {name}"));
+    }
+
+    /// Runs a command; whether it succeeded, and all it said.
+    pub(crate) fn run(&self, command: &str) -> (bool, String) {
+        let output = std::process::Command::new("openssl")
+            .args(command.split(' '))
+            .current_dir(self.0.path())
+            .output()
+            .unwrap();
+        let said = [output.stdout, output.stderr].concat();
+        (
+            output.status.success(),
+            String::from_utf8_lossy(&said).into_owned(),
+        )
+    }
+
+    pub(crate) fn succeeds(&self, command: &str) -> String {
+        let (success, said) = self.run(command);
+        assert!(success, "openssl {command}: {said}");
+        said
+    }
+}

@@ -118,3 +118,6 @@ pub(crate) fn signature_of(der: &[u8]) -> Option<(SignatureAlgorithm, Vec<u8>)> 
     let signature = signed.signature.as_bytes()?.to_vec();
     Some((SignatureAlgorithm::read(signed.algorithm, None), signature))
 }
+
+#[cfg(test)]
+mod tests;

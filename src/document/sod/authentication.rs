@@ -71,6 +71,10 @@ pub fn passive_authentication(
     let mut checks = Vec::new();
     let signer = sod.certificate().map(Certificate::parse);
     checks.push(match &signer {
+        _ if !sod.declared => failed(
+            CheckName::Structure,
+            "the content is not declared as an LDS security object".into(),
+        ),
         Some(Ok(_)) => passed(CheckName::Structure),
         Some(Err(fault)) => failed(CheckName::Structure, fault.to_string()),
         None => undetermined(CheckName::Structure, "the signer's certificate is not embedded"),

@@ -25,6 +25,8 @@ use crate::pki::{Hash, SignatureAlgorithm};
 /// An EF.SOD that was read. Nothing about it is verified yet.
 #[derive(Clone, Debug)]
 pub struct Sod {
+    /// The content is declared as an LDS security object. Some states declare plain data.
+    pub declared: bool,
     /// Version of the LDS security object, 0 or 1.
     pub version: u8,
     /// How the data groups are hashed.
@@ -124,9 +126,6 @@ impl Sod {
             return Ok(None);
         }
         let data = SignedDataRef::read(content_info.content)?;
-        if data.content.kind != LDS_SECURITY_OBJECT {
-            return Ok(None);
-        }
         let content = data.content.content.as_bytes();
         let object = SecurityObject::from_der(content)?;
         let Some(signer) = items(data.signers)?.first().copied() else {
@@ -143,7 +142,9 @@ impl Sod {
             return Ok(None);
         };
         let signed_attributes = AnyRef::new(Tag::Set, attributes)?.to_der()?;
-        let Some(read) = Attributes::read(&signed_attributes) else {
+        let Some(read) =
+            Attributes::read(&signed_attributes).filter(|read| read.content_type == data.content.kind)
+        else {
             return Ok(None);
         };
         let mut hashes = BTreeMap::new();
@@ -163,6 +164,7 @@ impl Sod {
             .map(|item| item.to_der())
             .collect::<der::Result<Vec<_>>>()?;
         Ok(Some(Self {
+            declared: data.content.kind == LDS_SECURITY_OBJECT,
             version: object.version,
             hash,
             lds_version: object
@@ -184,12 +186,13 @@ impl Sod {
 
 /// What the signed attributes say.
 pub(super) struct Attributes<'a> {
+    pub(super) content_type: ObjectIdentifier,
     pub(super) message_digest: &'a [u8],
     pub(super) signing_time: Option<OffsetDateTime>,
 }
 
 impl<'a> Attributes<'a> {
-    /// Reads attributes (tag 31); nothing unless content type and message digest are there, each once, and fit.
+    /// Reads attributes (tag 31); nothing unless content type and message digest are there, each once.
     pub(super) fn read(set: &'a [u8]) -> Option<Self> {
         let set = AnyRef::from_der(set).ok()?;
         let mut content_type = None;
@@ -218,7 +221,8 @@ impl<'a> Attributes<'a> {
                 return None;
             }
         }
-        (content_type == Some(LDS_SECURITY_OBJECT)).then_some(Self {
+        Some(Self {
+            content_type: content_type?,
             message_digest: message_digest?,
             signing_time,
         })

@@ -1,6 +1,7 @@
 //! A certificate as another library reads it.
 
-use der::Decode;
+use der::asn1::{AnyRef, PrintableStringRef};
+use der::{Decode, Reader, SliceReader, Tag, Tagged};
 use time::OffsetDateTime;
 use x509_cert::ext::pkix::PrivateKeyUsagePeriod;
 use x509_parser::prelude::{FromDer, ParsedExtension, X509Certificate, X509Extension, X509Version};
@@ -10,7 +11,7 @@ use super::signature_of;
 use crate::base::Fault;
 use crate::base::limits::ELEMENTARY_FILE_BYTES_MAX;
 use crate::pki::asn1;
-use crate::pki::certificate::{DOCUMENT_TYPE_LIST, DocumentTypeList, USAGE_PERIOD};
+use crate::pki::certificate::{DOCUMENT_TYPE_LIST, USAGE_PERIOD};
 use crate::pki::fault;
 use crate::pki::name::says_rehearsal;
 use crate::pki::signature::{PublicKey, SignatureAlgorithm};
@@ -206,8 +207,7 @@ impl Certificate {
                 ));
             }
             _ if extension.oid.as_bytes() == DOCUMENT_TYPE_LIST.as_bytes() => {
-                let list = DocumentTypeList::from_der(extension.value).ok()?;
-                self.document_types = list.types.iter().map(|kind| kind.as_str().to_owned()).collect();
+                self.document_types = document_types(extension.value).ok()?;
                 // We could go on, but many readers do not know it and refuse the card.
                 if extension.critical {
                     known.refused.push(extension.oid.to_string());
@@ -218,6 +218,21 @@ impl Certificate {
         }
         Some(())
     }
+}
+
+/// The list in a DocumentTypeListSyntax, in whatever order the issuer wrote it.
+fn document_types(value: &[u8]) -> der::Result<Vec<String>> {
+    AnyRef::from_der(value)?.sequence(|list| {
+        let _version: u8 = list.decode()?;
+        let types: AnyRef<'_> = list.decode()?;
+        types.tag().assert_eq(Tag::Set)?;
+        let mut reader = SliceReader::new(types.value())?;
+        let mut types = Vec::new();
+        while !reader.is_finished() {
+            types.push(reader.decode::<PrintableStringRef<'_>>()?.as_str().to_owned());
+        }
+        Ok(types)
+    })
 }
 
 /// Do an issuer name and an authority key identifier lead to this CSCA? Without an identifier the name decides.
