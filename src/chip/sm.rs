@@ -140,7 +140,8 @@ mod tests {
     #[test]
     fn doc_9303_11_appendix_d_4() {
         let mut channel = appendix_d();
-        let steps: [(Command<'_>, &[u8], &[u8], &[u8]); 3] = [
+        type Line<'a> = (Command<'a>, &'a [u8], &'a [u8], &'a [u8]);
+        let lines: [Line<'_>; 3] = [
             (
                 Command::new(0, 0xA4, 2, 0x0C).data(&[0x01, 0x1E]),
                 &hex!("0CA4020C158709016375432908C044F68E08BF8B92D635FF24F800"),
@@ -162,7 +163,7 @@ mod tests {
                 &hex!("04303130365F36063034303030305C026175"),
             ),
         ];
-        for (command, protected, response, plain) in steps {
+        for (command, protected, response, plain) in lines {
             assert_eq!(channel.protect(&command), protected);
             assert_eq!(
                 channel.unprotect(response.to_vec()),

@@ -27,7 +27,7 @@ fn card_access_counts_only_if_dg14_says_the_same() {
     let files =
         |dg14: &[u8]| CardFiles::from([(FileId::CardAccess, set.clone()), (FileId::Dg(14), dg14.to_vec())]);
     assert_eq!(confirm_card_access(&files(&more)), Ok(()));
-    let mut other = more.clone();
+    let mut other = more;
     *other.last_mut().unwrap() = 0x0C;
     for dg14 in [&other[..], &hex!("6E00"), &[]] {
         assert_eq!(

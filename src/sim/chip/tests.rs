@@ -144,7 +144,7 @@ impl Rehearsal {
 
 /// A file of this whole length with the right outer tag.
 fn filled(file: FileId, length: usize) -> Vec<u8> {
-    let contents: Vec<u8> = (0..length - 4).map(|i| (i * 7 % 251) as u8).collect();
+    let contents: Vec<u8> = (0..=250).cycle().take(length - 4).collect();
     let mut whole = Vec::new();
     tlv::push(&mut whole, u16::from(file.tag()), &contents);
     whole

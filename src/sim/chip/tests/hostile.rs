@@ -25,14 +25,14 @@ fn lying_lengths_are_found() {
 }
 
 #[test]
-fn a_chip_that_gives_one_byte_at_a_time_is_left() {
+fn a_chip_that_gives_a_few_bytes_at_a_time_is_left() {
     let mut card = Rehearsal::full().sealed();
     card.chip.memory.profile.apdu.read_max = 8;
     let (mut chip, mut commands) = (card.chip, 0);
     chip.power_on();
     let request = Request {
         read_max: 16_384,
-        password: Password::Mrz(card.mrz.clone()),
+        password: Password::Mrz(card.mrz),
         allow_bac: false,
         wanted: Wanted::All,
         active_authentication: false,

@@ -102,9 +102,10 @@ fn writing_has_its_own_refusals() {
         ],
     );
     let mut short = Rehearsal::short();
+    // A chip of short commands takes no extended ones.
     talk(
         &mut short.chip,
-        &[("00B00000000100", 0x9000)].map(|(command, _)| (command, 0x6700)),
+        &[("00B00000000200", 0x6700), ("00B0000000", 0x6986)],
     );
 }
 
