@@ -120,7 +120,7 @@ impl Inspector {
         for file in listed {
             self.read(file, &mut files, &mut protected).await?;
         }
-        let active_authentication = self.authenticate(&mut files, &mut protected).await?;
+        let active_authentication = self.authenticate(&mut files).await?;
         confirm_card_access(&files)?;
         Ok(Inspection {
             files,
@@ -182,7 +182,7 @@ impl Inspector {
                 files.insert(file, contents);
             }
             Found::Refused(Status::SecurityStatus) if matches!(file, FileId::Dg(3 | 4)) => {
-                protected.push(file)
+                protected.push(file);
             }
             Found::Refused(status) => {
                 return Err(Fault::new(&fault::INCONSISTENT, format!("{file} {status}")));
@@ -191,11 +191,7 @@ impl Inspector {
         Ok(())
     }
 
-    async fn authenticate(
-        &mut self,
-        files: &mut CardFiles,
-        protected: &mut Vec<FileId>,
-    ) -> Result<Verdict, Fault> {
+    async fn authenticate(&mut self, files: &mut CardFiles) -> Result<Verdict, Fault> {
         if !self.request.active_authentication {
             return Ok(Verdict::NotAsked);
         }
@@ -212,7 +208,7 @@ impl Inspector {
                 }
             }
         }
-        let Some(key) = files.get(&dg15).filter(|_| !protected.contains(&dg15)) else {
+        let Some(key) = files.get(&dg15) else {
             return Ok(Verdict::Absent);
         };
         if active::public_point(key).is_none() {

@@ -56,7 +56,7 @@ impl MrzKey {
         let mut digit = field(14, 15);
         if digit == "<" {
             // A number of more than nine characters goes on in the optional data, its check digit last (note j).
-            let (rest, _) = field(15, 30).split_once('<').unwrap_or((field(15, 30), ""));
+            let rest = field(15, 30).split('<').next().unwrap_or_default();
             let (more, last) = rest
                 .split_at_checked(rest.len().saturating_sub(1))
                 .unwrap_or_default();

@@ -16,7 +16,7 @@ use crate::base::{Fault, Secret};
 use crate::document::{CardFiles, FileId};
 
 /// Everything that goes on one chip.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct CardImage<'a> {
     /// All files.
     pub files: &'a CardFiles,
@@ -26,6 +26,15 @@ pub struct CardImage<'a> {
     pub can: Option<&'a Can>,
     /// The private key to DG15, on chips that take one.
     pub active_authentication: Option<&'a Secret<[u8; 32]>>,
+}
+
+// The files are personal data: never shown.
+impl std::fmt::Debug for CardImage<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CardImage")
+            .field("files", &self.files.keys())
+            .finish_non_exhaustive()
+    }
 }
 
 /// Evidence of a written chip.

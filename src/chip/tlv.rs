@@ -80,11 +80,12 @@ pub fn push_header(out: &mut Vec<u8>, tag: u16, length: usize) {
         out.push(high);
     }
     out.push(low);
-    match length.to_be_bytes() {
-        [0, 0, 0, 0, 0, 0, 0, length @ 0..=0x7F] => out.push(length),
-        [0, 0, 0, 0, 0, 0, 0, length] => out.extend([0x81, length]),
-        [0, 0, 0, 0, 0, 0, high, low] => out.extend([0x82, high, low]),
-        [.., top, high, low] => out.extend([0x83, top, high, low]),
+    let [.., top, high, low] = length.to_be_bytes();
+    match (top, high, low) {
+        (0, 0, 0..=0x7F) => out.push(low),
+        (0, 0, _) => out.extend([0x81, low]),
+        (0, ..) => out.extend([0x82, high, low]),
+        _ => out.extend([0x83, top, high, low]),
     }
 }
 

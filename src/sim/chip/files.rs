@@ -1,0 +1,130 @@
+//! SELECT and READ BINARY with their access conditions (Doc 9303-10, section 3; Doc 9303-11, section 4.2).
+
+use super::{APPLICATION, CARD_MANAGER, Chip, Outcome, Place};
+use crate::chip::apdu::{Command, LE_MAX, Status};
+use crate::chip::profile::CardAccess;
+use crate::chip::tlv;
+use crate::document::FileId;
+
+const CARD_ACCESS: u16 = 0x011C;
+/// DG3 and DG4: fingerprints and irises.
+const BIOMETRICS: [u16; 2] = [0x0103, 0x0104];
+
+impl Chip {
+    pub(super) fn select(&mut self, command: &Command<'_>) -> Outcome {
+        match (command.p1, command.data) {
+            (0x04, aid) if aid == APPLICATION => self.enter(Place::Application),
+            (0x04, aid) if CARD_MANAGER.starts_with(aid) => self.enter(Place::Root),
+            (0x04, _) => Err(Status::FileNotFound),
+            (0x02, &[high, low]) => {
+                let fid = u16::from_be_bytes([high, low]);
+                self.may_name(fid)?;
+                self.session.file = Some(fid);
+                Ok((Vec::new(), Status::Success))
+            }
+            (0x02, _) => Err(Status::WrongLength),
+            _ => Err(Status::WrongParameters),
+        }
+    }
+
+    pub(super) fn read_binary(&mut self, command: &Command<'_>) -> Outcome {
+        let le = command.le.ok_or(Status::WrongLength)?;
+        let odd = command.ins == 0xB1;
+        let (fid, offset) = match (odd, command.p1, command.p2) {
+            (true, 0, 0) => {
+                let offset =
+                    tlv::only(0x54, command.data).and_then(|offset| <[u8; 2]>::try_from(offset).ok());
+                let offset = u16::from_be_bytes(offset.ok_or(Status::WrongData)?);
+                (self.session.file.ok_or(Status::NotAllowed)?, usize::from(offset))
+            }
+            (true, ..) => return Err(Status::WrongParameters),
+            (false, p1, offset) if p1 & 0x80 != 0 => (by_short_identifier(p1)?, usize::from(offset)),
+            (false, p1, p2) => (
+                self.session.file.ok_or(Status::NotAllowed)?,
+                usize::from(u16::from_be_bytes([p1, p2])),
+            ),
+        };
+        self.may_read(fid)?;
+        self.session.file = Some(fid);
+        let file = self.memory.files.get(&fid).ok_or(Status::FileNotFound)?;
+        let rest = file.get(offset..).filter(|rest| !rest.is_empty());
+        let rest = rest.ok_or(Status::WrongOffset)?;
+        // The wrapping of an odd answer counts.
+        let wanted = (if odd { le.saturating_sub(4) } else { le }) as usize;
+        let length = rest
+            .len()
+            .min(wanted)
+            .min(self.memory.profile.apdu.read_max as usize);
+        // A Le of zeros asks for what fits; any other asks for so many bytes, and the file may have fewer.
+        let status = if wanted > rest.len() && !matches!(le, 256 | LE_MAX) {
+            Status::EndOfFile
+        } else {
+            Status::Success
+        };
+        let mut answer = Vec::with_capacity(length + 4);
+        if odd {
+            tlv::push(&mut answer, 0x53, &rest[..length]);
+        } else {
+            answer.extend(&rest[..length]);
+        }
+        Ok((answer, status))
+    }
+
+    fn enter(&mut self, place: Place) -> Outcome {
+        self.session.place = place;
+        self.session.file = None;
+        self.session.challenge = None;
+        Ok((Vec::new(), Status::Success))
+    }
+
+    /// SELECT: a locked chip does not even say which files it has, except EF.CardAccess.
+    fn may_name(&self, fid: u16) -> Result<(), Status> {
+        if fid != CARD_ACCESS && self.session.place == Place::Application && self.is_locked() {
+            self.may_read(fid)?;
+        }
+        if self.is_visible(fid) && self.memory.files.contains_key(&fid) {
+            Ok(())
+        } else {
+            Err(Status::FileNotFound)
+        }
+    }
+
+    fn may_read(&self, fid: u16) -> Result<(), Status> {
+        if fid == CARD_ACCESS {
+            return if self.is_visible(fid) {
+                Ok(())
+            } else {
+                Err(Status::FileNotFound)
+            };
+        }
+        // Fingerprints need terminal authentication, which nothing can do here.
+        if !self.session.access || BIOMETRICS.contains(&fid) {
+            return Err(Status::SecurityStatus);
+        }
+        if self.is_visible(fid) {
+            Ok(())
+        } else {
+            Err(Status::FileNotFound)
+        }
+    }
+
+    fn is_visible(&self, fid: u16) -> bool {
+        let in_application = self.session.place == Place::Application;
+        match (fid, self.memory.profile.applet.card_access) {
+            // While it is written it is found where it is written.
+            (CARD_ACCESS, Some(CardAccess::MasterFile)) => in_application != self.is_locked(),
+            (CARD_ACCESS, None) => false,
+            _ => in_application,
+        }
+    }
+}
+
+fn by_short_identifier(p1: u8) -> Result<u16, Status> {
+    let sfi = p1 & 0x1F;
+    [FileId::CardAccess, FileId::Com, FileId::Sod]
+        .into_iter()
+        .chain((1..=16).map(FileId::Dg))
+        .find(|file| p1 & 0x60 == 0 && file.sfi() == sfi)
+        .map(FileId::fid)
+        .ok_or(Status::WrongParameters)
+}

@@ -1,0 +1,124 @@
+//! What a chip remembers without power.
+
+use std::collections::BTreeMap;
+
+use base64ct::{Base64, Encoding};
+use rand_chacha::ChaCha20Rng;
+use rand_chacha::rand_core::SeedableRng;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+use sha2::{Digest, Sha256};
+
+use crate::base::hex;
+use crate::chip::ChipProfile;
+
+/// An answer to reset for profiles that name none.
+const PLAIN_ATR: [u8; 5] = [0x3B, 0x80, 0x80, 0x01, 0x01];
+
+#[derive(Deserialize, Serialize)]
+pub(super) struct Memory {
+    pub(super) profile: ChipProfile,
+    #[serde(with = "bytes")]
+    pub(super) cplc: Vec<u8>,
+    pub(super) life_cycle: LifeCycle,
+    #[serde(with = "files")]
+    pub(super) files: BTreeMap<u16, Vec<u8>>,
+    /// Document number, birth, expiry, as they were put.
+    pub(super) mrz: Option<[String; 3]>,
+    pub(super) can: Option<String>,
+    pub(super) active_authentication: Option<[u8; 32]>,
+    seed: [u8; 32],
+    draws: u64,
+}
+
+/// How far a chip has come.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LifeCycle {
+    /// As delivered, or being written.
+    Prepersonalized,
+    /// Declared complete, still writable.
+    Personalized,
+    /// Locked for ever.
+    Locked,
+}
+
+impl Memory {
+    pub(super) fn blank(serial: u32, batch: u16, profile: &ChipProfile) -> Self {
+        let cplc = cplc(serial, batch, profile);
+        Self {
+            profile: profile.clone(),
+            life_cycle: LifeCycle::Prepersonalized,
+            files: BTreeMap::new(),
+            mrz: None,
+            can: None,
+            active_authentication: None,
+            seed: Sha256::digest(&cplc).into(),
+            draws: 0,
+            cplc,
+        }
+    }
+
+    pub(super) fn atr(&self) -> Vec<u8> {
+        let known = self.profile.chip.atr.as_deref().and_then(hex::decode);
+        known.unwrap_or_else(|| PLAIN_ATR.to_vec())
+    }
+
+    /// Fresh randomness: the same chip with the same history draws the same.
+    pub(super) fn random(&mut self) -> ChaCha20Rng {
+        self.draws += 1;
+        let mut random = ChaCha20Rng::from_seed(self.seed);
+        random.set_stream(self.draws);
+        random
+    }
+}
+
+/// 42 bytes of card production life cycle data; dates are `YDDD`.
+fn cplc(serial: u32, batch: u16, profile: &ChipProfile) -> Vec<u8> {
+    let field = |text: &str| hex::decode(text).unwrap_or_default();
+    let mut cplc = Vec::with_capacity(42);
+    cplc.extend(field(&profile.chip.fabricator));
+    cplc.extend(field(&profile.chip.r#type));
+    // Operating system: id, release date, release level; fabrication date.
+    cplc.extend([0x82, 0x11, 0x63, 0x51, 0x03, 0x02, 0x60, 0x45]);
+    cplc.extend(serial.to_be_bytes());
+    cplc.extend(batch.to_be_bytes());
+    // Module and embedding: who and when.
+    cplc.extend([0x48, 0x12, 0x60, 0x60, 0x48, 0x13, 0x60, 0x75]);
+    // Pre-personalization and personalization are the buyer's fields and stay empty.
+    cplc.resize(42, 0);
+    cplc
+}
+
+mod bytes {
+    use super::*;
+
+    pub(super) fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&Base64::encode_string(bytes))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        Base64::decode_vec(&text).map_err(|_| D::Error::custom("not base64"))
+    }
+}
+
+mod files {
+    use super::*;
+
+    pub(super) fn serialize<S: Serializer>(
+        files: &BTreeMap<u16, Vec<u8>>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(files.iter().map(|(fid, file)| (fid, Base64::encode_string(file))))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<BTreeMap<u16, Vec<u8>>, D::Error> {
+        BTreeMap::<u16, String>::deserialize(deserializer)?
+            .into_iter()
+            .map(|(fid, text)| Some((fid, Base64::decode_vec(&text).ok()?)))
+            .collect::<Option<_>>()
+            .ok_or_else(|| D::Error::custom("not base64"))
+    }
+}

@@ -1,0 +1,149 @@
+//! The personalization commands of the open eMRTD applet, and its life cycle.
+
+use super::{Chip, LifeCycle, Outcome, Place};
+use crate::chip::apdu::{Command, Status};
+use crate::chip::curve::Curve;
+use crate::chip::perso::P_256;
+use crate::chip::profile::PutData;
+use crate::chip::tlv;
+use crate::document::FileId;
+
+/// Memory for files.
+const MEMORY_BYTES: usize = 80 * 1024;
+
+impl Chip {
+    pub(super) fn create_file(&mut self, command: &Command<'_>) -> Outcome {
+        self.may_write()?;
+        let &[0x63, 0x04, size_high, size_low, high, low] = command.data else {
+            return Err(Status::WrongData);
+        };
+        let size = usize::from(u16::from_be_bytes([size_high, size_low]));
+        let fid = u16::from_be_bytes([high, low]);
+        if size == 0 || !self.knows(fid) {
+            return Err(Status::WrongData);
+        }
+        if self.memory.files.contains_key(&fid) {
+            return Err(Status::FileExists);
+        }
+        let used: usize = self.memory.files.values().map(Vec::len).sum();
+        if used + size > MEMORY_BYTES {
+            return Err(Status::NoSpace);
+        }
+        self.memory.files.insert(fid, vec![0; size]);
+        Ok((Vec::new(), Status::Success))
+    }
+
+    pub(super) fn update_binary(&mut self, command: &Command<'_>) -> Outcome {
+        self.may_write()?;
+        let fid = self.session.file.ok_or(Status::NotAllowed)?;
+        if command.p1 & 0x80 != 0 {
+            return Err(Status::WrongParameters);
+        }
+        let offset = usize::from(u16::from_be_bytes([command.p1, command.p2]));
+        let file = self.memory.files.get_mut(&fid).ok_or(Status::NotAllowed)?;
+        let place = file
+            .get_mut(offset..offset + command.data.len())
+            .ok_or(Status::WrongOffset)?;
+        place.copy_from_slice(command.data);
+        Ok((Vec::new(), Status::Success))
+    }
+
+    pub(super) fn put_data(&mut self, command: &Command<'_>) -> Outcome {
+        self.may_write()?;
+        match (command.p1, command.p2) {
+            (0xDE, 0xAF) => self.declare_personalized()?,
+            (0xDE, 0xAD) => self.lock()?,
+            (0, tag) => {
+                let known = [PutData::Mrz, PutData::PaceSecret, PutData::ActiveAuthentication]
+                    .into_iter()
+                    .find(|secret| secret.tag() == tag && self.memory.profile.takes(*secret));
+                self.put_secret(known.ok_or(Status::WrongParameters)?, command.data)
+                    .ok_or(Status::WrongData)?;
+            }
+            _ => return Err(Status::WrongParameters),
+        }
+        Ok((Vec::new(), Status::Success))
+    }
+
+    fn may_write(&self) -> Result<(), Status> {
+        match (self.session.place, self.memory.life_cycle) {
+            (Place::Root, _) => Err(Status::UnknownInstruction),
+            (Place::Application, LifeCycle::Locked) => Err(Status::Conditions),
+            (Place::Application, LifeCycle::Prepersonalized | LifeCycle::Personalized) => Ok(()),
+        }
+    }
+
+    fn declare_personalized(&mut self) -> Result<(), Status> {
+        if !self.memory.profile.applet.personalized_state {
+            return Err(Status::WrongParameters);
+        }
+        if self.memory.mrz.is_none() {
+            return Err(Status::Conditions);
+        }
+        self.memory.life_cycle = LifeCycle::Personalized;
+        Ok(())
+    }
+
+    fn lock(&mut self) -> Result<(), Status> {
+        let ready = match self.memory.life_cycle {
+            LifeCycle::Prepersonalized => !self.memory.profile.applet.personalized_state,
+            LifeCycle::Personalized => true,
+            LifeCycle::Locked => false,
+        };
+        if !ready || self.memory.mrz.is_none() {
+            return Err(Status::Conditions);
+        }
+        self.memory.life_cycle = LifeCycle::Locked;
+        self.session.file = None;
+        Ok(())
+    }
+
+    fn put_secret(&mut self, secret: PutData, data: &[u8]) -> Option<()> {
+        match secret {
+            PutData::Mrz => {
+                let fields: Option<Vec<String>> = tlv::objects(tlv::only(0x62, data)?)
+                    .map(|field| field.ok().filter(|field| field.tag == 0x04))
+                    .map(|field| String::from_utf8(field?.value.to_vec()).ok())
+                    .collect();
+                let fields: [String; 3] = fields?.try_into().ok()?;
+                if fields[0].len() < 9 || fields[1].len() != 6 || fields[2].len() != 6 {
+                    return None;
+                }
+                self.memory.mrz = Some(fields);
+            }
+            PutData::PaceSecret => {
+                // 02 is the card access number; PIN and PUK are not for identity cards without eID.
+                let (&0x02, can) = tlv::only(0x66, data)?.split_first()? else {
+                    return None;
+                };
+                if can.len() != 6 || !can.iter().all(u8::is_ascii_digit) {
+                    return None;
+                }
+                self.memory.can = String::from_utf8(can.to_vec()).ok();
+            }
+            PutData::ActiveAuthentication => {
+                let objects: Result<Vec<_>, _> = tlv::objects(data).collect();
+                let objects = objects.ok()?;
+                let (private, domain) = objects.split_last()?;
+                let given = domain.iter().map(|object| (object.tag, object.value));
+                if private.tag != 0x86 || !given.eq(P_256) {
+                    return None;
+                }
+                let private: [u8; 32] = private.value.try_into().ok()?;
+                Curve::P256.public(&private)?;
+                self.memory.active_authentication = Some(private);
+            }
+        }
+        Some(())
+    }
+
+    fn knows(&self, fid: u16) -> bool {
+        let applet = &self.memory.profile.applet;
+        match fid {
+            0x011C => applet.card_access.is_some(),
+            0x0103 | 0x0104 => applet.protected_biometrics,
+            0x0101..=0x010F => true,
+            _ => [FileId::Com, FileId::Sod].map(FileId::fid).contains(&fid),
+        }
+    }
+}

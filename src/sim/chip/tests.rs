@@ -1,0 +1,375 @@
+//! Whole conversations between the production code and the simulated chip.
+
+use std::collections::BTreeMap;
+
+use hex_literal::hex;
+use p256::ecdsa::SigningKey;
+use proptest::prelude::*;
+
+use super::*;
+use crate::base::dialogue::drive;
+use crate::base::{Code, Fault, Secret};
+use crate::chip::{
+    Access, Can, CardImage, ChipProfile, Identity, Inspection, MrzKey, Password, Request, Sealed, Verdict,
+    Wanted, Written, fault, identify, inspect, personalize, probe_sealed, refuses_writes, seal, tlv,
+};
+use crate::document::CardFiles;
+
+mod hostile;
+mod rules;
+
+/// A card and its chip.
+struct Rehearsal {
+    profile: ChipProfile,
+    chip: Chip,
+    files: CardFiles,
+    mrz: MrzKey,
+    can: Option<Can>,
+    key: Option<Secret<[u8; 32]>>,
+}
+
+impl Rehearsal {
+    /// The chip of rehearsals with everything on it, about 30 kB.
+    fn full() -> Self {
+        let key = SigningKey::from_slice(&[0x42; 32]).unwrap();
+        let mut dg15 = hex!("6F5B3059301306072A8648CE3D020106082A8648CE3D030107034200").to_vec();
+        dg15.extend(key.verifying_key().to_sec1_point(false).as_bytes());
+        let card_access = hex!("31143012060A04007F0007020204020202010202010C");
+        let mut dg14 = vec![0x6E, 22];
+        dg14.extend(card_access);
+        let mut rehearsal = Self::new("rehearsal", &[1, 2, 3, 13, 15, 14]);
+        rehearsal.files.insert(FileId::CardAccess, card_access.to_vec());
+        rehearsal.files.insert(FileId::Dg(14), dg14);
+        rehearsal.files.insert(FileId::Dg(15), dg15);
+        rehearsal.can = Some(Can::new("314159").unwrap());
+        rehearsal.key = Some(Secret::new([0x42; 32]));
+        rehearsal
+    }
+
+    /// The plain applet: short APDUs, BAC.
+    fn short() -> Self {
+        Self::new("emrtd-short", &[1, 2, 13])
+    }
+
+    fn new(profile: &str, groups: &[u8]) -> Self {
+        let profile = ChipProfile::built_in(profile).unwrap();
+        let mut files = CardFiles::new();
+        let mut tags = Vec::new();
+        for group in groups {
+            let file = FileId::Dg(*group);
+            let length = match group {
+                2 => 18_000,
+                3 => 9_000,
+                _ => 400,
+            };
+            files.insert(file, filled(file, length));
+            tags.push(file.tag());
+        }
+        files.insert(FileId::Sod, filled(FileId::Sod, 1_800));
+        let mut com = hex!("5F0104303130375F3606303430303030").to_vec();
+        tlv::push(&mut com, 0x5C, &tags);
+        let mut whole = Vec::new();
+        tlv::push(&mut whole, 0x60, &com);
+        files.insert(FileId::Com, whole);
+        let mut chip = Chip::blank(0x0102_0304, 0x0506, &profile);
+        chip.power_on();
+        Self {
+            profile,
+            chip,
+            files,
+            mrz: MrzKey::new("001203013", "990521", "390521").unwrap(),
+            can: None,
+            key: None,
+        }
+    }
+
+    fn image(&self) -> CardImage<'_> {
+        CardImage {
+            files: &self.files,
+            mrz: &self.mrz,
+            can: self.can.as_ref(),
+            active_authentication: self.key.as_ref(),
+        }
+    }
+
+    fn identify(&mut self) -> Result<Identity, Fault> {
+        drive(&mut identify(&self.profile), |command| {
+            Some(self.chip.transmit(command))
+        })
+    }
+
+    fn personalize(&mut self) -> Result<Written, Fault> {
+        let Self { profile, chip, .. } = self;
+        let image = CardImage {
+            files: &self.files,
+            mrz: &self.mrz,
+            can: self.can.as_ref(),
+            active_authentication: self.key.as_ref(),
+        };
+        drive(&mut personalize(profile, image)?, |command| {
+            Some(chip.transmit(command))
+        })
+    }
+
+    fn seal(&mut self) -> Result<Sealed, Fault> {
+        drive(&mut seal(&self.profile), |command| {
+            Some(self.chip.transmit(command))
+        })
+    }
+
+    fn sealed(mut self) -> Self {
+        self.personalize().unwrap();
+        self.seal().unwrap();
+        self.chip.power_on();
+        self
+    }
+
+    fn request(&self) -> Request {
+        Request {
+            password: Password::Mrz(self.mrz.clone()),
+            allow_bac: self.profile.applet.card_access.is_none(),
+            wanted: Wanted::All,
+            read_max: self.profile.apdu.read_max,
+            active_authentication: true,
+        }
+    }
+
+    fn inspect(&mut self, request: Request) -> Result<Inspection, Fault> {
+        self.chip.power_on();
+        drive(&mut inspect(request, &Secret::new([9; 32])), |command| {
+            Some(self.chip.transmit(command))
+        })
+    }
+}
+
+/// A file of this whole length with the right outer tag.
+fn filled(file: FileId, length: usize) -> Vec<u8> {
+    let contents: Vec<u8> = (0..=250).cycle().take(length - 4).collect();
+    let mut whole = Vec::new();
+    tlv::push(&mut whole, u16::from(file.tag()), &contents);
+    whole
+}
+
+fn code<T: std::fmt::Debug>(outcome: Result<T, Fault>) -> &'static Code {
+    outcome.unwrap_err().code
+}
+
+#[test]
+fn a_card_is_written_sealed_and_read_back() {
+    let mut card = Rehearsal::full();
+    let identity = card.identify().unwrap();
+    assert_eq!(identity.chip.as_str(), "4D410168050601020304");
+    assert_eq!(identity.require_blank(), Ok(()));
+
+    let written = card.personalize().unwrap();
+    assert_eq!(written.bytes, card.files.values().map(Vec::len).sum::<usize>());
+    assert!(written.bytes > 29_000 && written.commands <= 45, "{written:?}");
+    assert_eq!(
+        code(card.identify().unwrap().require_blank()),
+        &fault::ALREADY_STARTED
+    );
+    assert_eq!(card.seal(), Ok(Sealed::Sealed));
+    assert_eq!(
+        code(card.identify().unwrap().require_open()),
+        &fault::ALREADY_SEALED
+    );
+
+    let inspection = card.inspect(card.request()).unwrap();
+    let mut readable = card.files.clone();
+    readable.remove(&FileId::Dg(3));
+    assert_eq!(inspection.files, readable);
+    assert_eq!(inspection.protected, [FileId::Dg(3)]);
+    assert_eq!(
+        (inspection.access, inspection.active_authentication),
+        (Access::Pace, Verdict::Genuine)
+    );
+    assert!(inspection.commands <= 30, "{inspection:?}");
+}
+
+#[test]
+fn a_short_chip_is_written_and_read_by_bac() {
+    let mut card = Rehearsal::short();
+    card.identify().unwrap().require_blank().unwrap();
+    card.personalize().unwrap();
+    card.seal().unwrap();
+    let inspection = card.inspect(card.request()).unwrap();
+    assert_eq!(inspection.files, card.files);
+    assert_eq!(
+        (inspection.access, inspection.active_authentication),
+        (Access::Bac, Verdict::Absent)
+    );
+    let mut no_bac = card.request();
+    no_bac.allow_bac = false;
+    assert_eq!(code(card.inspect(no_bac)), &fault::NO_PROTOCOL);
+    let mut can = card.request();
+    can.password = Password::Can(Can::new("314159").unwrap());
+    assert_eq!(code(card.inspect(can)), &fault::NO_PROTOCOL);
+}
+
+#[test]
+fn the_card_access_number_opens_too_and_a_desk_reads_little() {
+    let mut card = Rehearsal::full().sealed();
+    let mut request = card.request();
+    request.password = Password::Can(card.can.clone().unwrap());
+    request.wanted = Wanted::Only(vec![FileId::Sod, FileId::Dg(1)]);
+    let inspection = card.inspect(request).unwrap();
+    let read: Vec<_> = inspection.files.keys().copied().collect();
+    assert_eq!(
+        read,
+        [FileId::CardAccess, FileId::Dg(1), FileId::Dg(15), FileId::Sod]
+    );
+    assert_eq!(inspection.active_authentication, Verdict::Genuine);
+    assert!(inspection.commands <= 14, "{inspection:?}");
+}
+
+#[test]
+fn brainpool_and_the_master_file_work_as_well() {
+    let mut card = Rehearsal::full();
+    card.profile.applet.card_access = Some(crate::chip::profile::CardAccess::MasterFile);
+    card.chip = Chip::blank(1, 1, &card.profile);
+    card.chip.power_on();
+    for file in [FileId::CardAccess, FileId::Dg(14)] {
+        *card.files.get_mut(&file).unwrap().last_mut().unwrap() = 13;
+    }
+    card = card.sealed();
+    let inspection = card.inspect(card.request()).unwrap();
+    assert_eq!(inspection.access, Access::Pace);
+    assert_eq!(inspection.files[&FileId::Sod], card.files[&FileId::Sod]);
+}
+
+#[test]
+fn files_beyond_the_reach_of_short_offsets_are_written_and_read() {
+    let mut card = Rehearsal::full();
+    card.files.remove(&FileId::Dg(3));
+    card.files.insert(FileId::Dg(3), filled(FileId::Dg(3), 500));
+    card.files.insert(FileId::Dg(2), filled(FileId::Dg(2), 45_000));
+    let mut card = card.sealed();
+    let mut request = card.request();
+    request.read_max = 5_000;
+    let inspection = card.inspect(request).unwrap();
+    assert_eq!(inspection.files[&FileId::Dg(2)], card.files[&FileId::Dg(2)]);
+}
+
+#[test]
+fn a_torn_writing_is_resumed_wherever_it_tore() {
+    let whole = Rehearsal::full().personalize().unwrap().commands;
+    for torn in 0..whole {
+        let mut card = Rehearsal::full();
+        let mut count = 0;
+        let image = CardImage {
+            files: &card.files,
+            mrz: &card.mrz,
+            can: card.can.as_ref(),
+            active_authentication: card.key.as_ref(),
+        };
+        let chip = &mut card.chip;
+        let silence = drive(&mut personalize(&card.profile, image).unwrap(), |command| {
+            count += 1;
+            if count > torn {
+                chip.tear(command);
+                return None;
+            }
+            Some(chip.transmit(command))
+        });
+        assert_eq!(code(silence), &fault::SILENT);
+        // Memory outlives power, and a restart of the hall.
+        let kept = serde_json::to_string(&card.chip).unwrap();
+        card.chip = serde_json::from_str(&kept).unwrap();
+        card.chip.power_on();
+        assert!(card.identify().unwrap().require_open().is_ok());
+        let mut card = card.sealed();
+        let inspection = card.inspect(card.request()).unwrap();
+        assert_eq!(inspection.files[&FileId::Dg(2)], card.files[&FileId::Dg(2)]);
+    }
+}
+
+#[test]
+fn sealing_is_asked_about_and_repeated() {
+    let mut card = Rehearsal::full();
+    card.personalize().unwrap();
+    for after in 0..=2 {
+        let mut count = 0;
+        let chip = &mut card.chip;
+        chip.power_on();
+        let torn = drive(&mut seal(&card.profile), |command| {
+            count += 1;
+            (count <= after).then(|| chip.transmit(command))
+        });
+        assert_eq!(code(torn), &fault::SILENT);
+        let open = drive(&mut probe_sealed(), |command| Some(chip.transmit(command)));
+        assert_eq!(open, Ok(Sealed::Open));
+    }
+    card.seal().unwrap();
+    let probe =
+        |card: &mut Rehearsal| drive(&mut probe_sealed(), |command| Some(card.chip.transmit(command)));
+    assert_eq!(probe(&mut card), Ok(Sealed::Sealed));
+    assert_eq!(code(card.seal()), &fault::REFUSED);
+}
+
+#[test]
+fn after_seal_nothing_is_written() {
+    let refuse =
+        |card: &mut Rehearsal| drive(&mut refuses_writes(), |command| Some(card.chip.transmit(command)));
+    let mut open = Rehearsal::full();
+    assert_eq!(code(refuse(&mut open)), &fault::NOT_SEALED);
+    open.personalize().unwrap();
+    let before = open.chip.memory.files.clone();
+    assert_eq!(code(refuse(&mut open)), &fault::NOT_SEALED);
+    assert_eq!(open.chip.memory.files, before);
+    let mut card = open.sealed();
+    assert_eq!(refuse(&mut card), Ok(()));
+    assert_eq!(code(card.personalize()), &fault::ALREADY_SEALED);
+    assert_eq!(card.chip.memory.files, before);
+}
+
+#[test]
+fn a_wrong_password_is_refused_by_pace_and_bac() {
+    for mut card in [Rehearsal::full().sealed(), Rehearsal::short().sealed()] {
+        let mut request = card.request();
+        request.password = Password::Mrz(MrzKey::new("001203014", "990521", "390521").unwrap());
+        assert_eq!(code(card.inspect(request)), &fault::ACCESS_DENIED);
+    }
+}
+
+#[test]
+fn another_kind_of_chip_is_refused_before_a_write() {
+    let mut card = Rehearsal::full();
+    card.chip = Chip::blank(1, 1, &ChipProfile::built_in("emrtd-short").unwrap());
+    card.chip.power_on();
+    assert_eq!(code(card.identify()), &fault::FOREIGN);
+    let silent = drive(&mut identify(&card.profile), |command| {
+        Some(if command[1] == 0xCA {
+            card_cplc()
+        } else {
+            hex!("6A82").to_vec()
+        })
+    });
+    assert_eq!(code(silent), &fault::NO_APPLICATION);
+}
+
+fn card_cplc() -> Vec<u8> {
+    let mut cplc = hex!("4D410168").to_vec();
+    cplc.resize(42, 0);
+    cplc.extend([0x90, 0]);
+    cplc
+}
+
+#[test]
+fn an_image_that_does_not_fit_the_chip_is_refused_at_once() {
+    let change = |change: fn(&mut Rehearsal)| {
+        let mut card = Rehearsal::full();
+        change(&mut card);
+        let before: BTreeMap<_, _> = card.chip.memory.files.clone();
+        assert_eq!(code(card.personalize()), &fault::IMAGE);
+        assert_eq!(card.chip.memory.files, before);
+    };
+    change(|card| card.key = None);
+    change(|card| card.key = Some(Secret::new([1; 32])));
+    change(|card| drop(card.files.remove(&FileId::Dg(15))));
+    change(|card| drop(card.files.remove(&FileId::Sod)));
+    change(|card| drop(card.files.insert(FileId::Dg(2), vec![0; 60_000])));
+    change(|card| card.profile = ChipProfile::built_in("emrtd-short").unwrap());
+    let mut can = Rehearsal::short();
+    can.can = Some(Can::new("314159").unwrap());
+    assert_eq!(code(personalize(&can.profile, can.image())), &fault::IMAGE);
+}
