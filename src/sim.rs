@@ -2,4 +2,6 @@
 //!
 //! It sits at the transport and outlives the controller. Production rooms never import it.
 
+pub mod printer;
+pub mod pty;
 pub mod registry;
