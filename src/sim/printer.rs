@@ -272,7 +272,7 @@ impl Printer {
                 return true;
             }
             Some(What::Delay(milliseconds)) => {
-                effects.push(Effect::Pause(Duration::from_millis(milliseconds)))
+                effects.push(Effect::Pause(Duration::from_millis(milliseconds)));
             }
             _ => {}
         }

@@ -251,8 +251,16 @@ fn counters_and_troubles_survive_the_hall_s_restart() {
         &fault::LEFT_HOST_MODE
     );
     bench.line.clear();
-    bench.run(Connect::new(&bench.model)).unwrap_err();
-    bench.line.clear();
+    let cut_short = bench.run(Connect::new(&bench.model)).unwrap_err();
+    assert_eq!(
+        cut_short.code,
+        &fault::SILENT,
+        "the trouble that was planned before the restart"
+    );
+    assert!(
+        bench.tray.inside.is_none() && bench.tray.good.len() == 1,
+        "it cleared its path into the good output"
+    );
     bench.run(Connect::new(&bench.model)).unwrap();
 }
 
@@ -276,12 +284,12 @@ fn time_is_told_and_never_taken() {
     assert_eq!(
         effects,
         [
-            Effect::Pause(Duration::from_micros(0)), // six bytes take half a millisecond
+            Effect::Pause(Duration::from_micros(520)), // six bytes
             Effect::Pause(Duration::from_millis(900)),
-            Effect::Pause(Duration::ZERO),
+            Effect::Pause(Duration::from_micros(86)), // one byte
             Effect::Reply(vec![0x06])
         ]
     );
     let effects = printer.input(&vec![0; 82_296], &mut tray);
-    assert_eq!(effects, [Effect::Pause(Duration::from_millis(7_143))]);
+    assert_eq!(effects, [Effect::Pause(Duration::from_micros(7_143_750))]);
 }
