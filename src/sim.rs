@@ -3,4 +3,6 @@
 //! It sits at the transport and outlives the controller. Production rooms never import it.
 
 pub mod chip;
+pub mod printer;
+pub mod pty;
 pub mod registry;

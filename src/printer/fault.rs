@@ -21,12 +21,12 @@ crate::fault_codes! {
         "the printer's cover is open", "nắp máy in đang mở", "Close the cover.", "Đóng nắp máy in.";
     /// NACK F.
     FEEDER_EMPTY = "PRN-005", Operator, true,
-        "the feeder is empty or did not take a card; no card was used",
-        "khay nạp hết phôi hoặc không lấy được phôi; chưa dùng phôi nào",
+        "the feeder is empty or did not take a card; this step used no card",
+        "khay nạp hết phôi hoặc không lấy được phôi; bước này chưa dùng phôi nào",
         "Load blanks and straighten the stack.", "Nạp phôi và xếp thẳng chồng phôi.";
     /// NACK R before any ink.
     RIBBON_OUT = "PRN-006", Operator, true,
-        "the ribbon is broken or used up; nothing was printed", "ruy-băng đứt hoặc hết; chưa in gì lên thẻ",
+        "the ribbon is broken or used up; this step printed nothing", "ruy-băng đứt hoặc hết; bước này chưa in gì",
         "Change the ribbon.", "Thay ruy-băng.";
     /// NACK R once printing had begun.
     RIBBON_OUT_IN_PRINT = "PRN-007", Operator, false,
@@ -52,7 +52,7 @@ crate::fault_codes! {
         "Look at the printer's display; take the card out and tap it.", "Xem màn hình máy in; lấy thẻ ra và chạm thẻ.";
     /// A command that moves nothing was not answered.
     SILENT = "PRN-012", Device, true,
-        "the printer does not answer; no card was moved", "máy in không trả lời; chưa có thẻ nào di chuyển",
+        "the printer does not answer; this step moved no card", "máy in không trả lời; bước này chưa di chuyển thẻ",
         "Check power and cable.", "Kiểm tra nguồn và cáp.";
     /// A command that moves or prints was not answered.
     POSITION_UNKNOWN = "PRN-013", Device, false,

@@ -128,7 +128,7 @@ impl Model {
     #[must_use]
     pub fn wire_time(&self, bytes: usize) -> Duration {
         let bits = u64::try_from(bytes).unwrap_or(u64::MAX).saturating_mul(10);
-        Duration::from_millis(bits.saturating_mul(1_000) / u64::from(self.baud.max(1)))
+        Duration::from_micros(bits.saturating_mul(1_000_000) / u64::from(self.baud.max(1)))
     }
 
     /// How long the printer may take to answer a command of this many bytes that moves no card. Half as much again as the bytes
@@ -218,6 +218,9 @@ mod tests {
 
     #[test]
     fn a_whole_side_takes_seven_seconds() {
-        assert_eq!(Model::default().wire_time(82_296), Duration::from_millis(7_143));
+        assert_eq!(
+            Model::default().wire_time(82_296),
+            Duration::from_micros(7_143_750)
+        );
     }
 }

@@ -12,6 +12,10 @@ use crate::base::Bitmap;
 pub const FACE_WIDTH: u32 = 1016;
 /// Height of a landscape card face, in dots of 1/300 inch.
 pub const FACE_HEIGHT: u32 = 648;
+/// Bytes in a row of a face.
+const FACE_STRIDE: usize = FACE_WIDTH as usize / 8;
+/// Bands of eight rows in a face.
+const FACE_BANDS: usize = FACE_HEIGHT as usize / 8;
 /// A compressed line says its length in one byte, and 0xFF already means a line full of ink.
 const LINE_BYTES_MAX: u16 = 254;
 /// No card printer has a longer path per card at 300 dpi.
@@ -94,17 +98,15 @@ pub fn from_face(face: &Bitmap, size: RasterSize) -> Option<Vec<u8>> {
     if (face.width(), face.height()) != (FACE_WIDTH, FACE_HEIGHT) {
         return None;
     }
-    let (rows, stride) = (face.rows(), face.stride());
+    let rows = face.rows();
     let mut raster = vec![0; size.bytes()];
-    // Blocks of 8 × 8 dots: turning a block clockwise is to read its rows upwards and transpose.
-    for (block_row, band) in rows.chunks_exact(stride * 8).rev().enumerate() {
-        for block_column in 0..stride {
-            let mut block = [0u8; 8];
-            for (byte, row) in block.iter_mut().zip(band.chunks_exact(stride).rev()) {
-                *byte = row[block_column];
-            }
-            for (offset, byte) in transpose(block).into_iter().enumerate() {
-                raster[(block_column * 8 + offset) * size.line_bytes() + block_row] = byte;
+    for (row, column) in blocks() {
+        // Turning a block clockwise is to read its rows upwards and transpose.
+        let block = std::array::from_fn(|i| rows[(row * 8 + 7 - i) * FACE_STRIDE + column]);
+        if block != [0; 8] {
+            let turned = transpose(block);
+            for i in 0..8 {
+                raster[(column * 8 + i) * size.line_bytes() + FACE_BANDS - 1 - row] = turned[i];
             }
         }
     }
@@ -117,29 +119,41 @@ pub fn to_face(raster: &[u8], size: RasterSize) -> Option<Bitmap> {
     if raster.len() != size.bytes() {
         return None;
     }
-    let mut face = Bitmap::new(FACE_WIDTH, FACE_HEIGHT);
-    for (x, line) in (0..FACE_WIDTH).zip(raster.chunks_exact(size.line_bytes())) {
-        for (first, &byte) in (0..FACE_HEIGHT).step_by(8).zip(line) {
-            for bit in (0..8).filter(|bit| byte & (0x80 >> bit) != 0) {
-                face.set(x, FACE_HEIGHT - 1 - first - bit);
+    let mut rows = vec![0; FACE_BANDS * 8 * FACE_STRIDE];
+    for (row, column) in blocks() {
+        let block =
+            std::array::from_fn(|i| raster[(column * 8 + i) * size.line_bytes() + FACE_BANDS - 1 - row]);
+        if block != [0; 8] {
+            let turned = transpose(block);
+            for i in 0..8 {
+                rows[(row * 8 + 7 - i) * FACE_STRIDE + column] = turned[i];
             }
         }
     }
-    Some(face)
+    Bitmap::from_rows(FACE_WIDTH, FACE_HEIGHT, rows)
+}
+
+/// Every block of 8 × 8 dots of a face: its band of eight rows, and its byte in the row.
+fn blocks() -> impl Iterator<Item = (usize, usize)> {
+    (0..FACE_BANDS).flat_map(|row| (0..FACE_STRIDE).map(move |column| (row, column)))
 }
 
 /// Compresses a K or O panel: per line 0x00 if blank, 0xFF if full, else the length without trailing blanks and that many bytes.
 #[must_use]
 pub fn compress(raster: &[u8], size: RasterSize) -> Vec<u8> {
     let mut packed = Vec::with_capacity(raster.len() / 4);
+    // Whole lines are compared at once: most of a card is blank.
+    let (blank, full) = (vec![0; size.line_bytes()], vec![0xFF; size.line_bytes()]);
     for line in raster.chunks_exact(size.line_bytes()) {
-        let used = line
-            .iter()
-            .rposition(|&byte| byte != 0)
-            .map_or(0, |last| last + 1);
-        if used == line.len() && line.iter().all(|&byte| byte == 0xFF) {
+        if line == blank {
+            packed.push(0);
+        } else if line == full {
             packed.push(0xFF);
         } else {
+            let used = line
+                .iter()
+                .rposition(|&byte| byte != 0)
+                .map_or(0, |last| last + 1);
             packed.push(u8::try_from(used).unwrap_or(u8::MAX));
             packed.extend_from_slice(&line[..used]);
         }

@@ -178,10 +178,9 @@ impl Dialogue for Connect {
             ) => {
                 for &byte in bytes {
                     *heard = true;
-                    match replies.push(byte) {
-                        Ok(Some(Answer::Text(text))) => *serial = Some(text),
-                        // Remains of former conversations.
-                        Ok(_) | Err(_) => {}
+                    // Anything but words is left over from former conversations.
+                    if let Ok(Some(Answer::Text(text))) = replies.push(byte) {
+                        *serial = Some(text);
                     }
                 }
                 Ok(Step::Wait(if *heard { QUIET } else { self.patience }))
