@@ -121,7 +121,9 @@ fn the_table_shows_packs_machines_and_the_verdict() {
 proptest! {
     /// Moving blanks about never changes the verdict; creating or losing one always does.
     #[test]
-    fn only_creation_and_loss_are_discrepancies(moves in prop::collection::vec((0usize..11, 1u64..50), 1..20), lost in 0u64..3) {
+    fn only_creation_and_loss_are_discrepancies(
+        moves in prop::collection::vec((0usize..11, 1u64..50), 1..20), lost in 0u64..3
+    ) {
         let places = [
             Place::Vault, Place::Feeder(machine()), Place::Machine(machine()), Place::Hopper(machine()), Place::Good,
             Place::Spoiled, Place::Quarantined, Place::Tests, Place::Defective, Place::Returned, Place::Destroyed,
