@@ -401,3 +401,29 @@ fn a_path_is_found_however_it_is_written() {
     assert!(names("use std::fs;", "std::fs") && !names("let instantly = 1;", "Instant"));
     assert!(!names("my_tokio::x", "tokio") && names("tokio::spawn", "tokio"));
 }
+
+#[test]
+fn a_catalogue_is_read_by_its_text() {
+    let text = r#"
+crate::fault_codes! {
+    /// Nhãn; "hỏng".
+    TORN = "DEMO-001", Card, true, "it; tore", "bị } rách",
+        "Take it out.", "Lấy ra.";
+    LOST = "DEMO-002", Bug, false, "lost", "mất", "Look.", "Tìm.";
+}"#;
+    let source = Source {
+        path: "src/demo/fault.rs".to_owned(),
+        text: text.to_owned(),
+        code: source::code(text),
+    };
+    let entries = catalogue(&source);
+    let heads: Vec<(&str, &str)> = entries
+        .iter()
+        .map(|entry| (entry.name.as_str(), entry.blame.as_str()))
+        .collect();
+    assert_eq!(heads, [("TORN", "Card"), ("LOST", "Bug")]);
+    assert_eq!(
+        entries[0].literals,
+        ["DEMO-001", "it; tore", "bị } rách", "Take it out.", "Lấy ra."]
+    );
+}
