@@ -22,7 +22,7 @@ pub mod paper;
 pub mod seal;
 mod table;
 
-pub use balance::{Balance, Discrepancy, Meter, PackCount, Place};
+pub use balance::{Balance, Discrepancy, Meter, PackCount};
 pub use chain::{BadRecord, Chain, ChainEntry, Flaw, Link, Verifier};
 pub use checkpoint::Checkpoint;
 pub use day::{DayReport, OfficeDay};

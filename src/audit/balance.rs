@@ -1,46 +1,15 @@
 //! The count equation (law 7): at every instant each blank that ever came in is in exactly one known place.
 //!
-//! `opening + received = vault + feeders + machines + hoppers + good + spoiled + quarantined + tests + defective +
-//! returned + destroyed + not found`, and not found must be 0. Source of the duty: ICAO Doc 9303-2, section 4.3 and
-//! appendices A.3 and D.3.
+//! `opening + received = vault + issued + feeders + machines + hoppers + boxed + spoiled + quarantined + tests +
+//! defective + returned + destroyed + not found`, and not found must be 0. Source of the duty: ICAO Doc 9303-2,
+//! section 4.3 and appendices A.3 and D.3.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
-
 use super::table::Table;
+use crate::base::Place;
 use crate::base::ids::{MachineId, PackId};
-
-/// Where a blank or card can be.
-#[derive(Clone, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Place {
-    /// In a sealed pack or an opened one, under lock.
-    Vault,
-    /// In a machine's feeder, not yet identified.
-    Feeder(MachineId),
-    /// At a position of a machine.
-    Machine(MachineId),
-    /// Delivered to a machine's good hopper, not yet proven.
-    Hopper(MachineId),
-    /// Proven and in a box.
-    Good,
-    /// Waste, waiting to be destroyed.
-    Spoiled,
-    /// Its true state is unknown.
-    Quarantined,
-    /// Used for tests and samples.
-    Tests,
-    /// Refused before bind: a mute chip, a scratch.
-    Defective,
-    /// Sent back to the supplier.
-    Returned,
-    /// Destroyed before two witnesses.
-    Destroyed,
-    /// Declared not found by two people.
-    NotFound,
-}
 
 /// The blanks of one pack.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -70,7 +39,7 @@ impl PackCount {
     fn in_column(&self, column: usize) -> u128 {
         self.places
             .iter()
-            .filter(|(place, _)| place.column() == column)
+            .filter(|(place, _)| self::column(place) == column)
             .map(|(_, count)| u128::from(*count))
             .sum()
     }
@@ -420,23 +389,22 @@ impl fmt::Display for Discrepancy {
     }
 }
 
-impl Place {
-    /// The column of the table, counted from the first place.
-    fn column(&self) -> usize {
-        match self {
-            Self::Vault => 0,
-            Self::Feeder(_) => 1,
-            Self::Machine(_) => 2,
-            Self::Hopper(_) => 3,
-            Self::Good => 4,
-            Self::Spoiled => 5,
-            Self::Quarantined => 6,
-            Self::Tests => 7,
-            Self::Defective => 8,
-            Self::Returned => 9,
-            Self::Destroyed => 10,
-            Self::NotFound => 11,
-        }
+/// The column of the table a place belongs to, counted from the first place.
+fn column(place: &Place) -> usize {
+    match place {
+        Place::Vault => 0,
+        Place::Issued => 1,
+        Place::Feeder(_) => 2,
+        Place::Machine(_) => 3,
+        Place::Hopper(_) => 4,
+        Place::Boxed => 5,
+        Place::Spoiled => 6,
+        Place::Quarantined => 7,
+        Place::Tests => 8,
+        Place::Defective => 9,
+        Place::Returned => 10,
+        Place::Destroyed => 11,
+        Place::NotFound => 12,
     }
 }
 
@@ -446,16 +414,17 @@ fn cells(name: String, count: &PackCount) -> impl Iterator<Item = String> {
         .chain((0..PLACES).map(|column| count.in_column(column).to_string()))
 }
 
-const PLACES: usize = 12;
+const PLACES: usize = 13;
 const COLUMNS_EN: [&str; 3 + PLACES] = [
     "Pack",
     "Opening",
     "Received",
     "Vault",
+    "Issued",
     "Feeders",
     "Machines",
     "Hoppers",
-    "Good",
+    "Boxed",
     "Spoiled",
     "Held",
     "Tests",
@@ -469,10 +438,11 @@ const COLUMNS_VI: [&str; 3 + PLACES] = [
     "Đầu kỳ",
     "Nhập",
     "Kho",
+    "Đã cấp",
     "Khay cấp",
     "Trong máy",
     "Khay ra",
-    "Đạt",
+    "Đóng hộp",
     "Hỏng",
     "Cách ly",
     "Thử",

@@ -1,8 +1,9 @@
 //! What is in a box, and the signed text on its label.
 //!
 //! The manifest goes with the box to the office that must find each person's card, so it names them (law 10: personal
-//! data where it is needed). Its digest may be shown to anyone: every line carries the hash of an EF.SOD, which nobody
-//! can guess, so the digest does not give the names away.
+//! data where it is needed). Its digest, on the label, gives no name away to whoever does not know the chips: every
+//! line carries the hash of an EF.SOD, which nobody can guess. The ledger does know those hashes, so a digest of names
+//! has no place there; it needs a keyed hash.
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;

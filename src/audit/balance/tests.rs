@@ -18,7 +18,7 @@ fn balanced() -> Balance {
     balance.place(&one, Place::Feeder(machine()), 40);
     balance.place(&one, Place::Machine(machine()), 2);
     balance.place(&one, Place::Hopper(machine()), 8);
-    balance.place(&one, Place::Good, 145);
+    balance.place(&one, Place::Boxed, 145);
     balance.place(&one, Place::Spoiled, 3);
     balance.place(&one, Place::Quarantined, 1);
     balance.place(&one, Place::Defective, 1);
@@ -37,7 +37,7 @@ fn what_came_in_is_somewhere() {
 #[test]
 fn two_packs_mixed_up_do_not_cancel_out() {
     let mut balance = balanced();
-    balance.place(&pack("P-100"), Place::Good, 1);
+    balance.place(&pack("P-100"), Place::Boxed, 1);
     balance
         .packs
         .get_mut(&pack("P-101"))
@@ -70,7 +70,7 @@ fn not_found_is_never_in_order_even_when_it_adds_up() {
 #[test]
 fn a_card_from_a_pack_that_never_came_in_is_surplus() {
     let mut balance = Balance::new();
-    balance.place(&pack("P-9"), Place::Good, 1);
+    balance.place(&pack("P-9"), Place::Boxed, 1);
     assert!(matches!(balance.check()[..], [Discrepancy::Surplus { .. }]));
 }
 
@@ -103,7 +103,7 @@ fn the_table_shows_packs_machines_and_the_verdict() {
     assert_eq!(
         numbers,
         [
-            "P-100", "200", "0", "0", "40", "2", "8", "145", "3", "1", "0", "1", "0", "0", "0"
+            "P-100", "200", "0", "0", "0", "40", "2", "8", "145", "3", "1", "0", "1", "0", "0", "0"
         ]
     );
     assert!(text.contains("S01            40          2        8"), "{text}");
@@ -121,10 +121,13 @@ fn the_table_shows_packs_machines_and_the_verdict() {
 proptest! {
     /// Moving blanks about never changes the verdict; creating or losing one always does.
     #[test]
-    fn only_creation_and_loss_are_discrepancies(moves in prop::collection::vec((0usize..11, 1u64..50), 1..20), lost in 0u64..3) {
+    fn only_creation_and_loss_are_discrepancies(
+        moves in prop::collection::vec((0usize..12, 1u64..50), 1..20), lost in 0u64..3
+    ) {
         let places = [
-            Place::Vault, Place::Feeder(machine()), Place::Machine(machine()), Place::Hopper(machine()), Place::Good,
-            Place::Spoiled, Place::Quarantined, Place::Tests, Place::Defective, Place::Returned, Place::Destroyed,
+            Place::Vault, Place::Issued, Place::Feeder(machine()), Place::Machine(machine()),
+            Place::Hopper(machine()), Place::Boxed, Place::Spoiled, Place::Quarantined, Place::Tests,
+            Place::Defective, Place::Returned, Place::Destroyed,
         ];
         let mut balance = Balance::new();
         for (place, blanks) in &moves {

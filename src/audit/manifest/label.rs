@@ -44,7 +44,8 @@ impl Manifest {
 /// Checks that a label was signed with this key and belongs to this manifest; gives the manifest back as read.
 ///
 /// # Errors
-/// `LABEL_UNREADABLE`, `SIGNATURE_WRONG`, `MANIFEST_UNREADABLE`, `MANIFEST_REFUSED`, or `LABEL_DIFFERS` with what differs.
+/// `LABEL_UNREADABLE`, `SIGNATURE_WRONG`, `MANIFEST_UNREADABLE`, `MANIFEST_REFUSED`, or `LABEL_DIFFERS` with what
+/// differs.
 pub fn verify_qr(text: &str, manifest_json: &[u8], point: &[u8]) -> Result<Manifest, Fault> {
     let unreadable = || Fault::new(&fault::LABEL_UNREADABLE, "");
     let differs = |what: &str| Err(Fault::new(&fault::LABEL_DIFFERS, what));

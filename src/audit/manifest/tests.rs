@@ -152,7 +152,7 @@ fn a_manifest_that_contradicts_itself_is_not_sealed() {
         |manifest| manifest.lines[1].sod = SodHash::new(manifest.lines[0].sod.as_str().to_lowercase()),
         |manifest| manifest.lines[1].sod = SodHash::new("04A2B3C4"),
         |manifest| manifest.box_id = BoxId::new("HN1.7"),
-        |manifest| manifest.lines = sample(201).lines.clone(),
+        |manifest| manifest.lines = std::mem::take(&mut sample(201).lines),
     ];
     for (number, breakage) in breakages.into_iter().enumerate() {
         let mut manifest = sample(3);

@@ -130,7 +130,9 @@ fn a_kept_frontier_goes_on_where_it_was() {
 
 proptest! {
     #[test]
-    fn every_leaf_is_proven_and_nothing_else_is(size in 1usize..70, index in 0usize..70, other in 0usize..70, bit in 0usize..256) {
+    fn every_leaf_is_proven_and_nothing_else_is(
+        size in 1usize..70, index in 0usize..70, other in 0usize..70, bit in 0usize..256
+    ) {
         let (index, other) = (index % size, other % size);
         let leaves = numbered_leaves(size);
         let (whole, path) = (root(&leaves), prove_inclusion(&leaves, index).unwrap());
@@ -157,7 +159,7 @@ proptest! {
         let path = prove_growth(&leaves, old).unwrap();
         prop_assert!(grown(old as u64, &old_root, new as u64, &new_root, &path));
 
-        let mut rewritten = leaves.clone();
+        let mut rewritten = leaves;
         rewritten[changed] = leaf(b"another record");
         let (other_root, other_path) = (root(&rewritten), prove_growth(&rewritten, old).unwrap());
         prop_assert!(!grown(old as u64, &old_root, new as u64, &other_root, &path));
