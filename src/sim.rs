@@ -3,3 +3,4 @@
 //! It sits at the transport and outlives the controller. Production rooms never import it.
 
 pub mod registry;
+pub mod scan;
