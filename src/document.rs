@@ -9,6 +9,7 @@ pub mod dg15;
 pub mod dg2;
 pub mod fault;
 pub mod field;
+pub mod face;
 pub mod file;
 pub mod mrz;
 pub mod profile;
@@ -21,6 +22,7 @@ pub mod translit;
 #[cfg(test)]
 pub(crate) mod example;
 
+pub use face::{Faces, Press};
 pub use file::{CardFiles, FileId};
 pub use mrz::Mrz;
 pub use profile::CardProfile;

@@ -6,3 +6,4 @@ pub mod chip;
 pub mod printer;
 pub mod pty;
 pub mod registry;
+pub mod scan;

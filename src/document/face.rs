@@ -1,0 +1,202 @@
+//! Faces: front and back of a card as one-bit panels for a black 300 dpi printer.
+//!
+//! A [`Layout`] says where everything stands; a [`Press`] turns a dossier into [`Faces`]. What a black serial printer
+//! cannot print is taken as already printed on the blank, and every layout lists it (`preprinted`): the coloured
+//! background and national emblem, the director's signature and seal, the symbol of a document with a chip. The portrait
+//! is printed here, halftoned in black; a hall whose blanks arrive with coloured portraits uses a layout without one.
+//!
+//! Glyphs and the parts that are the same on every card are drawn once and shared by all threads.
+
+use std::collections::BTreeMap;
+
+use crate::base::{Bitmap, Fault};
+use crate::dossier::Dossier;
+
+pub mod fault;
+pub mod layout;
+
+mod grey;
+mod halftone;
+mod mark;
+mod picture;
+mod symbol;
+mod text;
+mod typeface;
+mod units;
+mod zone;
+
+#[cfg(test)]
+pub(crate) mod testkit;
+#[cfg(test)]
+mod tests;
+
+pub use layout::Layout;
+pub use units::{DOTS_PER_INCH, FACE_HEIGHT_DOTS, FACE_WIDTH_DOTS};
+
+use layout::Side;
+use typeface::Typefaces;
+use units::Area;
+use zone::Zone;
+
+/// The two faces of one card, landscape, 1016 × 648 dots each.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Faces {
+    /// The face with the portrait.
+    pub front: Bitmap,
+    /// The face with the machine-readable zone.
+    pub back: Bitmap,
+}
+
+/// Composes faces. Made once, shared by reference between threads.
+#[derive(Debug)]
+pub struct Press {
+    typefaces: Typefaces,
+    zone: Zone,
+    layouts: BTreeMap<String, Prepared>,
+}
+
+/// A layout and what all its cards share.
+#[derive(Debug)]
+struct Prepared {
+    front: PreparedSide,
+    back: PreparedSide,
+}
+
+/// One face of a layout, its static layer drawn twice: for production, and with the rehearsal mark.
+#[derive(Debug)]
+struct PreparedSide {
+    side: Side,
+    production: Bitmap,
+    rehearsal: Bitmap,
+}
+
+impl Press {
+    /// A press with these layouts.
+    ///
+    /// # Errors
+    /// `LAYOUT_MALFORMED` if a label does not fit its box or two boxes overlap.
+    pub fn new(layouts: impl IntoIterator<Item = Layout>) -> Result<Self, Fault> {
+        let typefaces = Typefaces::new()?;
+        let layouts = layouts
+            .into_iter()
+            .map(|layout| {
+                let prepare = |name: &str, side| {
+                    PreparedSide::new(&typefaces, side)
+                        .map_err(|fault| fault.at(format!("{} {name}", layout.id)))
+                };
+                let prepared = Prepared {
+                    front: prepare("front", layout.front)?,
+                    back: prepare("back", layout.back)?,
+                };
+                Ok((layout.id, prepared))
+            })
+            .collect::<Result<_, Fault>>()?;
+        Ok(Self {
+            typefaces,
+            zone: Zone::new()?,
+            layouts,
+        })
+    }
+
+    /// A press with the layouts that go with the program: `cccd-2021`, `cc-2024`, `cc-2024-child`.
+    ///
+    /// # Errors
+    /// None, unless the program was built with a broken layout.
+    pub fn builtin() -> Result<Self, Fault> {
+        Self::new(Layout::builtin()?)
+    }
+
+    /// Composes both faces of a card; rehearsal faces carry the mark MẪU / SPECIMEN.
+    ///
+    /// # Errors
+    /// Blame dossier, naming the field: a text does not fit even at its smallest size, a character cannot be printed, a
+    /// picture cannot be decoded, the portrait is missing, the QR content is too long.
+    /// Blame bug: the zone is malformed, or QR content and QR place do not go together. Operator: unknown layout.
+    pub fn compose(
+        &self,
+        layout: &str,
+        dossier: &Dossier,
+        mrz: &[String; 3],
+        qr: Option<&str>,
+        rehearsal: bool,
+    ) -> Result<Faces, Fault> {
+        let prepared = self
+            .layouts
+            .get(layout)
+            .ok_or_else(|| Fault::new(&fault::LAYOUT_UNKNOWN, layout.to_owned()))?;
+        if qr.is_some() != (prepared.front.side.qr.is_some() || prepared.back.side.qr.is_some()) {
+            return Err(Fault::new(&fault::QR_MISMATCH, layout.to_owned()));
+        }
+        let compose = |prepared| self.compose_side(prepared, dossier, mrz, qr, rehearsal);
+        Ok(Faces {
+            front: compose(&prepared.front).map_err(|fault| fault.at("front"))?,
+            back: compose(&prepared.back).map_err(|fault| fault.at("back"))?,
+        })
+    }
+
+    fn compose_side(
+        &self,
+        prepared: &PreparedSide,
+        dossier: &Dossier,
+        mrz: &[String; 3],
+        qr: Option<&str>,
+        rehearsal: bool,
+    ) -> Result<Bitmap, Fault> {
+        let side = &prepared.side;
+        let mut picture = if rehearsal {
+            &prepared.rehearsal
+        } else {
+            &prepared.production
+        }
+        .clone();
+        if let Some(place) = side.portrait {
+            let portrait = dossier
+                .portrait
+                .as_ref()
+                .ok_or_else(|| Fault::new(&fault::PORTRAIT_MISSING, String::new()))?;
+            let grey = grey::decode(portrait).map_err(|fault| fault.at("portrait"))?;
+            halftone::draw(&mut picture, &grey, place.area());
+        }
+        for finger in &side.finger {
+            // A finger that could not be taken leaves its place empty.
+            if let Some(image) = dossier.finger(finger.position) {
+                let grey =
+                    grey::decode(image).map_err(|fault| fault.at(format!("finger {}", finger.position)))?;
+                halftone::draw(&mut picture, &grey, finger.place().area());
+            }
+        }
+        for field in &side.field {
+            text::draw_field(&mut picture, &self.typefaces, field, dossier)?;
+        }
+        if let (Some(place), Some(content)) = (&side.qr, qr) {
+            symbol::draw(&mut picture, place, content)?;
+        }
+        if let Some(place) = &side.mrz {
+            self.zone.draw(&mut picture, place, mrz)?;
+        }
+        Ok(picture)
+    }
+}
+
+impl PreparedSide {
+    fn new(typefaces: &Typefaces, side: Side) -> Result<Self, Fault> {
+        if let Some(why) = side.overlap(|label| label.height(typefaces)) {
+            return Err(Fault::new(&fault::LAYOUT_MALFORMED, why));
+        }
+        let mut production = Bitmap::new(FACE_WIDTH_DOTS, FACE_HEIGHT_DOTS);
+        for place in &side.rule {
+            let Area { x, y, w, h } = place.area();
+            production.fill(x, y, w.max(1), h.max(1));
+        }
+        for label in &side.label {
+            text::draw_label(&mut production, typefaces, label)?;
+        }
+        let mut rehearsal = production.clone();
+        mark::draw(&mut rehearsal, typefaces, &side);
+        Ok(Self {
+            side,
+            production,
+            rehearsal,
+        })
+    }
+}

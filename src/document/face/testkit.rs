@@ -1,0 +1,114 @@
+//! An invented person with drawn pictures, for the tests of faces and of what reads them.
+
+use time::macros::date;
+
+use crate::base::ids::OfficeCode;
+use crate::dossier::{Capture, Dossier, Expiry, Finger, Image, ImageFormat, Person, Place, Reason, Sex};
+
+/// The zone of the invented person.
+pub(crate) fn mrz() -> [String; 3] {
+    [
+        "IDVNM2030123450001203012345<<1".to_owned(),
+        "0304155M2804154VNM<<<<<<<<<<<8".to_owned(),
+        "DO<VAN<DAT<<<<<<<<<<<<<<<<<<<<".to_owned(),
+    ]
+}
+
+/// QR content as CCCD 2021 has it.
+pub(crate) fn qr(dossier: &Dossier) -> String {
+    let person = &dossier.person;
+    format!(
+        "{}||{}|15042003|Nam|{}|20052021",
+        person.number, person.name, person.residence
+    )
+}
+
+pub(crate) fn dossier() -> Dossier {
+    let finger = |position| Finger {
+        position,
+        capture: Capture::Taken(print()),
+    };
+    Dossier {
+        request: "00000000-0000-0000-0000-000000000001".to_owned(),
+        version: 1,
+        priority: 5,
+        profile: "cc-2024".to_owned(),
+        reason: Reason::New,
+        office: OfficeCode::new("00001"),
+        place: Place {
+            village: "Tràng Tiền".to_owned(),
+            team: "1".to_owned(),
+            sequence: 1,
+        },
+        issued: date!(2021 - 05 - 20),
+        expiry: Expiry::On(date!(2028 - 04 - 15)),
+        received: date!(2021 - 05 - 10),
+        manual_entry: false,
+        residence_verified: true,
+        person: Person {
+            number: "001203012345".to_owned(),
+            name: "Đỗ Văn Đạt".to_owned(),
+            born: date!(2003 - 04 - 15),
+            sex: Sex::Male,
+            nationality: "Việt Nam".to_owned(),
+            ethnicity: "Kinh".to_owned(),
+            religion: "Không".to_owned(),
+            origin: "Quảng Phú, Lương Tài, Bắc Ninh".to_owned(),
+            birth_place: "Tràng Tiền, Hoàn Kiếm, Hà Nội".to_owned(),
+            residence: "Số 1, Tràng Tiền, Hoàn Kiếm, Hà Nội".to_owned(),
+            marks: "Nốt ruồi cách 1,5 cm dưới sau đuôi mắt trái".to_owned(),
+            father: None,
+            mother: None,
+            spouse: None,
+            old_number: None,
+            cancelled_number: None,
+        },
+        portrait: Some(portrait()),
+        fingers: vec![finger(2), finger(7)],
+    }
+}
+
+/// A light oval on a dark gradient, as JPEG.
+fn portrait() -> Image {
+    let (width, height) = (300_u16, 400_u16);
+    let mut pixels = Vec::new();
+    for y in 0..i32::from(height) {
+        for x in 0..i32::from(width) {
+            let (across, down) = ((x - 150) * 100 / 95, (y - 190) * 100 / 130);
+            let face = across * across + down * down < 10_000;
+            pixels.push(u8::try_from(if face { 215 - y / 6 } else { 40 + y / 4 }).unwrap());
+        }
+    }
+    let mut bytes = Vec::new();
+    jpeg_encoder::Encoder::new(&mut bytes, 85)
+        .encode(&pixels, width, height, jpeg_encoder::ColorType::Luma)
+        .unwrap();
+    Image {
+        format: ImageFormat::Jpeg,
+        width: width.into(),
+        height: height.into(),
+        bytes,
+    }
+}
+
+/// Rings as a finger has them, as PNG.
+fn print() -> Image {
+    let (width, height) = (160_u32, 200_u32);
+    let mut pixels = Vec::new();
+    for y in 0..height {
+        for x in 0..width {
+            let away = x.abs_diff(80).pow(2) + y.abs_diff(90).pow(2);
+            pixels.push(if away.isqrt() / 4 % 2 == 0 { 30 } else { 230 });
+        }
+    }
+    let mut bytes = Vec::new();
+    let mut encoder = png::Encoder::new(&mut bytes, width, height);
+    encoder.set_color(png::ColorType::Grayscale);
+    encoder.write_header().unwrap().write_image_data(&pixels).unwrap();
+    Image {
+        format: ImageFormat::Png,
+        width,
+        height,
+        bytes,
+    }
+}
