@@ -1,1 +1,3 @@
-//! The room `device`.
+//! Doors to hardware.
+
+pub mod pkcs11;

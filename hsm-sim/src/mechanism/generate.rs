@@ -35,7 +35,7 @@ pub(crate) fn key_pair(public: &Attributes, private: &Attributes) -> Outcome<Key
     }
     let point_is_given = public
         .bytes(CKA_EC_POINT)
-        .or(private.bytes(CKA_EC_POINT))
+        .or_else(|| private.bytes(CKA_EC_POINT))
         .is_some();
     if point_is_given || private.bytes(CKA_EC_PARAMS).is_some() {
         return Err(CKR_TEMPLATE_INCONSISTENT);
