@@ -20,7 +20,7 @@ const PIN: &str = "12345678";
 const MODULE_VARIABLE: &str = "CARDWRIGHT_TEST_MODULE";
 
 /// The shared library of hsm-sim that was built with this test.
-pub fn simulator() -> PathBuf {
+pub(crate) fn simulator() -> PathBuf {
     let folder = Path::new(env!("CARGO_BIN_EXE_cardwright")).parent().unwrap();
     [folder.join("deps/libhsm_sim.so"), folder.join("libhsm_sim.so")]
         .into_iter()
@@ -29,7 +29,7 @@ pub fn simulator() -> PathBuf {
 }
 
 /// SoftHSM2, where Debian puts it.
-pub fn soft_hsm() -> PathBuf {
+pub(crate) fn soft_hsm() -> PathBuf {
     let path = PathBuf::from("/usr/lib/softhsm/libsofthsm2.so");
     assert!(
         path.exists(),
@@ -39,7 +39,7 @@ pub fn soft_hsm() -> PathBuf {
 }
 
 /// Runs one ignored test of this file in a process of its own, with its own token.
-pub fn in_own_process(name: &str, module: &Path, environment: &[(&str, &Path)]) {
+pub(crate) fn in_own_process(name: &str, module: &Path, environment: &[(&str, &Path)]) {
     let output = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", name, "--ignored", "--nocapture", "--test-threads=1"])
         .env(MODULE_VARIABLE, module)
@@ -56,12 +56,12 @@ pub fn in_own_process(name: &str, module: &Path, environment: &[(&str, &Path)]) 
 }
 
 /// Inside such a process: the module to test.
-pub fn module() -> PathBuf {
+pub(crate) fn module() -> PathBuf {
     PathBuf::from(std::env::var_os(MODULE_VARIABLE).expect("started by in_own_process"))
 }
 
 /// Inside such a process: a fresh token.
-pub fn fresh_token() {
+pub(crate) fn fresh_token() {
     initialize_token(
         &module(),
         LABEL,
@@ -72,7 +72,7 @@ pub fn fresh_token() {
 }
 
 /// Inside such a process: the daemon's door to the token.
-pub fn open_with(sessions: usize, pin: &str) -> Result<Hsm, cardwright::base::Fault> {
+pub(crate) fn open_with(sessions: usize, pin: &str) -> Result<Hsm, cardwright::base::Fault> {
     let config = HsmConfig {
         module: module(),
         token: LABEL.to_owned(),
@@ -82,7 +82,7 @@ pub fn open_with(sessions: usize, pin: &str) -> Result<Hsm, cardwright::base::Fa
 }
 
 /// Runs asynchronous steps in real time.
-pub fn block_on<F: Future>(steps: F) -> F::Output {
+pub(crate) fn block_on<F: Future>(steps: F) -> F::Output {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()

@@ -27,6 +27,8 @@ pub(super) type Jobs = Arc<Mutex<mpsc::Receiver<Job>>>;
 pub(super) struct Worker {
     library: Arc<Library>,
     connection: Option<Connection>,
+    /// The age of the library in which the last call was made: only that age may be ended because the call failed.
+    seen: u64,
 }
 
 /// A session with the keys found in it.
@@ -51,6 +53,7 @@ impl Worker {
         let mut worker = Self {
             library,
             connection: None,
+            seen: 0,
         };
         worker.climb(Rung::Login).map_err(|trouble| match trouble {
             Trouble::Final(fault) => fault,
@@ -130,6 +133,7 @@ impl Worker {
 
     /// The session, opened anew if there is none or another thread has restarted the library.
     fn connect(&mut self, library: &Library, age: &Age) -> Result<&mut Connection, Trouble> {
+        self.seen = age.number;
         let current = self
             .connection
             .take()
@@ -149,13 +153,9 @@ impl Worker {
     }
 
     fn climb(&mut self, rung: Rung) -> Result<(), Trouble> {
-        let seen = self
-            .connection
-            .as_ref()
-            .map_or_else(|| self.library.age().number, |connection| connection.age);
         self.disconnect(true);
         if rung == Rung::Library {
-            self.library.restart(seen)?;
+            self.library.restart(self.seen)?;
         }
         let library = Arc::clone(&self.library);
         let age = library.age();

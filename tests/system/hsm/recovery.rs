@@ -31,7 +31,7 @@ fn ladder() {
             r#"["sessions_lost"]"#,
             r#"["logged_out"]"#,
             r#"["device_removed"]"#,
-            r#"["sessions_lost", "logged_out", "device_removed"]"#,
+            r#"["sessions_lost", "device_removed"]"#,
         ] {
             // Every thread holds a session of the time before the fault, and all are used afterwards.
             ask_for(faults);

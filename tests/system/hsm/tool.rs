@@ -6,7 +6,7 @@ use std::process::Command;
 use super::{LABEL, OFFICER_PIN, PIN, simulator};
 
 /// `pkcs11-tool` with hsm-sim and a token in this folder.
-pub fn pkcs11_tool(folder: &Path) -> Command {
+pub(crate) fn pkcs11_tool(folder: &Path) -> Command {
     let mut command = program("pkcs11-tool", "opensc");
     command
         .env(hsm_sim::FOLDER_VARIABLE, folder)
