@@ -117,7 +117,7 @@ fn count_survives_a_crash() {
     block_on(async { hsm.stop().await.unwrap() });
 }
 
-/// More than 10,000 signatures a second and core in this profile on an idle machine; the bound here leaves room for busy ones.
+/// About 11,000 signatures a second and core in this profile; the bound here leaves room for a busy machine.
 #[test]
 #[ignore = "runs in a process of its own, started by the tests of hsm.rs"]
 fn speed() {
