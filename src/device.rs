@@ -1,3 +1,4 @@
 //! Doors to hardware.
 
 pub mod serial;
+pub mod pkcs11;

@@ -1,0 +1,283 @@
+//! The HSM through PKCS#11: any module, chosen by its path.
+//!
+//! N named threads own one session each and take work from one bounded queue; callers wait with a deadline. A failed session
+//! is recovered by a ladder of three rungs ([`worker`]); the PIN is tried at most once per recovery and never again
+//! after a refusal ([`library`]). Keys are found by label, and what they are for is written into their `CKA_ID`
+//! ([`identity`]).
+
+pub mod fault;
+mod identity;
+mod initialize;
+mod library;
+mod operation;
+mod worker;
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use p256::ecdsa::signature::hazmat::PrehashVerifier;
+use p256::ecdsa::{Signature, VerifyingKey};
+use tokio::sync::{mpsc, oneshot};
+
+pub use initialize::initialize_token;
+
+use crate::base::{Clock, Fault, Secret, limits};
+use crate::port::{KeyInfo, KeyPurpose, Signer};
+use library::{Library, Trouble};
+use worker::{Connection, Job, Jobs, Worker};
+
+/// Sessions an HSM is asked for at most; network HSMs sell them by the dozen.
+const SESSIONS_MAX: usize = 64;
+/// What hsm-sim tells as its manufacturer.
+const SIMULATOR: &str = "cardwright rehearsal";
+
+/// Which HSM, which token, how many sessions. The PIN is not part of any configuration.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct HsmConfig {
+    /// The PKCS#11 library.
+    pub module: PathBuf,
+    /// The token's label.
+    pub token: String,
+    /// Threads, each with a session; at least one, at most 64.
+    pub sessions: usize,
+}
+
+/// Who made the token, as it tells itself.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Maker {
+    /// Manufacturer.
+    pub manufacturer: String,
+    /// Model.
+    pub model: String,
+}
+
+/// An open HSM.
+pub struct Hsm {
+    queue: Mutex<Option<mpsc::Sender<Job>>>,
+    ended: Mutex<Vec<oneshot::Receiver<()>>>,
+    maker: Maker,
+    clock: Clock,
+}
+
+/// What an interrupted wait means.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Effect {
+    /// The HSM is as it was: ask again.
+    None,
+    /// A key may have been made or destroyed.
+    Change,
+}
+
+impl Hsm {
+    /// Loads the module, logs in and starts the threads. Blocks while the HSM answers: for start-up only.
+    ///
+    /// # Errors
+    /// HSM-001 the library does not start, HSM-002 no such token, HSM-003 or HSM-004 the PIN, HSM-008 sessions cannot be
+    /// opened, HSM-015 a number of sessions out of bounds.
+    pub fn open(config: &HsmConfig, pin: Secret<String>) -> Result<Self, Fault> {
+        if !(1..=SESSIONS_MAX).contains(&config.sessions) {
+            return Err(Fault::new(
+                &fault::REQUEST,
+                format!("{} HSM sessions", config.sessions),
+            ));
+        }
+        let library = Arc::new(Library::load(&config.module, &config.token, &pin)?);
+        drop(pin);
+        let (manufacturer, model) = library.maker()?;
+        let workers = (0..config.sessions)
+            .map(|_| Worker::open(Arc::clone(&library)))
+            .collect::<Result<Vec<_>, _>>()?;
+        drop(library);
+
+        let (queue, jobs) = mpsc::channel(limits::HSM_QUEUE);
+        let jobs: Jobs = Arc::new(Mutex::new(jobs));
+        let ended = workers
+            .into_iter()
+            .enumerate()
+            .map(|(number, worker)| spawn(number, worker, Arc::clone(&jobs)))
+            .collect::<Result<Vec<_>, _>>()?;
+        Ok(Self {
+            queue: Mutex::new(Some(queue)),
+            ended: Mutex::new(ended),
+            maker: Maker { manufacturer, model },
+            clock: Clock::system(),
+        })
+    }
+
+    /// Who made the token.
+    pub fn maker(&self) -> &Maker {
+        &self.maker
+    }
+
+    /// The token is hsm-sim, which production refuses.
+    pub fn is_simulator(&self) -> bool {
+        self.maker.manufacturer == SIMULATOR
+    }
+
+    /// Signs a known digest and verifies it with another implementation, and makes sure that the key never leaves.
+    ///
+    /// # Errors
+    /// HSM-010 if either fails, and what [`Signer::sign`] can return.
+    pub async fn self_test(&self, key: &str) -> Result<(), Fault> {
+        /// SHA-256 of "abc" (FIPS 180-4 example).
+        const DIGEST: [u8; 32] = [
+            0xBA, 0x78, 0x16, 0xBF, 0x8F, 0x01, 0xCF, 0xEA, 0x41, 0x41, 0x40, 0xDE, 0x5D, 0xAE, 0x22, 0x23,
+            0xB0, 0x03, 0x61, 0xA3, 0x96, 0x17, 0x7A, 0x9C, 0xB4, 0x10, 0xFF, 0x61, 0xF2, 0x00, 0x15, 0xAD,
+        ];
+        let failed = |what: &str| Fault::new(&fault::SELF_TEST, format!("{key}: {what}"));
+        let label = key.to_owned();
+        let (point, protection) = self
+            .ask(Effect::None, move |connection, _| {
+                let protection = operation::protection(connection, &label)?;
+                Ok((operation::public_point(connection, &label)?, protection))
+            })
+            .await?;
+        if !protection.sensitive || !protection.never_extractable {
+            return Err(failed("the private key could leave the token"));
+        }
+        let signature = self.sign(key, DIGEST).await?;
+        let signature = Signature::from_slice(&signature).map_err(|_| failed("not a signature"))?;
+        VerifyingKey::from_sec1_bytes(&point)
+            .map_err(|_| failed("not a public key"))?
+            .verify_prehash(&DIGEST, &signature)
+            .map_err(|_| failed("the signature does not verify"))
+    }
+
+    /// Takes no more work, finishes what has been taken, closes the sessions and finalizes the library. May be called twice.
+    ///
+    /// # Errors
+    /// HSM-007 if a thread does not come back within the deadline; it is left behind.
+    pub async fn stop(&self) -> Result<(), Fault> {
+        drop(self.queue.lock().unwrap_or_else(PoisonError::into_inner).take());
+        let ended = std::mem::take(&mut *self.ended.lock().unwrap_or_else(PoisonError::into_inner));
+        let all = async {
+            for one in ended {
+                // An error means that the thread is gone without a word, which is as good.
+                let _ = one.await;
+            }
+        };
+        self.clock
+            .within(limits::HSM_DEADLINE, all)
+            .await
+            .ok_or_else(|| Fault::new(&fault::TIMEOUT, "stopping"))
+    }
+
+    /// Puts work into the queue and waits for its answer, both within one deadline.
+    async fn ask<T: Send + 'static>(
+        &self,
+        effect: Effect,
+        work: impl FnMut(&mut Connection, &Library) -> Result<T, Trouble> + Send + 'static,
+    ) -> Result<T, Fault> {
+        let stopped = || Fault::new(&fault::STOPPED, "");
+        let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let queue = queue.ok_or_else(stopped)?;
+        let (reply, answer) = oneshot::channel();
+        let job: Job = Box::new(move |worker| {
+            // Nobody waits any more: the deadline passed in the queue.
+            if !reply.is_closed() {
+                let _ = reply.send(worker.perform(work));
+            }
+        });
+        let waiting = async {
+            queue.send(job).await.map_err(|_| stopped())?;
+            drop(queue);
+            answer
+                .await
+                .unwrap_or_else(|_| Err(Fault::new(&fault::REQUEST, "the operation panicked")))
+        };
+        match self.clock.within(limits::HSM_DEADLINE, waiting).await {
+            Some(outcome) => outcome,
+            None if effect == Effect::None => Err(Fault::new(&fault::TIMEOUT, "")),
+            None => Err(Fault::new(&fault::INTERRUPTED, "no answer in time")),
+        }
+    }
+}
+
+impl std::fmt::Debug for Hsm {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Hsm")
+            .field("maker", &self.maker)
+            .finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl Signer for Hsm {
+    async fn sign(&self, key: &str, digest: [u8; 32]) -> Result<[u8; 64], Fault> {
+        let key = key.to_owned();
+        self.ask(Effect::None, move |hsm, _| operation::sign(hsm, &key, &digest))
+            .await
+    }
+
+    async fn generate(&self, key: &str, purpose: KeyPurpose) -> Result<Vec<u8>, Fault> {
+        let key = key.to_owned();
+        self.ask(Effect::Change, move |hsm, library| {
+            operation::generate(hsm, library, &key, purpose)
+        })
+        .await
+    }
+
+    async fn hmac(&self, key: &str, data: &[u8]) -> Result<[u8; 32], Fault> {
+        let (key, data) = (key.to_owned(), Secret::new(data.to_vec()));
+        self.ask(Effect::None, move |hsm, _| {
+            operation::hmac(hsm, &key, data.expose())
+        })
+        .await
+    }
+
+    async fn seal(&self, key: &str, associated: &[u8], plain: &[u8]) -> Result<Vec<u8>, Fault> {
+        let (key, associated, plain) = (key.to_owned(), associated.to_vec(), Secret::new(plain.to_vec()));
+        self.ask(Effect::None, move |hsm, _| {
+            operation::seal(hsm, &key, &associated, plain.expose())
+        })
+        .await
+    }
+
+    async fn open(&self, key: &str, associated: &[u8], sealed: &[u8]) -> Result<Secret<Vec<u8>>, Fault> {
+        let (key, associated, sealed) = (key.to_owned(), associated.to_vec(), sealed.to_vec());
+        self.ask(Effect::None, move |hsm, _| {
+            operation::open(hsm, &key, &associated, &sealed)
+        })
+        .await
+    }
+
+    async fn agree(&self, key: &str, peer: &[u8; 65]) -> Result<Secret<[u8; 32]>, Fault> {
+        // The token would refuse a point off the curve too, but libraries differ in how, and some did not always.
+        if p256::PublicKey::from_sec1_bytes(peer).is_err() {
+            return Err(Fault::new(&fault::REFUSED, "not a point of P-256"));
+        }
+        let (key, peer) = (key.to_owned(), *peer);
+        self.ask(Effect::None, move |hsm, _| operation::agree(hsm, &key, &peer))
+            .await
+    }
+
+    async fn random(&self, length: usize) -> Result<Vec<u8>, Fault> {
+        self.ask(Effect::None, move |hsm, _| operation::random(hsm, length))
+            .await
+    }
+
+    async fn keys(&self) -> Result<Vec<KeyInfo>, Fault> {
+        self.ask(Effect::None, |hsm, _| operation::keys(hsm)).await
+    }
+
+    async fn destroy(&self, key: &str) -> Result<(), Fault> {
+        let key = key.to_owned();
+        self.ask(Effect::Change, move |hsm, library| {
+            operation::destroy(hsm, library, &key)
+        })
+        .await
+    }
+}
+
+fn spawn(number: usize, worker: Worker, jobs: Jobs) -> Result<oneshot::Receiver<()>, Fault> {
+    let (end, ended) = oneshot::channel();
+    std::thread::Builder::new()
+        .name(format!("hsm-{number}"))
+        .spawn(move || {
+            worker.run(&jobs);
+            let _ = end.send(());
+        })
+        .map_err(|error| Fault::new(&fault::MODULE, error.to_string()))?;
+    Ok(ended)
+}

@@ -1,0 +1,272 @@
+//! One thread with one session, and the ladder it climbs when the session fails.
+//!
+//! Rung 1: a new session. Rung 2: log in and find the keys again. Rung 3: finalize and initialize the library. Each rung is
+//! tried at most once per request, so a request ends after at most four tries; only what changes nothing in the HSM is
+//! tried again.
+
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use cryptoki::error::{Error, RvError};
+use cryptoki::object::{Attribute, ObjectClass, ObjectHandle};
+use cryptoki::session::Session;
+use tokio::sync::mpsc;
+
+use super::fault;
+use super::library::{Age, Library, Trouble, close, is_logged_in};
+use crate::base::Fault;
+
+/// Work for whichever thread is free.
+pub(super) type Job = Box<dyn FnOnce(&mut Worker) + Send>;
+
+/// The queue's end that all threads share.
+pub(super) type Jobs = Arc<Mutex<mpsc::Receiver<Job>>>;
+
+/// A thread's belongings.
+pub(super) struct Worker {
+    library: Arc<Library>,
+    connection: Option<Connection>,
+    /// The age of the library in which the last call was made: only that age may be ended because the call failed.
+    seen: u64,
+}
+
+/// A session with the keys found in it.
+pub(super) struct Connection {
+    /// The session itself.
+    pub(super) session: Session,
+    age: u64,
+    keys: HashMap<String, (ObjectClass, ObjectHandle)>,
+}
+
+/// The ways to recover, from the mildest.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+enum Rung {
+    Session,
+    Login,
+    Library,
+}
+
+impl Worker {
+    /// Opens the thread's session and logs in.
+    pub(super) fn open(library: Arc<Library>) -> Result<Self, Fault> {
+        let mut worker = Self {
+            library,
+            connection: None,
+            seen: 0,
+        };
+        worker.climb(Rung::Login).map_err(|trouble| match trouble {
+            Trouble::Final(fault) => fault,
+            Trouble::Device(error) | Trouble::Interrupted(error) => {
+                Fault::new(&fault::LOST, error.to_string())
+            }
+        })?;
+        Ok(worker)
+    }
+
+    /// Does jobs until the queue is closed and empty.
+    pub(super) fn run(mut self, jobs: &Jobs) {
+        loop {
+            let job = {
+                let mut jobs = jobs.lock().unwrap_or_else(PoisonError::into_inner);
+                jobs.blocking_recv()
+            };
+            let Some(job) = job else { return };
+            if catch_unwind(AssertUnwindSafe(|| job(&mut self))).is_err() {
+                // The caller is told by its dropped reply; the session may be in the middle of anything.
+                tracing::error!("an HSM operation panicked");
+                self.disconnect(true);
+            }
+        }
+    }
+
+    /// Does one piece of work, recovering and doing it again where that is allowed.
+    pub(super) fn perform<T>(
+        &mut self,
+        mut work: impl FnMut(&mut Connection, &Library) -> Result<T, Trouble>,
+    ) -> Result<T, Fault> {
+        let mut last: Option<Rung> = None;
+        let mut outcome = self.attempt(&mut work);
+        loop {
+            let error = match outcome {
+                Ok(answer) => return Ok(answer),
+                Err(Trouble::Final(fault)) => return Err(fault),
+                Err(Trouble::Interrupted(error)) => {
+                    self.disconnect(!is_gone(&error));
+                    return Err(Fault::new(&fault::INTERRUPTED, error.to_string()));
+                }
+                Err(Trouble::Device(error)) => error,
+            };
+            let Some(wanted) = rung_for(&error) else {
+                return Err(fault::refused(&error));
+            };
+            let next = match last {
+                None => wanted,
+                Some(Rung::Session) => wanted.max(Rung::Login),
+                Some(Rung::Login) => Rung::Library,
+                Some(Rung::Library) => return Err(Fault::new(&fault::LOST, error.to_string())),
+            };
+            tracing::warn!(%error, rung = ?next, "recovering an HSM session");
+            last = Some(next);
+            if is_gone(&error)
+                && let Some(connection) = self.connection.take()
+            {
+                // Its handle is no longer ours to close.
+                drop(connection);
+            }
+            outcome = match self.climb(next) {
+                Ok(()) => self.attempt(&mut work),
+                Err(trouble) => Err(trouble),
+            };
+        }
+    }
+
+    fn attempt<T>(
+        &mut self,
+        work: &mut impl FnMut(&mut Connection, &Library) -> Result<T, Trouble>,
+    ) -> Result<T, Trouble> {
+        let library = Arc::clone(&self.library);
+        let age = library.age();
+        let connection = self.connect(&library, &age)?;
+        work(connection, &library)
+    }
+
+    /// The session, opened anew if there is none or another thread has restarted the library.
+    fn connect(&mut self, library: &Library, age: &Age) -> Result<&mut Connection, Trouble> {
+        self.seen = age.number;
+        let current = self
+            .connection
+            .take()
+            .filter(|connection| connection.age == age.number);
+        let connection = match current {
+            Some(connection) => connection,
+            None => {
+                let session = library.open(age)?;
+                Connection {
+                    session,
+                    age: age.number,
+                    keys: HashMap::new(),
+                }
+            }
+        };
+        Ok(self.connection.insert(connection))
+    }
+
+    fn climb(&mut self, rung: Rung) -> Result<(), Trouble> {
+        self.disconnect(true);
+        if rung == Rung::Library {
+            self.library.restart(self.seen)?;
+        }
+        let library = Arc::clone(&self.library);
+        let age = library.age();
+        let connection = self.connect(&library, &age)?;
+        if rung >= Rung::Login {
+            library.login(&connection.session)?;
+        }
+        Ok(())
+    }
+
+    fn disconnect(&mut self, closing: bool) {
+        let Some(connection) = self.connection.take() else {
+            return;
+        };
+        let age = self.library.age();
+        if closing && connection.age == age.number {
+            close(connection.session);
+        }
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.disconnect(true);
+    }
+}
+
+impl Connection {
+    /// The handle of the one key of this class and label.
+    pub(super) fn key(&mut self, class: ObjectClass, label: &str) -> Result<ObjectHandle, Trouble> {
+        if let Some((known, handle)) = self.keys.get(label)
+            && *known == class
+        {
+            return Ok(*handle);
+        }
+        match self.find(class, label)?.as_slice() {
+            [one] => {
+                self.keys.insert(label.to_owned(), (class, *one));
+                Ok(*one)
+            }
+            found => Err(Trouble::Final(Fault::new(
+                &fault::KEY_UNKNOWN,
+                format!("{label}: {} found", found.len()),
+            ))),
+        }
+    }
+
+    /// All keys of this class and label. Nothing found while nobody is logged in proves nothing.
+    pub(super) fn find(&self, class: ObjectClass, label: &str) -> Result<Vec<ObjectHandle>, Trouble> {
+        let found = self.session.find_objects(&[
+            Attribute::Token(true),
+            Attribute::Class(class),
+            Attribute::Label(label.as_bytes().to_vec()),
+        ])?;
+        if found.is_empty() {
+            self.need_login()?;
+        }
+        Ok(found)
+    }
+
+    /// Private keys can be seen now.
+    pub(super) fn need_login(&self) -> Result<(), Trouble> {
+        if is_logged_in(&self.session)? {
+            Ok(())
+        } else {
+            let login = cryptoki::context::Function::Login;
+            Err(Trouble::Device(Error::Pkcs11(RvError::UserNotLoggedIn, login)))
+        }
+    }
+
+    /// Forgets where a key was.
+    pub(super) fn forget(&mut self, label: &str) {
+        self.keys.remove(label);
+    }
+}
+
+/// The mildest rung that can help against an error; none if it is a plain refusal.
+pub(super) fn recovers(error: &Error) -> bool {
+    rung_for(error).is_some()
+}
+
+fn rung_for(error: &Error) -> Option<Rung> {
+    let Error::Pkcs11(code, _) = error else {
+        return None;
+    };
+    match code {
+        RvError::SessionHandleInvalid
+        | RvError::SessionClosed
+        | RvError::OperationActive
+        | RvError::OperationNotInitialized
+        | RvError::DeviceError
+        | RvError::DeviceMemory
+        | RvError::HostMemory
+        | RvError::FunctionFailed
+        | RvError::GeneralError => Some(Rung::Session),
+        RvError::UserNotLoggedIn | RvError::KeyHandleInvalid | RvError::ObjectHandleInvalid => {
+            Some(Rung::Login)
+        }
+        RvError::CryptokiNotInitialized
+        | RvError::DeviceRemoved
+        | RvError::TokenNotPresent
+        | RvError::TokenNotRecognized
+        | RvError::SlotIdInvalid => Some(Rung::Library),
+        _ => None,
+    }
+}
+
+/// The session behind this error does not exist any more.
+fn is_gone(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::Pkcs11(RvError::SessionHandleInvalid | RvError::SessionClosed, _)
+    )
+}

@@ -1,0 +1,146 @@
+//! The HSM door: one conformance suite, run unchanged on hsm-sim and on SoftHSM2, then what only hsm-sim can show
+//! (faults, speed, `pkcs11-tool`).
+//!
+//! A PKCS#11 library finds its token through the environment and lives once per process, so each suite runs in a process
+//! of its own: the test starts this very executable again with the environment set.
+
+mod conformance;
+mod recovery;
+mod tool;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use cardwright::base::Secret;
+use cardwright::device::pkcs11::{Hsm, HsmConfig, initialize_token};
+
+const LABEL: &str = "rehearsal";
+const OFFICER_PIN: &str = "87654321";
+const PIN: &str = "12345678";
+const MODULE_VARIABLE: &str = "CARDWRIGHT_TEST_MODULE";
+
+/// The shared library of hsm-sim that was built with this test.
+pub(crate) fn simulator() -> PathBuf {
+    let folder = Path::new(env!("CARGO_BIN_EXE_cardwright")).parent().unwrap();
+    [folder.join("deps/libhsm_sim.so"), folder.join("libhsm_sim.so")]
+        .into_iter()
+        .find(|path| path.exists())
+        .expect("libhsm_sim.so lies beside the executable or in deps/")
+}
+
+/// SoftHSM2, where Debian puts it.
+pub(crate) fn soft_hsm() -> PathBuf {
+    let path = PathBuf::from("/usr/lib/softhsm/libsofthsm2.so");
+    assert!(
+        path.exists(),
+        "SoftHSM2 is missing: install the Debian package softhsm2"
+    );
+    path
+}
+
+/// Runs one ignored test of this file in a process of its own, with its own token.
+pub(crate) fn in_own_process(name: &str, module: &Path, environment: &[(&str, &Path)]) {
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", name, "--ignored", "--nocapture", "--test-threads=1"])
+        .env(MODULE_VARIABLE, module)
+        .envs(environment.iter().copied())
+        .output()
+        .unwrap();
+    let text =
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.success() && text.contains("1 passed"),
+        "{name} on {}:\n{text}",
+        module.display()
+    );
+}
+
+/// Inside such a process: the module to test.
+pub(crate) fn module() -> PathBuf {
+    PathBuf::from(std::env::var_os(MODULE_VARIABLE).expect("started by in_own_process"))
+}
+
+/// Inside such a process: a fresh token.
+pub(crate) fn fresh_token() {
+    initialize_token(
+        &module(),
+        LABEL,
+        &Secret::new(OFFICER_PIN.to_owned()),
+        &Secret::new(PIN.to_owned()),
+    )
+    .unwrap();
+}
+
+/// Inside such a process: the daemon's door to the token.
+pub(crate) fn open_with(sessions: usize, pin: &str) -> Result<Hsm, cardwright::base::Fault> {
+    let config = HsmConfig {
+        module: module(),
+        token: LABEL.to_owned(),
+        sessions,
+    };
+    Hsm::open(&config, Secret::new(pin.to_owned()))
+}
+
+/// Runs asynchronous steps in real time.
+pub(crate) fn block_on<F: Future>(steps: F) -> F::Output {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap()
+        .block_on(steps)
+}
+
+#[test]
+fn hsm_sim_conforms() {
+    let folder = tempfile::tempdir().unwrap();
+    let token = folder.path().join("token");
+    in_own_process(
+        "hsm::conformance::suite",
+        &simulator(),
+        &[(hsm_sim::FOLDER_VARIABLE, &token)],
+    );
+}
+
+#[test]
+fn softhsm2_conforms() {
+    let folder = tempfile::tempdir().unwrap();
+    let tokens = folder.path().join("tokens");
+    std::fs::create_dir(&tokens).unwrap();
+    let config = folder.path().join("softhsm2.conf");
+    std::fs::write(
+        &config,
+        format!(
+            "directories.tokendir = {}\nobjectstore.backend = file\n",
+            tokens.display()
+        ),
+    )
+    .unwrap();
+    in_own_process(
+        "hsm::conformance::suite",
+        &soft_hsm(),
+        &[("SOFTHSM2_CONF", &config)],
+    );
+}
+
+#[test]
+fn hsm_sim_recovers() {
+    for name in [
+        "hsm::recovery::ladder",
+        "hsm::recovery::no_pin_loop",
+        "hsm::recovery::count_survives_a_crash",
+        "hsm::recovery::speed",
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        in_own_process(name, &simulator(), &[(hsm_sim::FOLDER_VARIABLE, folder.path())]);
+    }
+}
+
+#[test]
+fn an_empty_slot_is_named_as_such() {
+    in_own_process(
+        "hsm::recovery::no_token",
+        &simulator(),
+        &[(hsm_sim::FOLDER_VARIABLE, Path::new(""))],
+    );
+}

@@ -1,0 +1,204 @@
+//! What any PKCS#11 module must do for the daemon.
+
+use std::sync::Arc;
+
+use cardwright::base::Fault;
+use cardwright::device::pkcs11::{Hsm, fault};
+use cardwright::port::{KeyPurpose, Signer};
+use hmac::{Hmac, KeyInit, Mac};
+use p256::ecdsa::signature::hazmat::PrehashVerifier;
+use p256::ecdsa::{Signature, VerifyingKey};
+use p256::elliptic_curve::Generate;
+use sha2::{Digest, Sha256};
+
+use super::{PIN, block_on, fresh_token, open_with};
+
+#[test]
+#[ignore = "runs in a process of its own, started by the tests of hsm.rs"]
+fn suite() {
+    fresh_token();
+    let again = std::panic::catch_unwind(fresh_token);
+    assert!(again.is_err(), "a token is never initialized over");
+    let hsm = Arc::new(open_with(2, PIN).unwrap());
+    block_on(async {
+        signs(&hsm).await;
+        keeps_purposes_apart(&hsm).await;
+        seals(&hsm).await;
+        looks_up(&hsm).await;
+        agrees(&hsm).await;
+        draws_random_bytes(&hsm).await;
+        serves_many_at_once(&hsm).await;
+        lists_and_destroys(&hsm).await;
+        hsm.stop().await.unwrap();
+        hsm.stop().await.unwrap();
+        assert_eq!(code(hsm.sign("ds-01", [1; 32]).await), "HSM-013");
+    });
+    let hsm = open_with(1, PIN).unwrap();
+    block_on(async {
+        hsm.self_test("ds-01").await.unwrap();
+        assert_eq!(
+            hsm.keys().await.unwrap().len(),
+            4,
+            "keys survive the process's library"
+        );
+        hsm.stop().await.unwrap();
+    });
+    let wrong = open_with(1, "99999999").unwrap_err();
+    assert_eq!(wrong.code.id, "HSM-003");
+}
+
+async fn signs(hsm: &Hsm) {
+    let point = hsm.generate("ds-01", KeyPurpose::DocumentSigner).await.unwrap();
+    assert_eq!((point.len(), point.first()), (65, Some(&4)));
+    let key = VerifyingKey::from_sec1_bytes(&point).unwrap();
+    let digest: [u8; 32] = Sha256::digest(b"eContent").into();
+    let signature = Signature::from_slice(&hsm.sign("ds-01", digest).await.unwrap()).unwrap();
+    key.verify_prehash(&digest, &signature).unwrap();
+    assert!(key.verify_prehash(&[0; 32], &signature).is_err());
+    hsm.self_test("ds-01").await.unwrap();
+    assert_eq!(code(hsm.sign("ds-02", digest).await), "HSM-005");
+    let twice = hsm.generate("ds-01", KeyPurpose::DocumentSigner).await;
+    assert_eq!(code(twice), "HSM-006");
+}
+
+async fn keeps_purposes_apart(hsm: &Hsm) {
+    hsm.generate("intake-01", KeyPurpose::Intake).await.unwrap();
+    hsm.generate("wrap-01", KeyPurpose::Wrap).await.unwrap();
+    hsm.generate("lookup-01", KeyPurpose::Lookup).await.unwrap();
+    assert_eq!(code(hsm.sign("intake-01", [7; 32]).await), "HSM-009");
+    let peer: [u8; 65] = public_of(&p256::SecretKey::generate());
+    assert_eq!(code(hsm.agree("ds-01", &peer).await.map(drop)), "HSM-009");
+    assert_eq!(code(hsm.hmac("wrap-01", b"x").await), "HSM-009");
+    assert_eq!(code(hsm.seal("lookup-01", b"", b"x").await), "HSM-009");
+    assert_eq!(code(hsm.sign("wrap-01", [7; 32]).await), "HSM-005");
+    assert_eq!(code(hsm.generate("wrap-01", KeyPurpose::Csca).await), "HSM-006");
+}
+
+async fn seals(hsm: &Hsm) {
+    for plain in [b"".as_slice(), b"x", &[0x5A; 5_000]] {
+        let sealed = hsm.seal("wrap-01", b"attempt 1", plain).await.unwrap();
+        assert_eq!(sealed.len(), 12 + plain.len() + 16);
+        let opened = hsm.open("wrap-01", b"attempt 1", &sealed).await.unwrap();
+        assert_eq!(opened.expose(), plain);
+        let other = hsm.open("wrap-01", b"attempt 2", &sealed).await;
+        assert_eq!(code(other.map(drop)), "HSM-011");
+        let mut forged = sealed.clone();
+        *forged.last_mut().unwrap() ^= 1;
+        assert_eq!(
+            code(hsm.open("wrap-01", b"attempt 1", &forged).await.map(drop)),
+            "HSM-011"
+        );
+        let short = hsm.open("wrap-01", b"attempt 1", &sealed[..27]).await;
+        assert_eq!(code(short.map(drop)), "HSM-011");
+        let again = hsm.seal("wrap-01", b"attempt 1", plain).await.unwrap();
+        assert_ne!(sealed, again, "each sealing has its own nonce");
+    }
+}
+
+async fn looks_up(hsm: &Hsm) {
+    let one = hsm.hmac("lookup-01", b"001099012345").await.unwrap();
+    assert_eq!(one, hsm.hmac("lookup-01", b"001099012345").await.unwrap());
+    assert_ne!(one, hsm.hmac("lookup-01", b"001099012346").await.unwrap());
+    let unkeyed = Hmac::<Sha256>::new_from_slice(&[]).unwrap();
+    assert_ne!(
+        one.as_slice(),
+        unkeyed
+            .chain_update(b"001099012345")
+            .finalize()
+            .into_bytes()
+            .as_slice()
+    );
+}
+
+async fn agrees(hsm: &Hsm) {
+    let keys = hsm.keys().await.unwrap();
+    let intake = keys.iter().find(|key| key.label == "intake-01").unwrap();
+    let theirs = p256::PublicKey::from_sec1_bytes(&intake.public).unwrap();
+    for _ in 0..3 {
+        let ours = p256::SecretKey::generate();
+        let shared = hsm.agree("intake-01", &public_of(&ours)).await.unwrap();
+        let expected = ours.diffie_hellman(&theirs);
+        assert_eq!(shared.expose(), expected.raw_secret_bytes().as_slice());
+    }
+    let off_curve = [4; 65];
+    assert_eq!(
+        code(hsm.agree("intake-01", &off_curve).await.map(drop)),
+        "HSM-009"
+    );
+}
+
+async fn draws_random_bytes(hsm: &Hsm) {
+    let bytes = hsm.random(1_000).await.unwrap();
+    assert_eq!(bytes.len(), 1_000);
+    assert_ne!(bytes, hsm.random(1_000).await.unwrap());
+    assert_eq!(hsm.random(0).await.unwrap(), Vec::<u8>::new());
+    assert_eq!(code(hsm.random(1 << 20).await), "HSM-015");
+}
+
+/// Far more callers than sessions and places in the queue: all are served, each with its own answer.
+async fn serves_many_at_once(hsm: &Arc<Hsm>) {
+    let keys = hsm.keys().await.unwrap();
+    let signer = keys.iter().find(|key| key.label == "ds-01").unwrap();
+    let key = VerifyingKey::from_sec1_bytes(&signer.public).unwrap();
+    let tasks: Vec<_> = (0..600_u32)
+        .map(|n| {
+            let hsm = Arc::clone(hsm);
+            tokio::spawn(async move {
+                let digest: [u8; 32] = Sha256::digest(n.to_be_bytes()).into();
+                (digest, hsm.sign("ds-01", digest).await)
+            })
+        })
+        .collect();
+    for (n, task) in tasks.into_iter().enumerate() {
+        let (digest, signature) = task.await.unwrap();
+        let signature = signature.unwrap();
+        if n % 20 == 0 {
+            let signature = Signature::from_slice(&signature).unwrap();
+            key.verify_prehash(&digest, &signature).unwrap();
+        }
+    }
+}
+
+async fn lists_and_destroys(hsm: &Hsm) {
+    hsm.generate("box-01", KeyPurpose::Manifest).await.unwrap();
+    let keys = hsm.keys().await.unwrap();
+    let names: Vec<_> = keys.iter().map(|key| (key.label.as_str(), key.purpose)).collect();
+    assert_eq!(
+        names,
+        [
+            ("box-01", KeyPurpose::Manifest),
+            ("ds-01", KeyPurpose::DocumentSigner),
+            ("intake-01", KeyPurpose::Intake),
+            ("lookup-01", KeyPurpose::Lookup),
+            ("wrap-01", KeyPurpose::Wrap),
+        ]
+    );
+    assert!(keys[3].public.is_empty() && keys[4].public.is_empty());
+    // One for `signs`, one for the self test, 600 at once.
+    let expected = hsm.is_simulator().then_some(602);
+    assert_eq!(keys[1].signatures, expected);
+
+    hsm.sign("box-01", [3; 32]).await.unwrap();
+    hsm.destroy("box-01").await.unwrap();
+    for _ in 0..4 {
+        // Whichever session answers, a handle it remembers is no way to a destroyed key.
+        assert_eq!(code(hsm.sign("box-01", [3; 32]).await), "HSM-005");
+    }
+    assert_eq!(code(hsm.destroy("box-01").await), "HSM-005");
+}
+
+fn public_of(key: &p256::SecretKey) -> [u8; 65] {
+    key.public_key().to_sec1_bytes().as_ref().try_into().unwrap()
+}
+
+fn code<T>(outcome: Result<T, Fault>) -> &'static str {
+    outcome.err().map_or("no fault", |fault| fault.code.id)
+}
+
+#[test]
+fn fault_codes_are_unique() {
+    let mut ids: Vec<_> = fault::ALL.iter().map(|code| code.id).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), fault::ALL.len());
+}

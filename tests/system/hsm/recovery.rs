@@ -1,0 +1,195 @@
+//! Bad days of an HSM, shown by hsm-sim on demand.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use cardwright::base::clock::Stopwatch;
+use cardwright::port::{KeyPurpose, Signer};
+
+use super::{LABEL, PIN, block_on, fresh_token, module, open_with};
+
+fn folder() -> PathBuf {
+    PathBuf::from(std::env::var_os(hsm_sim::FOLDER_VARIABLE).unwrap())
+}
+
+fn ask_for(faults: &str) {
+    std::fs::write(folder().join("faults.json"), faults).unwrap();
+}
+
+fn faults_are_over() -> bool {
+    !folder().join("faults.json").exists()
+}
+
+#[test]
+#[ignore = "runs in a process of its own, started by the tests of hsm.rs"]
+fn ladder() {
+    fresh_token();
+    let hsm = Arc::new(open_with(3, PIN).unwrap());
+    block_on(async {
+        hsm.generate("ds-01", KeyPurpose::DocumentSigner).await.unwrap();
+        for faults in [
+            r#"["sessions_lost"]"#,
+            r#"["logged_out"]"#,
+            r#"["device_removed"]"#,
+            r#"["sessions_lost", "device_removed"]"#,
+        ] {
+            // Every thread holds a session of the time before the fault, and all are used afterwards.
+            ask_for(faults);
+            let tasks: Vec<_> = (0..60_u8)
+                .map(|n| {
+                    let hsm = Arc::clone(&hsm);
+                    tokio::spawn(async move { hsm.sign("ds-01", [n; 32]).await })
+                })
+                .collect();
+            for task in tasks {
+                task.await.unwrap().unwrap();
+            }
+            assert!(faults_are_over(), "{faults}");
+            hsm.self_test("ds-01").await.unwrap();
+        }
+
+        ask_for(r#"[{"frozen_ms": 50}]"#);
+        hsm.sign("ds-01", [1; 32]).await.unwrap();
+
+        // A wrong signature is caught by whoever verifies with another library.
+        ask_for(r#"["wrong_signature"]"#);
+        assert_eq!(hsm.self_test("ds-01").await.unwrap_err().code.id, "HSM-010");
+        hsm.self_test("ds-01").await.unwrap();
+
+        // Making a key is not repeated blindly, looking for it first is.
+        ask_for(r#"["sessions_lost"]"#);
+        hsm.generate("ds-02", KeyPurpose::DocumentSigner).await.unwrap();
+        assert_eq!(hsm.keys().await.unwrap().len(), 2);
+        hsm.stop().await.unwrap();
+    });
+}
+
+#[test]
+#[ignore = "runs in a process of its own, started by the tests of hsm.rs"]
+fn no_pin_loop() {
+    fresh_token();
+    let hsm = open_with(2, PIN).unwrap();
+    block_on(async {
+        hsm.generate("ds-01", KeyPurpose::DocumentSigner).await.unwrap();
+    });
+    // The officer changes the PIN behind the daemon's back, then the login is lost.
+    change_pin("00001111");
+    block_on(async {
+        ask_for(r#"["logged_out"]"#);
+        for _ in 0..20 {
+            let refused = hsm.sign("ds-01", [1; 32]).await.unwrap_err();
+            assert_eq!(refused.code.id, "HSM-003");
+        }
+        hsm.stop().await.unwrap();
+    });
+    // Twenty requests cost one try, so the right PIN still opens the token.
+    let hsm = open_with(1, "00001111").unwrap();
+    block_on(async { hsm.self_test("ds-01").await.unwrap() });
+}
+
+#[test]
+#[ignore = "runs in a process of its own, started by the tests of hsm.rs"]
+fn count_survives_a_crash() {
+    fresh_token();
+    let count = |hsm: &cardwright::device::pkcs11::Hsm| {
+        block_on(async { hsm.keys().await.unwrap()[0].signatures.unwrap() })
+    };
+    let hsm = open_with(1, PIN).unwrap();
+    block_on(async {
+        hsm.generate("ds-01", KeyPurpose::DocumentSigner).await.unwrap();
+        for n in 0..10 {
+            hsm.sign("ds-01", [n; 32]).await.unwrap();
+        }
+    });
+    assert_eq!(count(&hsm), 10);
+    let reserved = std::fs::read_to_string(counter_file()).unwrap();
+    assert_eq!(
+        reserved, "1024",
+        "what a crash would leave behind is too high, never too low"
+    );
+    block_on(async { hsm.stop().await.unwrap() });
+    assert_eq!(std::fs::read_to_string(counter_file()).unwrap(), "10");
+
+    std::fs::write(counter_file(), reserved).unwrap();
+    let hsm = open_with(1, PIN).unwrap();
+    block_on(async { hsm.sign("ds-01", [1; 32]).await.unwrap() });
+    assert_eq!(count(&hsm), 1_025);
+    block_on(async { hsm.stop().await.unwrap() });
+}
+
+/// About 11,000 signatures a second and core in this profile; the bound here leaves room for a busy machine.
+#[test]
+#[ignore = "runs in a process of its own, started by the tests of hsm.rs"]
+fn speed() {
+    use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
+    use cryptoki::mechanism::Mechanism;
+    use cryptoki::object::{Attribute, ObjectClass};
+    use cryptoki::session::UserType;
+    use cryptoki::types::AuthPin;
+
+    const SIGNATURES: u32 = 4_000;
+    fresh_token();
+    let hsm = open_with(1, PIN).unwrap();
+    block_on(async {
+        hsm.generate("ds-01", KeyPurpose::DocumentSigner).await.unwrap();
+        hsm.stop().await.unwrap();
+    });
+    let context = Pkcs11::new(module()).unwrap();
+    context
+        .initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK))
+        .unwrap();
+    let slot = context.get_slots_with_initialized_token().unwrap()[0];
+    assert_eq!(context.get_token_info(slot).unwrap().label().trim_end(), LABEL);
+    assert_eq!(
+        context.get_token_info(slot).unwrap().manufacturer_id(),
+        hsm_sim::MANUFACTURER
+    );
+    let main = context.open_ro_session(slot).unwrap();
+    main.login(UserType::User, Some(&AuthPin::from(PIN))).unwrap();
+    for threads in [1_u32, 2] {
+        let watch = Stopwatch::start();
+        std::thread::scope(|scope| {
+            for _ in 0..threads {
+                let context = context.clone();
+                scope.spawn(move || {
+                    let session = context.open_ro_session(slot).unwrap();
+                    let wanted = [Attribute::Class(ObjectClass::PRIVATE_KEY)];
+                    let key = session.find_objects(&wanted).unwrap()[0];
+                    for n in 0..SIGNATURES {
+                        let mut digest = [0; 32];
+                        digest[..4].copy_from_slice(&n.to_be_bytes());
+                        session.sign(&Mechanism::Ecdsa, key, &digest).unwrap();
+                    }
+                });
+            }
+        });
+        let rate = f64::from(SIGNATURES * threads) / watch.elapsed().as_secs_f64();
+        println!("{threads} threads: {rate:.0} signatures a second");
+        assert!(
+            rate > 2_000.0,
+            "{rate:.0} signatures a second with {threads} threads"
+        );
+    }
+}
+
+#[test]
+#[ignore = "runs in a process of its own, started by the tests of hsm.rs"]
+fn no_token() {
+    assert_eq!(open_with(1, PIN).unwrap_err().code.id, "HSM-002");
+}
+
+fn counter_file() -> PathBuf {
+    let mut files = std::fs::read_dir(folder().join("counters")).unwrap();
+    let path = files.next().unwrap().unwrap().path();
+    assert!(files.next().is_none(), "one private key has one counter");
+    path
+}
+
+/// Another process of the same token: `pkcs11-tool` as the user.
+fn change_pin(new: &str) {
+    let tool = super::tool::pkcs11_tool(&folder())
+        .args(["--login", "--pin", PIN, "--change-pin", "--new-pin", new])
+        .output()
+        .unwrap();
+    assert!(tool.status.success(), "{}", String::from_utf8_lossy(&tool.stderr));
+}
