@@ -2,4 +2,5 @@
 //!
 //! It sits at the transport and outlives the controller. Production rooms never import it.
 
+pub mod dossiers;
 pub mod registry;

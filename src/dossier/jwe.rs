@@ -7,7 +7,7 @@
 
 use aes_gcm::aead::AeadInOut;
 use aes_gcm::{Aes256Gcm, KeyInit};
-use base64ct::{Base64UrlUnpadded, Encoding};
+use data_encoding::BASE64URL_NOPAD;
 use p256::elliptic_curve::sec1::ToSec1Point;
 use p256::{PublicKey, SecretKey};
 use serde_json::Value;
@@ -206,7 +206,7 @@ fn point_of(key: &Value) -> Option<[u8; 65]> {
 }
 
 fn decode(text: &str) -> Option<Vec<u8>> {
-    Base64UrlUnpadded::decode_vec(text).ok()
+    BASE64URL_NOPAD.decode(text.as_bytes()).ok()
 }
 
 fn exactly<const N: usize>(text: &str) -> Option<[u8; N]> {
@@ -214,7 +214,7 @@ fn exactly<const N: usize>(text: &str) -> Option<[u8; N]> {
 }
 
 fn encode(bytes: &[u8]) -> String {
-    Base64UrlUnpadded::encode_string(bytes)
+    BASE64URL_NOPAD.encode(bytes)
 }
 
 fn unreadable(what: &str) -> Fault {

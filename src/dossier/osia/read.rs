@@ -1,7 +1,7 @@
 //! Document to dossier. Everything that is missing or of the wrong type is found in one go, so that an office has to
 //! correct a dossier once.
 
-use base64ct::{Base64, Encoding};
+use data_encoding::BASE64;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use time::Date;
@@ -238,7 +238,9 @@ fn image_bytes(entry: &Object<'_>, resolve: Resolve<'_>) -> Result<Vec<u8>, Find
             if image.len() > limits::PORTRAIT_BYTES_MAX / 3 * 4 + 4 {
                 return Err(refuse(&fault::IMAGE_LIMITS, "image"));
             }
-            Base64::decode_vec(image).map_err(|_| refuse(&fault::FIELD_WRONG, "image"))
+            BASE64
+                .decode(image.as_bytes())
+                .map_err(|_| refuse(&fault::FIELD_WRONG, "image"))
         }
         (None, Some(reference)) => {
             let hash = entry.text("hash").and_then(hex::decode);

@@ -1,6 +1,6 @@
 //! Dossier to document: what a registry does. Used by the rehearsal's registry and to prove the reader.
 
-use base64ct::{Base64, Encoding};
+use data_encoding::BASE64;
 use serde_json::{Map, Value, json};
 use time::Date;
 
@@ -104,7 +104,7 @@ fn picture(image: &Image) -> Value {
         ImageFormat::Png => ("image/png", "PNG"),
     };
     json!({
-        "image": Base64::encode_string(&image.bytes),
+        "image": BASE64.encode(&image.bytes),
         "mimeType": mime,
         "compression": compression,
         "width": image.width,
