@@ -83,4 +83,4 @@ fn office(dossier: &Dossier, rules: &Rules<'_>, today: Date, findings: &mut Vec<
 }
 
 #[cfg(test)]
-mod tests;
+pub(in crate::dossier) mod tests;

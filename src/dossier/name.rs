@@ -269,12 +269,14 @@ mod tests {
         assert_eq!(flaws(&"A".repeat(1 << 20), NAME, 50), [Flaw::TooLong(50)]);
     }
 
+    static SANS: std::sync::LazyLock<Glyphs> = std::sync::LazyLock::new(|| Glyphs::of(font::SANS).unwrap());
+
     proptest! {
         #[test]
         fn what_passes_is_nfc_and_drawable(text in "\\PC{0,20}") {
             if flaws(&text, Alphabet::Text, 100).is_empty() {
                 prop_assert!(is_nfc(&text));
-                prop_assert_eq!(Glyphs::of(font::SANS).unwrap().missing(&text), None);
+                prop_assert_eq!(SANS.missing(&text), None);
             }
         }
     }

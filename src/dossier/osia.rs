@@ -47,7 +47,7 @@ pub struct Origin {
 }
 
 /// A request id or an office code is no longer than this many characters.
-pub(super) const ID_CHARACTERS_MAX: usize = 64;
+const ID_CHARACTERS_MAX: usize = 64;
 
 impl Origin {
     /// Of a document, whatever else is wrong with it.
@@ -71,13 +71,13 @@ impl Origin {
     }
 }
 
-/// Letters, digits and `-._:/`: what ends up in file names, labels and logs.
+/// A letter or digit, then letters, digits and `-._`: what may end up in file names, labels and logs.
 fn is_id(text: &str) -> bool {
-    !text.is_empty()
-        && text.len() <= ID_CHARACTERS_MAX
+    text.len() <= ID_CHARACTERS_MAX
+        && text.starts_with(|first: char| first.is_ascii_alphanumeric())
         && text
             .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"-._:/".contains(&byte))
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte))
 }
 
 /// `biometricSubType` of fingers by ISO position, from 1.

@@ -169,4 +169,4 @@ fn refuse(code: &'static Code, what: &str) -> Fault {
 }
 
 #[cfg(test)]
-mod tests;
+pub(in crate::dossier) mod tests;

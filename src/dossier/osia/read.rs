@@ -27,15 +27,9 @@ pub fn read(document: &Value, resolve: Resolve<'_>) -> Result<Dossier, Vec<Findi
     let empty = Map::new();
     let mut findings = Findings(Vec::new());
     let root = Object::new("", document.as_object().unwrap_or(&empty));
-    let data = root
-        .object("requestData", &mut findings)
-        .unwrap_or(Object::new("requestData", &empty));
-    let others = data
-        .object("others", &mut findings)
-        .unwrap_or(Object::new("requestData.others", &empty));
-    let bio = root
-        .object("biographicData", &mut findings)
-        .unwrap_or(Object::new("biographicData", &empty));
+    let data = root.object("requestData", &empty, &mut findings);
+    let others = data.object("others", &empty, &mut findings);
+    let bio = root.object("biographicData", &empty, &mut findings);
 
     if !matches!(root.text("status"), None | Some("PENDING")) {
         findings.add(&fault::STATUS_WRONG, "status".to_owned());
@@ -289,12 +283,14 @@ impl<'a> Object<'a> {
         self.value(name).and_then(Value::as_str)
     }
 
-    fn object(&self, name: &str, findings: &mut Findings) -> Option<Self> {
-        self.chosen(name, findings, |value| {
-            value
-                .as_object()
-                .map(|members| Object::new(&self.path(name), members))
-        })
+    /// A member that must be an object; `empty` stands in for one that is not, so that all its members are found
+    /// missing too.
+    fn object(&self, name: &str, empty: &'a Map<String, Value>, findings: &mut Findings) -> Self {
+        let members = self.chosen(name, findings, Value::as_object);
+        Self {
+            path: self.path(name),
+            members: members.unwrap_or(empty),
+        }
     }
 
     /// A required member in a form that `choose` accepts.

@@ -51,7 +51,8 @@ pub enum Mistake {
     SamePerson,
 }
 
-const ALL: &[Mistake] = &[
+/// All of them.
+pub(super) const ALL: &[Mistake] = &[
     Mistake::OtherSex,
     Mistake::OtherYear,
     Mistake::NoPlace,

@@ -29,7 +29,7 @@ impl Texture {
     pub(super) fn new(dice: &mut Dice) -> Self {
         // The sum of two throws: small deviations are the more frequent ones.
         let grain =
-            (0..TILE * ROW).map(|_| i8::try_from(dice.between(-4, 4) + dice.between(-4, 4)).unwrap_or(0));
+            (0..TILE * ROW).map(|_| i8::try_from(dice.between(-2, 2) + dice.between(-2, 2)).unwrap_or(0));
         Self(grain.collect())
     }
 
@@ -70,6 +70,16 @@ impl<'t> Canvas<'t> {
             planes: [0; 3].map(|shade| vec![shade; index(HEIGHT, 0)]),
             texture,
         }
+    }
+
+    /// A wall, a little darker at the bottom, out of focus and so without grain.
+    fn backdrop(&mut self, colour: Colour) {
+        let [luma, cb, cr] = &mut self.planes;
+        for (row, shade) in luma.chunks_mut(ROW).zip((0..).map(|row| colour[0] - row / 24)) {
+            row.fill(byte(shade));
+        }
+        cb.fill(byte(colour[1]));
+        cr.fill(byte(colour[2]));
     }
 
     /// Fills from `left` to `right` in one row; luma falls by `slope` 1/256ths per pixel to the right.
@@ -157,10 +167,7 @@ pub(super) fn face(age: u8, sex: Sex, texture: &Texture, dice: &mut Dice) -> Vec
         dice.between(122, 140),
         dice.between(114, 126),
     ];
-    for row in 0..HEIGHT {
-        let [luma, cb, cr] = backdrop;
-        canvas.span(row, 0, WIDTH, [luma - row / 24, cb, cr], dice.between(2, 4));
-    }
+    canvas.backdrop(backdrop);
     let skin = [
         dice.between(150, 196),
         dice.between(104, 116),
@@ -210,9 +217,7 @@ pub(super) fn face(age: u8, sex: Sex, texture: &Texture, dice: &mut Dice) -> Vec
 /// A square portrait, which no card takes.
 pub(super) fn square(texture: &Texture) -> Vec<u8> {
     let mut canvas = Canvas::new(texture);
-    for row in 0..HEIGHT {
-        canvas.span(row, 0, WIDTH, [200, 128, 120], 3);
-    }
+    canvas.backdrop([200, 128, 120]);
     canvas.oval(
         Oval {
             x: 240,
@@ -379,7 +384,7 @@ fn index(row: i32, column: i32) -> usize {
     (row * WIDTH + column).unsigned_abs() as usize
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped")]
+#[expect(clippy::cast_sign_loss, reason = "clamped")]
 #[inline]
 fn byte(value: i32) -> u8 {
     value.clamp(0, 255) as u8

@@ -148,9 +148,10 @@ impl BuilderProfile for RegistryProfile {
             ca,
             path_len_constraint: ca.then_some(0),
         };
-        let mut extensions = Extensions::new();
-        extensions.push(KeyUsage(FlagSet::from(usage)).to_extension(tbs.subject(), &extensions)?);
-        extensions.push(constraints.to_extension(tbs.subject(), &extensions)?);
-        Ok(extensions)
+        let none = Extensions::new();
+        Ok(vec![
+            KeyUsage(FlagSet::from(usage)).to_extension(tbs.subject(), &none)?,
+            constraints.to_extension(tbs.subject(), &none)?,
+        ])
     }
 }
