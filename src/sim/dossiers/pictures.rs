@@ -92,9 +92,13 @@ impl<'t> Canvas<'t> {
         let grain = self.texture.row(row).get(index(0, left)..).unwrap_or_default();
         let [luma, cb, cr] = &mut self.planes;
         let mut shade = colour[0] << 8;
-        for (pixel, grain) in luma[place.clone()].iter_mut().zip(grain) {
-            *pixel = byte((shade >> 8) + i32::from(*grain));
+        let line = &mut luma[place.clone()];
+        let (mut at, end) = (0, line.len().min(grain.len()));
+        // The hot loop of the rehearsal: iterators are slow in the dev profile.
+        while at < end {
+            line[at] = byte((shade >> 8) + i32::from(grain[at]));
             shade -= slope;
+            at += 1;
         }
         cb[place.clone()].fill(byte(colour[1]));
         cr[place].fill(byte(colour[2]));
@@ -343,22 +347,22 @@ pub(super) fn fingerprint(dice: &mut Dice) -> Vec<u8> {
     let wave: Vec<f32> = (0..FINGER_WIDTH)
         .map(|x| bend * (x as f32 * turn).sin())
         .collect();
-    let mut pixels = Vec::with_capacity((FINGER_WIDTH * FINGER_HEIGHT) as usize);
-    for y in 0..FINGER_HEIGHT {
-        let from_middle = (y as f32 - height / 2.0) / (height / 2.0);
+    let mut pixels = vec![240; (FINGER_WIDTH * FINGER_HEIGHT) as usize];
+    for (y, line) in (0usize..).zip(pixels.chunks_exact_mut(wave.len())) {
+        let from_middle = (coordinate(y) - height / 2.0) / (height / 2.0);
         let half = width / 2.0 * (1.0 - from_middle * from_middle).max(0.0).sqrt();
-        for (x, wave) in wave.iter().enumerate() {
-            let x = x as f32;
-            if (x - width / 2.0).abs() > half {
-                pixels.push(240);
-                continue;
+        let mut at = 0;
+        while at < line.len() {
+            let x = coordinate(at);
+            if (x - width / 2.0).abs() <= half {
+                let (across, down) = (x - core_x, (coordinate(y) - core_y + wave[at]) * stretch);
+                let distance = (across * across + down * down).sqrt();
+                // Ridges of a spiral: the angle, roughly, without trigonometry.
+                let angle = across / (across.abs() + down.abs() + 1.0);
+                let phase = (distance / period + spiral * angle * 0.25) * 256.0;
+                line[at] = RIDGE[usize::from(wrapped(phase))];
             }
-            let (across, down) = (x - core_x, (y as f32 - core_y + wave) * stretch);
-            let distance = (across * across + down * down).sqrt();
-            // Ridges of a spiral: the angle, roughly, without trigonometry.
-            let angle = across / (across.abs() + down.abs() + 1.0);
-            let phase = (distance / period + spiral * angle * 0.25) * 256.0;
-            pixels.push(RIDGE[usize::from(wrapped(phase))]);
+            at += 1;
         }
     }
     let mut bytes = Vec::with_capacity(8 << 10);
@@ -388,6 +392,11 @@ fn index(row: i32, column: i32) -> usize {
 #[inline]
 fn byte(value: i32) -> u8 {
     value.clamp(0, 255) as u8
+}
+
+/// A picture coordinate, small enough to be exact.
+fn coordinate(value: usize) -> f32 {
+    value as f32
 }
 
 fn size(value: u32) -> u16 {
