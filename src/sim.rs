@@ -5,5 +5,6 @@
 pub mod chip;
 pub mod printer;
 pub mod pty;
+pub mod dossiers;
 pub mod registry;
 pub mod scan;
