@@ -16,6 +16,7 @@ pub mod fault;
 pub mod identify;
 pub mod inspect;
 pub mod kdf;
+pub mod keys;
 mod link;
 pub mod pace;
 pub mod password;

@@ -1,4 +1,4 @@
 //! Doors to hardware.
 
-pub mod serial;
 pub mod pkcs11;
+pub mod serial;

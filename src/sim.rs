@@ -3,8 +3,8 @@
 //! It sits at the transport and outlives the controller. Production rooms never import it.
 
 pub mod chip;
+pub mod dossiers;
 pub mod printer;
 pub mod pty;
-pub mod dossiers;
 pub mod registry;
 pub mod scan;

@@ -1,16 +1,4 @@
-<<<<<<< HEAD
-//! Tests of the whole house, in one binary.
+//! The single integration-test binary: what crosses a boundary, and the rules of the house.
 
 mod house;
-=======
-//! System tests: the real doors, against real processes, files and libraries.
-
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::print_stdout,
-    reason = "a test says what failed by failing"
-)]
-
 mod hsm;
->>>>>>> h-hsm

@@ -1,0 +1,43 @@
+//! A chip's own key pair for active authentication, made off-card and injected.
+
+use p256::ecdsa::signature::Signer;
+use p256::ecdsa::{Signature, SigningKey};
+use rand_chacha::ChaCha20Rng;
+use rand_chacha::rand_core::SeedableRng;
+use ring::signature::{ECDSA_P256_SHA256_FIXED, UnparsedPublicKey};
+
+use super::curve::{Curve, Point};
+use super::fault;
+use crate::base::{Fault, Secret};
+
+/// A P-256 key pair from a uniformly random seed, with a pairwise consistency test: what the private key signs, another
+/// library verifies under the public point.
+///
+/// # Errors
+/// `CHIP-004` if the test fails, which means broken hardware.
+pub fn pair(seed: &Secret<[u8; 32]>) -> Result<(Secret<[u8; 32]>, Point), Fault> {
+    let broken = || Fault::new(&fault::MISUSE, "pairwise consistency test of a chip key");
+    let mut random = ChaCha20Rng::from_seed(*seed.expose());
+    let scalar = Secret::new(*Curve::P256.random_scalar(&mut random));
+    let point = Curve::P256.public(scalar.expose()).ok_or_else(broken)?;
+    let key = SigningKey::from_slice(scalar.expose()).map_err(|_| broken())?;
+    let signature: Signature = key.sign(b"pairwise consistency");
+    UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, &point)
+        .verify(b"pairwise consistency", &signature.to_bytes())
+        .map_err(|_| broken())?;
+    Ok((scalar, point))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn different_seeds_make_different_keys() {
+        let (a, point_a) = pair(&Secret::new([1; 32])).unwrap();
+        let (b, point_b) = pair(&Secret::new([2; 32])).unwrap();
+        assert_ne!(a.expose(), b.expose());
+        assert_ne!(point_a, point_b);
+        assert_eq!(pair(&Secret::new([1; 32])).unwrap().1, point_a);
+    }
+}
