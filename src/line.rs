@@ -1,1 +1,31 @@
-//! The room `line`.
+//! The hall: machines, desks, and the people at them, seen through ports only.
+//!
+//! ```text
+//!   order book ──claim──▶ feed (prepare · sign) ──Ready──▶ station (bind … deliver) ──tray──▶ desk (prove · box)
+//!                              one per machine                one per machine                   one per desk
+//!   ledger ◀──────────────────────── facts ─────────────────────────┘                               │
+//!   registry ◀──────────────────── reports ◀────────────────────── settle ◀─────────────────────────┘
+//! ```
+//!
+//! Every task keeps its own order of doing things; what they share is in [`context::Line`]. Nothing here opens a file, a
+//! socket or a device, so the same code runs under a virtual clock with ports in memory.
+
+pub mod admit;
+pub mod bundle;
+pub mod context;
+pub mod desk;
+pub mod fault;
+pub mod feed;
+pub mod floor;
+pub mod packing;
+pub mod prepare;
+pub mod progress;
+pub mod recover;
+pub mod settle;
+pub mod station;
+pub mod supervisor;
+pub mod talk;
+pub mod vault;
+
+pub use context::{Line, Ports, Rules};
+pub use supervisor::{Ending, run};

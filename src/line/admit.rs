@@ -1,0 +1,196 @@
+//! Admission: a dossier becomes an order, or goes back to its office with the reasons. None is ever lost.
+
+use serde::Serialize;
+
+use crate::audit::Hash;
+use crate::base::ids::OfficeCode;
+use crate::base::{Blame, Fault, Secret};
+use crate::dossier::admit::PortraitRules;
+use crate::dossier::fault::{PERSON_HAS_ORDER, VERSION_STALE, VERSION_TOO_LATE};
+use crate::dossier::finding::worst;
+use crate::dossier::jwe::Sealed;
+use crate::dossier::{Dossier, Finding, Opened, Rules, Severity, check, due, open};
+use crate::port::{Admission, NewOrder, Returned};
+
+use super::Line;
+
+/// An issue date may lie this many days ahead: cards are approved a little before they are made.
+const ISSUE_AHEAD_DAYS: u16 = 30;
+
+/// What became of a document.
+#[derive(Clone, Debug)]
+pub enum Intake {
+    /// In the order book; held if a finding says so.
+    Admitted {
+        /// How.
+        admission: Admission,
+        /// It waits for a person.
+        held: bool,
+    },
+    /// Back to its office.
+    Returned {
+        /// Why.
+        codes: Vec<String>,
+    },
+}
+
+/// What goes back to an office.
+#[derive(Serialize)]
+struct Notice<'a> {
+    request: Option<&'a str>,
+    office: Option<&'a OfficeCode>,
+    document: &'a str,
+    findings: &'a [Finding],
+}
+
+impl Line {
+    /// Admits one document: opens it, checks it, and enters or returns it.
+    ///
+    /// # Errors
+    /// Only the facility's own: the HSM, the order book. A bad document is not an error but a return.
+    pub async fn admit(
+        &self,
+        document: &[u8],
+        resolve: &(dyn Fn(&str) -> Option<Vec<u8>> + Sync),
+    ) -> Result<Intake, Fault> {
+        let id = Hash::of(&[document]).to_string();
+        let clear = match self.in_the_clear(document).await {
+            Ok(clear) => clear,
+            Err(fault) if fault.blame() == Blame::Dossier => {
+                return self
+                    .give_back(&id, None, None, &[Finding::from_fault(fault, "$")])
+                    .await;
+            }
+            Err(fault) => return Err(fault),
+        };
+        let opened = open(
+            clear.expose(),
+            &self.rules.dossier_trust,
+            self.clock.now(),
+            &|name| resolve(name),
+        );
+        match opened {
+            Ok(Opened { dossier, .. }) => self.check_and_enter(&id, &dossier).await,
+            Err(rejected) => {
+                let origin = &rejected.origin;
+                self.give_back(
+                    &id,
+                    origin.request.as_deref(),
+                    origin.office.as_ref(),
+                    &rejected.findings,
+                )
+                .await
+            }
+        }
+    }
+
+    /// The document itself, decrypted in the HSM if it was encrypted to the facility.
+    async fn in_the_clear(&self, document: &[u8]) -> Result<Secret<Vec<u8>>, Fault> {
+        if !Sealed::is_likely(document) {
+            return Ok(Secret::new(document.to_vec()));
+        }
+        let text = String::from_utf8_lossy(document);
+        let sealed = Sealed::parse(text.trim())?;
+        let shared = self
+            .ports
+            .signer
+            .agree(&self.rules.keys.intake, sealed.peer())
+            .await?;
+        sealed.open(shared.expose())
+    }
+
+    async fn check_and_enter(&self, document: &str, dossier: &Dossier) -> Result<Intake, Fault> {
+        let rules = Rules {
+            profiles: &self.rules.requirements,
+            offices: &self.rules.offices,
+            glyphs: &self.rules.glyphs,
+            portrait: PortraitRules::default(),
+            issue_ahead_days: ISSUE_AHEAD_DAYS,
+        };
+        let findings = check(dossier, &rules, self.clock.today());
+        let (request, office) = (Some(dossier.request.as_str()), Some(&dossier.office));
+        if worst(&findings) == Some(Severity::Return) {
+            return self.give_back(document, request, office, &findings).await;
+        }
+        let hold = findings
+            .iter()
+            .find(|finding| finding.severity() == Severity::Hold);
+        let (wrapped_key, sealed) = self.seal_dossier(dossier).await?;
+        let order = NewOrder {
+            request: dossier.request.clone(),
+            version: dossier.version,
+            person: self.person_hash(&dossier.person.number).await?,
+            office: dossier.office.clone(),
+            profile: dossier.profile.clone(),
+            priority: dossier.priority,
+            place: format!(
+                "{}\u{1f}{}\u{1f}{:08}",
+                dossier.place.village, dossier.place.team, dossier.place.sequence
+            ),
+            received: dossier.received,
+            due: due(dossier.received, self.rules.working_days, &self.rules.holidays),
+            hold: hold.map(|finding| finding.code.id.to_owned()),
+            wrapped_key,
+            sealed,
+        };
+        let admission = self.ports.book.admit(order).await?;
+        let refused = match admission {
+            Admission::New(_) | Admission::Replaced(_) => {
+                if hold.is_none() {
+                    self.work.notify_waiters();
+                }
+                return Ok(Intake::Admitted {
+                    admission,
+                    held: hold.is_some(),
+                });
+            }
+            Admission::Known(_) => {
+                return Ok(Intake::Admitted {
+                    admission,
+                    held: false,
+                });
+            }
+            Admission::SecondForPerson(_) => &PERSON_HAS_ORDER,
+            Admission::TooLate(_) => &VERSION_TOO_LATE,
+            Admission::Outdated(_) => &VERSION_STALE,
+        };
+        self.give_back(document, request, office, &[Finding::new(refused, "$")])
+            .await
+    }
+
+    /// Keeps the notice in the order book and puts it into the office's return folder.
+    async fn give_back(
+        &self,
+        document: &str,
+        request: Option<&str>,
+        office: Option<&OfficeCode>,
+        findings: &[Finding],
+    ) -> Result<Intake, Fault> {
+        let notice = serde_json::to_string_pretty(&Notice {
+            request,
+            office,
+            document,
+            findings,
+        })
+        .map_err(|error| super::fault::unreadable(error.to_string()))?;
+        let folder = format!("returns/{}", office.map_or("unknown", OfficeCode::as_str));
+        self.ports
+            .papers
+            .keep(&folder, &format!("{}.json", &document[..16]), notice.as_bytes())
+            .await?;
+        let codes: Vec<String> = findings
+            .iter()
+            .map(|finding| finding.code.id.to_owned())
+            .collect();
+        let returned = Returned {
+            document: document.to_owned(),
+            request: request.map(str::to_owned),
+            office: office.cloned(),
+            codes: codes.clone(),
+            notice,
+            on: self.clock.today(),
+        };
+        self.ports.book.keep_return(returned).await?;
+        Ok(Intake::Returned { codes })
+    }
+}

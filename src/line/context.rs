@@ -1,0 +1,297 @@
+//! What all tasks of the line share: ports, rules, and a few small states behind locks.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use crate::base::ids::AttemptId;
+use crate::base::limits::STOP_LIST_AGE_MAX;
+use crate::base::{Clock, Entropy, Fault};
+use crate::chip::ChipProfile;
+use crate::document::CardProfile;
+use crate::document::face::Press;
+use crate::dossier::name::Glyphs;
+use crate::dossier::{Holidays, OfficeTable, Requirements};
+use crate::job::brake::Brake;
+use crate::job::fact::Mode;
+use crate::job::fault::STALE_STOP_LIST;
+use crate::job::{Attempt, Event, Fact, apply};
+use crate::pki::{Certificate, SignerKey, TrustStore};
+use crate::port::{BundlePart, Ledger, OrderBook, Papers, Registry, Signer, StopList};
+
+use super::floor::Floor;
+use super::progress::Progress;
+
+/// The doors to the world.
+#[derive(Clone)]
+pub struct Ports {
+    /// The controller's record.
+    pub ledger: Arc<dyn Ledger>,
+    /// The facility's orders.
+    pub book: Arc<dyn OrderBook>,
+    /// The authority.
+    pub registry: Arc<dyn Registry>,
+    /// The HSM.
+    pub signer: Arc<dyn Signer>,
+    /// Papers for people.
+    pub papers: Arc<dyn Papers>,
+}
+
+/// Labels of the keys in the token, one purpose each.
+#[derive(Clone, Debug)]
+pub struct KeyLabels {
+    /// Wraps data keys.
+    pub wrap: String,
+    /// Keyed hashes for look-ups.
+    pub lookup: String,
+    /// Signs manifests.
+    pub manifest: String,
+    /// Signs ledger heads.
+    pub checkpoint: String,
+    /// Opens dossiers encrypted to the facility.
+    pub intake: String,
+}
+
+/// What does not change while the line runs.
+pub struct Rules {
+    /// The facility's name.
+    pub facility: String,
+    /// Rehearsal or production.
+    pub mode: Mode,
+    /// Card profiles by id.
+    pub profiles: BTreeMap<String, Arc<CardProfile>>,
+    /// Document signers that may be used, verified.
+    pub signers: Vec<SignerKey>,
+    /// The country roots and their CRLs, as an inspection system holds them.
+    pub trust: TrustStore,
+    /// Key labels.
+    pub keys: KeyLabels,
+    /// Public point of the manifest key, to print beside the manifest.
+    pub manifest_key: [u8; 65],
+    /// What each card profile needs of a dossier.
+    pub requirements: BTreeMap<String, Requirements>,
+    /// Offices and their dates.
+    pub offices: OfficeTable,
+    /// What the card font can draw.
+    pub glyphs: Glyphs,
+    /// Days that are no working days.
+    pub holidays: Holidays,
+    /// Roots of the authority's signatures on dossiers, DER.
+    pub dossier_trust: Vec<Vec<u8>>,
+    /// The kind of chip in the blanks.
+    pub chip: ChipProfile,
+    /// Cards in a lot.
+    pub lot_cards: usize,
+    /// Cards in a box.
+    pub box_cards: u16,
+    /// Working days from intake to the office.
+    pub working_days: u16,
+}
+
+impl fmt::Debug for Ports {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Ports(…)")
+    }
+}
+
+impl fmt::Debug for Rules {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rules")
+            .field("facility", &self.facility)
+            .field("mode", &self.mode)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Rules {
+    /// The certificate of a signer.
+    #[must_use]
+    pub fn certificate(&self, label: &str) -> Option<&Certificate> {
+        self.signers
+            .iter()
+            .find(|signer| signer.label == label)
+            .map(|signer| &signer.certificate)
+    }
+}
+
+/// The line.
+pub struct Line {
+    /// The doors to the world.
+    pub ports: Ports,
+    /// What does not change.
+    pub rules: Rules,
+    /// Time.
+    pub clock: Clock,
+    /// Randomness of the host.
+    pub entropy: Entropy,
+    /// Composes faces.
+    pub press: Press,
+    /// Trays, boxes and who works on them.
+    pub floor: Floor,
+    /// What a supervisor sees.
+    pub progress: Progress,
+    brake: Mutex<Brake>,
+    stop_list: Mutex<Option<(StopList, Duration)>>,
+    stopping: watch::Sender<bool>,
+    /// Rings when orders may have become available.
+    pub work: tokio::sync::Notify,
+}
+
+impl fmt::Debug for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Line")
+            .field("rules", &self.rules)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Line {
+    /// A line that has not started yet.
+    #[must_use]
+    pub fn new(ports: Ports, rules: Rules, clock: Clock, entropy: Entropy, press: Press) -> Self {
+        Self {
+            ports,
+            rules,
+            clock,
+            entropy,
+            press,
+            floor: Floor::default(),
+            progress: Progress::new(clock),
+            brake: Mutex::default(),
+            stop_list: Mutex::default(),
+            stopping: watch::Sender::new(false),
+            work: tokio::sync::Notify::new(),
+        }
+    }
+
+    /// Records facts; durable when it returns.
+    ///
+    /// # Errors
+    /// The ledger's. A ledger that fails stops the line: without it nothing may be done.
+    pub async fn record(&self, facts: Vec<Fact>, parts: Vec<BundlePart>) -> Result<(), Fault> {
+        if facts.is_empty() && parts.is_empty() {
+            return Ok(());
+        }
+        let outcome = self.ports.ledger.append(facts, parts).await;
+        if outcome.is_err() {
+            self.stop();
+        }
+        outcome
+    }
+
+    /// Records one event of an attempt.
+    ///
+    /// # Errors
+    /// The ledger's.
+    pub async fn event(&self, attempt: AttemptId, event: Event) -> Result<(), Fault> {
+        self.record(vec![Fact::attempt(attempt, event)], Vec::new()).await
+    }
+
+    /// Asks everything to finish the cards in the machines and claim no more.
+    pub fn stop(&self) {
+        self.stopping.send_replace(true);
+        self.work.notify_waiters();
+        self.floor.ring();
+    }
+
+    /// Is the line stopping?
+    #[must_use]
+    pub fn is_stopping(&self) -> bool {
+        *self.stopping.borrow()
+    }
+
+    /// Returns when the line is stopping.
+    pub async fn stopped(&self) {
+        let mut stopping = self.stopping.subscribe();
+        // The sender lives as long as the line, so this ends only by the value.
+        let _ = stopping.wait_for(|stopping| *stopping).await;
+    }
+
+    /// The yield brake.
+    pub fn brake(&self) -> MutexGuard<'_, Brake> {
+        self.brake.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Fetches the stop list.
+    ///
+    /// # Errors
+    /// The registry's; the old list stays until it is too old.
+    pub async fn refresh_stop_list(&self) -> Result<(), Fault> {
+        let list = self.ports.registry.stop_list().await?;
+        *self.stop_list.lock().unwrap_or_else(PoisonError::into_inner) = Some((list, self.clock.elapsed()));
+        Ok(())
+    }
+
+    /// Why this request must not become a card, by the replicated stop list (law 9).
+    ///
+    /// # Errors
+    /// `JOB-011` if the list is too old to say.
+    pub fn stop_reason(&self, request: &str) -> Result<Option<String>, Fault> {
+        let list = self.stop_list.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*list {
+            Some((list, at)) if self.clock.elapsed().saturating_sub(*at) <= STOP_LIST_AGE_MAX => {
+                Ok(list.requests.get(request).cloned())
+            }
+            _ => Err(Fault::new(&STALE_STOP_LIST, "")),
+        }
+    }
+}
+
+/// An attempt in the hands of one task, with the events that are not recorded yet: the outcome of a step and the intent of
+/// the next share a commit (law 1 and design of the ledger).
+#[derive(Debug)]
+pub struct Hand {
+    attempt: Attempt,
+    pending: Vec<Fact>,
+}
+
+impl Hand {
+    /// Takes an attempt in hand.
+    #[must_use]
+    pub fn new(attempt: Attempt) -> Self {
+        Self {
+            attempt,
+            pending: Vec::new(),
+        }
+    }
+
+    /// The attempt, pending events included.
+    #[must_use]
+    pub fn attempt(&self) -> &Attempt {
+        &self.attempt
+    }
+
+    /// Adds an event to what will be recorded next.
+    ///
+    /// # Errors
+    /// `JOB-016` if the rules forbid it.
+    pub fn add(&mut self, event: Event) -> Result<(), Fault> {
+        let id = self.attempt.id;
+        self.attempt = apply(Some(&self.attempt), id, &event)
+            .map_err(|illegal| Fault::new(&crate::job::fault::ILLEGAL, illegal.to_string()))?;
+        self.pending.push(Fact::attempt(id, event));
+        Ok(())
+    }
+
+    /// Adds another fact that must be recorded with the next events.
+    pub fn also(&mut self, fact: Fact) {
+        self.pending.push(fact);
+    }
+
+    /// Records what is pending; durable when it returns.
+    ///
+    /// # Errors
+    /// The ledger's.
+    pub async fn record(&mut self, line: &Line) -> Result<(), Fault> {
+        line.record(std::mem::take(&mut self.pending), Vec::new()).await
+    }
+
+    /// What is pending, to be recorded together with something else.
+    #[must_use]
+    pub fn into_pending(self) -> Vec<Fact> {
+        self.pending
+    }
+}

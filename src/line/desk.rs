@@ -1,0 +1,358 @@
+//! The packing desk: every card is tapped and scanned, the chip opened with what was read off the face (law 5).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::audit::Hash;
+use crate::base::ids::{MachineId, SodHash};
+use crate::base::{Blame, Fault};
+use crate::chip::{MrzKey, Password, Request, Verdict, Wanted, inspect};
+use crate::document::{FileId, dg1};
+use crate::job::fault::{FACE_DIFFERS, FACE_UNREADABLE, MISSING_CARD, WRONG_CARD};
+use crate::job::{Aim, Attempt, Event, Evidence, Phase, Step};
+use crate::port::{Answer, Attempts, Encoder, Instruction, OrderState, Screen, Serial};
+
+use super::Line;
+use super::context::Hand;
+use super::floor::Packing;
+use super::packing;
+use super::progress::Activity;
+use super::talk::with_chip;
+
+/// A hand scanner has sent its reading within this time.
+const SCAN: Duration = Duration::from_secs(5);
+/// How often to look for trays when nobody rang.
+const IDLE: Duration = Duration::from_millis(500);
+/// Times one card is scanned.
+const SCANS_MAX: u8 = 2;
+
+/// A desk and the ports to it.
+pub struct Desk {
+    /// Its name.
+    pub id: MachineId,
+    /// The reader.
+    pub reader: Box<dyn Encoder>,
+    /// The hand scanner.
+    pub scanner: Box<dyn Serial>,
+    /// The screen and the packer before it.
+    pub screen: Box<dyn Screen>,
+}
+
+impl std::fmt::Debug for Desk {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Desk({})", self.id)
+    }
+}
+
+/// What the scanner read off the plastic.
+#[derive(Default)]
+struct Scan {
+    mrz: Option<String>,
+    qr: Option<String>,
+}
+
+impl Desk {
+    /// Packs trays until the line stops.
+    ///
+    /// # Errors
+    /// The ledger's, or the desk's own devices.
+    pub async fn run(mut self, line: Arc<Line>) -> Result<Self, Fault> {
+        while !line.is_stopping() {
+            line.progress.activity(&self.id, Activity::Waiting);
+            match line.floor.take_tray() {
+                Some(packing) => self.pack(&line, &packing).await?,
+                None => {
+                    let _ = line.clock.within(IDLE, line.floor.rung()).await;
+                }
+            }
+        }
+        Ok(self)
+    }
+
+    /// One tray, card by card, in hopper order.
+    async fn pack(&mut self, line: &Line, packing: &Packing<'_>) -> Result<(), Fault> {
+        let lot = packing.lot.id;
+        self.settle_doubts(line, packing).await?;
+        let tray = self.screen.ask(&Instruction::TakeTray { lot }).await? == Answer::Done;
+        let mut last: Option<Hand> = None;
+        while tray {
+            if line.is_stopping() {
+                line.floor.tray(packing.lot.clone());
+                break;
+            }
+            if self.screen.ask(&Instruction::NextCard).await? == Answer::Nothing {
+                break;
+            }
+            line.progress.activity(&self.id, Activity::Step(Step::Prove));
+            match self.prove(line, packing).await {
+                Ok(attempt) => last = Some(self.pack_card(line, packing, attempt, last.take()).await?),
+                Err((attempt, fault)) => self.refuse(line, attempt, &fault).await?,
+            }
+        }
+        if let Some(mut hand) = last {
+            hand.record(line).await?;
+        }
+        self.close(line, packing).await
+    }
+
+    /// Whose card is this, and do face and chip belong together? Reading changes nothing, so the intent is recorded with the
+    /// outcome: before the tap nobody knows which attempt it would be.
+    async fn prove(
+        &mut self,
+        line: &Line,
+        packing: &Packing<'_>,
+    ) -> Result<Attempt, (Option<Attempt>, Fault)> {
+        let mut scans = 1;
+        let (mrz, qr) = loop {
+            let scan = self.scan().await.map_err(|fault| (None, fault))?;
+            match (scan.mrz, scan.qr) {
+                (Some(mrz), qr) => break (mrz, qr),
+                _ if scans < SCANS_MAX => {
+                    scans += 1;
+                    self.screen
+                        .ask(&Instruction::ScanAgain)
+                        .await
+                        .map_err(|fault| (None, fault))?;
+                }
+                _ => return Err((None, Fault::new(&FACE_UNREADABLE, "MRZ"))),
+            }
+        };
+        let (attempt, zone) = self.open(line, &mrz).await.map_err(|fault| (None, fault))?;
+        let refuse = |attempt: &Attempt, fault| (Some(attempt.clone()), fault);
+        if zone != mrz {
+            return Err(refuse(&attempt, Fault::new(&FACE_DIFFERS, "MRZ and DG1")));
+        }
+        let number = crate::document::mrz::Mrz::parse(&mrz)
+            .ok()
+            .and_then(|fields| fields.personal_number.clone());
+        let same_person =
+            matches!((&qr, &number), (Some(qr), Some(number)) if qr.starts_with(number.as_str()));
+        if !same_person {
+            return Err(refuse(&attempt, Fault::new(&FACE_DIFFERS, "QR and MRZ")));
+        }
+        let awaited = matches!(
+            attempt.phase,
+            Phase::Did(Step::Deliver | Step::Prove) | Phase::Doing(Step::Prove)
+        );
+        if !awaited || attempt.lot != packing.lot.id {
+            return Err((
+                None,
+                Fault::new(&WRONG_CARD, format!("{} in {}", attempt.id, packing.lot.id)),
+            ));
+        }
+        Ok(attempt)
+    }
+
+    /// Opens the chip with what was read off the face; the signed object names the attempt.
+    async fn open(&mut self, line: &Line, mrz: &str) -> Result<(Attempt, String), Fault> {
+        let key = MrzKey::from_td1(mrz).map_err(|_| Fault::new(&FACE_UNREADABLE, "check digits"))?;
+        self.reader.power_on().await?;
+        let request = Request {
+            password: Password::Mrz(key),
+            allow_bac: true,
+            wanted: Wanted::Only(vec![FileId::Sod, FileId::Dg(1)]),
+            read_max: line.rules.chip.apdu.read_max,
+            active_authentication: true,
+        };
+        let seed = line.entropy.secret()?;
+        let inspection = with_chip(&mut *self.reader, inspect(request, &seed)).await?;
+        self.reader.power_off().await?;
+        if !matches!(
+            inspection.active_authentication,
+            Verdict::Genuine | Verdict::Absent
+        ) {
+            let seen = inspection.active_authentication;
+            return Err(Fault::new(
+                &FACE_DIFFERS,
+                format!("active authentication: {seen:?}"),
+            ));
+        }
+        let file = |id| inspection.files.get(&id).map_or(&[][..], Vec::as_slice);
+        let sod = SodHash(Hash::of(&[file(FileId::Sod)]).to_string());
+        let attempts = line.ports.ledger.attempts(Attempts::OfSod(sod)).await?;
+        let attempt = attempts
+            .into_iter()
+            .next()
+            .ok_or_else(|| Fault::new(&WRONG_CARD, "not made here"))?;
+        Ok((attempt, dg1::decode(file(FileId::Dg(1)))?.zone()))
+    }
+
+    async fn pack_card(
+        &mut self,
+        line: &Line,
+        packing: &Packing<'_>,
+        attempt: Attempt,
+        before: Option<Hand>,
+    ) -> Result<Hand, Fault> {
+        let mut hand = Hand::new(attempt);
+        before
+            .into_iter()
+            .flat_map(Hand::into_pending)
+            .for_each(|fact| hand.also(fact));
+        if hand.attempt().phase != Phase::Did(Step::Prove) {
+            hand.add(Event::Intended {
+                step: Step::Prove,
+                machine: self.id.clone(),
+                aim: None,
+            })?;
+            hand.add(Event::Done {
+                evidence: Evidence::Prove {
+                    desk: self.id.clone(),
+                },
+            })?;
+        }
+        // The outcome of the card before must be durable before its box is looked at for the next free place.
+        hand.record(line).await?;
+        let (label, slot) = packing::place(line, &mut *self.screen, &packing.lot.office).await?;
+        let aim = Some(Aim::Slot(label.clone(), slot));
+        hand.add(Event::Intended {
+            step: Step::Box,
+            machine: self.id.clone(),
+            aim,
+        })?;
+        hand.record(line).await?;
+        match self
+            .screen
+            .ask(&Instruction::PutInBox {
+                label: label.clone(),
+                slot,
+            })
+            .await?
+        {
+            Answer::Done => {
+                hand.add(Event::Done {
+                    evidence: Evidence::Box { label, slot },
+                })?;
+                line.progress.boxed(&self.id);
+            }
+            Answer::Nothing => hand.add(Event::Undone {
+                step: Step::Box,
+                because: "the packer says no".into(),
+            })?,
+        }
+        Ok(hand)
+    }
+
+    /// A card that is not proven: waste if it is known whose it is, else put aside for a person.
+    async fn refuse(&mut self, line: &Line, attempt: Option<Attempt>, fault: &Fault) -> Result<(), Fault> {
+        tracing::warn!(desk = %self.id, code = fault.code.id, "refused: {fault}");
+        let code = fault.code.id.to_owned();
+        let waste = attempt
+            .filter(|attempt| fault.blame() == Blame::Card && attempt.phase == Phase::Did(Step::Deliver));
+        line.progress.refused(&self.id, fault.code.id);
+        let Some(attempt) = waste else {
+            return self.screen.ask(&Instruction::PutAside { code }).await.map(|_| ());
+        };
+        let mut hand = Hand::new(attempt);
+        hand.add(Event::Intended {
+            step: Step::Prove,
+            machine: self.id.clone(),
+            aim: None,
+        })?;
+        hand.add(Event::Failed {
+            step: Step::Prove,
+            code: code.clone(),
+            detail: fault.detail.clone(),
+        })?;
+        hand.add(Event::Spoiled {
+            code: code.clone(),
+            by: Vec::new(),
+        })?;
+        hand.record(line).await?;
+        self.screen.ask(&Instruction::Reject { code }).await?;
+        line.floor.settle();
+        Ok(())
+    }
+
+    /// The tray is empty: orders of boxed cards are done, cards that did not turn up are looked for.
+    async fn close(&mut self, line: &Line, packing: &Packing<'_>) -> Result<(), Fault> {
+        for attempt in line
+            .ports
+            .ledger
+            .attempts(Attempts::InLot(packing.lot.id))
+            .await?
+        {
+            if attempt.is_good() {
+                line.ports
+                    .book
+                    .set_state(attempt.id.order, OrderState::Boxed, false)
+                    .await?;
+            } else if matches!(attempt.phase, Phase::Did(Step::Deliver | Step::Prove)) && !line.is_stopping()
+            {
+                let mut hand = Hand::new(attempt);
+                hand.add(Event::Quarantined {
+                    code: MISSING_CARD.id.to_owned(),
+                })?;
+                hand.record(line).await?;
+                line.progress.refused(&self.id, MISSING_CARD.id);
+            }
+        }
+        Ok(())
+    }
+
+    /// After a crash: does the card lie where it was to be put?
+    async fn settle_doubts(&mut self, line: &Line, packing: &Packing<'_>) -> Result<(), Fault> {
+        for attempt in line
+            .ports
+            .ledger
+            .attempts(Attempts::InLot(packing.lot.id))
+            .await?
+        {
+            let (Phase::Doing(Step::Box), Some(Aim::Slot(label, slot))) =
+                (attempt.phase, attempt.aim.clone())
+            else {
+                continue;
+            };
+            let there = self
+                .screen
+                .ask(&Instruction::LookInBox {
+                    label: label.clone(),
+                    slot,
+                })
+                .await?;
+            let mut hand = Hand::new(attempt);
+            match there {
+                Answer::Done => hand.add(Event::Done {
+                    evidence: Evidence::Box { label, slot },
+                })?,
+                Answer::Nothing => {
+                    hand.add(Event::Undone {
+                        step: Step::Box,
+                        because: "its place in the box is empty".into(),
+                    })?;
+                }
+            }
+            hand.record(line).await?;
+        }
+        Ok(())
+    }
+
+    /// Reads lines until the scanner says `END`.
+    async fn scan(&mut self) -> Result<Scan, Fault> {
+        let mut text = Vec::new();
+        loop {
+            let bytes = self.scanner.receive(SCAN).await?;
+            if bytes.is_empty() || text.len() > crate::base::limits::CONTROL_FRAME_BYTES_MAX {
+                return Err(Fault::new(&FACE_UNREADABLE, "the scanner sent nothing"));
+            }
+            text.extend_from_slice(&bytes);
+            if text.ends_with(b"END\r") {
+                return Ok(Scan::of(&String::from_utf8_lossy(&text)));
+            }
+        }
+    }
+}
+
+impl Scan {
+    fn of(text: &str) -> Self {
+        let mut scan = Self::default();
+        for line in text.split('\r') {
+            match line.trim_start_matches('\n').split_once(' ') {
+                Some(("MRZ", mrz)) => scan.mrz = Some(mrz.to_owned()),
+                Some(("QR", qr)) => scan.qr = Some(qr.to_owned()),
+                _ => {}
+            }
+        }
+        scan
+    }
+}

@@ -1,0 +1,31 @@
+//! The fault catalogue of the line's own housekeeping.
+
+use crate::base::Fault;
+
+crate::fault_codes! {
+    /// A stored value does not read back.
+    UNREADABLE = "LIN-001", Bug, false,
+        "a stored record cannot be read", "bản ghi lưu trữ không đọc được",
+        "Stop, and run cardwright audit verify.", "Dừng lại và chạy cardwright audit verify.";
+    /// A profile that an order asks for is not there.
+    NO_PROFILE = "LIN-002", Operator, true,
+        "the card profile is not installed", "chưa cài đặt mẫu thẻ",
+        "Add the profile to the facility's folder and start again.", "Thêm mẫu thẻ vào thư mục cơ sở rồi khởi động lại.";
+    /// The signature the HSM gave is wrong.
+    BAD_SIGNATURE = "LIN-003", Key, false,
+        "the HSM gave a signature that does not verify", "HSM trả chữ ký sai",
+        "Signing is stopped: check the token and its certificate.", "Ngừng ký: kiểm tra token và chứng thư.";
+    /// A task ended that must not end.
+    TASK = "LIN-004", Bug, false,
+        "a part of the line ended by itself", "một bộ phận của dây chuyền tự kết thúc",
+        "The line stops; report this with the log.", "Dây chuyền dừng; báo lỗi kèm nhật ký.";
+    /// The screen's answer makes no sense here.
+    ANSWER = "LIN-005", Operator, true,
+        "the answer at the screen does not fit the question", "câu trả lời trên màn hình không phù hợp",
+        "Read the screen again.", "Đọc lại màn hình.";
+}
+
+/// A stored value that does not read back.
+pub(crate) fn unreadable(what: impl Into<String>) -> Fault {
+    Fault::new(&UNREADABLE, what)
+}

@@ -1,0 +1,122 @@
+//! One task per machine that keeps signed cards ready for it: claims lots, prepares, signs.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use crate::base::ids::{AttemptId, MachineId, OrderKey};
+use crate::base::{Blame, Fault};
+use crate::job::lot::Lot;
+use crate::job::{Fact, Phase};
+use crate::port::{Attempts, OrderState};
+
+use super::Line;
+use super::prepare::{Ready, prepare, resume};
+
+/// What a machine is given, in order.
+#[derive(Debug)]
+pub enum Work {
+    /// A card to make.
+    Card(Box<Ready>),
+    /// The lot has no more cards: empty the hopper.
+    EndOfLot(Lot),
+}
+
+/// How often to look for work when nobody rang.
+const IDLE: Duration = Duration::from_millis(500);
+
+/// Feeds a machine until the line stops; lots that were open at the start come first.
+///
+/// # Errors
+/// The ledger's or the order book's; faults of single orders hold these orders and go on.
+pub async fn feed(
+    line: Arc<Line>,
+    machine: MachineId,
+    open: Vec<Lot>,
+    out: mpsc::Sender<Work>,
+) -> Result<(), Fault> {
+    for lot in open {
+        if !lot_to(&line, lot, &out).await? {
+            return Ok(());
+        }
+    }
+    while !line.is_stopping() {
+        match claim(&line, &machine).await? {
+            Some(lot) => {
+                if !lot_to(&line, lot, &out).await? {
+                    return Ok(());
+                }
+            }
+            None => {
+                let _ = line.clock.within(IDLE, line.work.notified()).await;
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn claim(line: &Line, machine: &MachineId) -> Result<Option<Lot>, Fault> {
+    let Some(lot) = line.ports.book.claim(machine, line.rules.lot_cards).await? else {
+        return Ok(None);
+    };
+    line.record(vec![Fact::LotClaimed { lot: lot.clone() }], Vec::new())
+        .await?;
+    Ok(Some(lot))
+}
+
+/// Sends a lot's cards; false when the line stops before its end.
+async fn lot_to(line: &Line, lot: Lot, out: &mpsc::Sender<Work>) -> Result<bool, Fault> {
+    for order in &lot.orders {
+        if line.is_stopping() {
+            return Ok(false);
+        }
+        let Some(ready) = next_attempt(line, &lot, *order).await? else {
+            continue;
+        };
+        if out.send(Work::Card(Box::new(ready))).await.is_err() {
+            return Ok(false);
+        }
+    }
+    Ok(out.send(Work::EndOfLot(lot)).await.is_ok())
+}
+
+/// The attempt to make at this order now, if there is one to make in this lot.
+async fn next_attempt(line: &Line, lot: &Lot, order: OrderKey) -> Result<Option<Ready>, Fault> {
+    let known = line.ports.book.order(order).await?;
+    if known
+        .as_ref()
+        .is_none_or(|order| order.state != OrderState::InLot)
+    {
+        return Ok(None);
+    }
+    let attempts = line.ports.ledger.attempts(Attempts::Of(order)).await?;
+    let made = match attempts.last() {
+        // A card that is in a machine already is the station's; one that is over is the registry's.
+        Some(last)
+            if last.lot == lot.id
+                && !matches!(last.phase, Phase::Planned | Phase::Signing | Phase::Ready) =>
+        {
+            return Ok(None);
+        }
+        Some(last) if last.is_live() => resume(line, last.clone()).await,
+        Some(last) => {
+            let id = AttemptId {
+                order,
+                number: last.id.number + 1,
+            };
+            prepare(line, id, lot.id, &lot.machine, Some(last.id)).await
+        }
+        None => prepare(line, AttemptId { order, number: 1 }, lot.id, &lot.machine, None).await,
+    };
+    match made {
+        Ok(ready) => Ok(Some(ready)),
+        // This order cannot be made as it is: a person decides, the lot goes on.
+        Err(fault) if fault.blame() == Blame::Dossier => {
+            tracing::warn!(%order, code = fault.code.id, "held: {fault}");
+            line.hold(order, fault.code.id).await?;
+            Ok(None)
+        }
+        Err(fault) => Err(fault.at(order)),
+    }
+}

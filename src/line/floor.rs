@@ -1,0 +1,126 @@
+//! The floor between the machines and the desks: trays that wait, offices being packed, packs at hand.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+
+use crate::base::ids::{LotId, MachineId, OfficeCode, PackId};
+use crate::base::{Fault, Place};
+use crate::job::lot::Lot;
+
+use super::Line;
+
+#[derive(Debug, Default)]
+struct State {
+    trays: BTreeMap<LotId, Lot>,
+    packing: BTreeSet<OfficeCode>,
+    promised: BTreeSet<PackId>,
+}
+
+/// Shared by all machines and desks.
+#[derive(Debug, Default)]
+pub struct Floor {
+    state: Mutex<State>,
+    bell: Notify,
+    settling: Notify,
+}
+
+/// An office that one desk packs; free again when dropped.
+#[derive(Debug)]
+pub struct Packing<'a> {
+    floor: &'a Floor,
+    /// The lot in the tray.
+    pub lot: Lot,
+}
+
+impl Drop for Packing<'_> {
+    fn drop(&mut self) {
+        self.floor.state().packing.remove(&self.lot.office);
+        self.floor.bell.notify_waiters();
+    }
+}
+
+impl Floor {
+    /// A tray is ready for a desk.
+    pub fn tray(&self, lot: Lot) {
+        self.state().trays.insert(lot.id, lot);
+        self.bell.notify_waiters();
+    }
+
+    /// Takes the oldest tray whose office no other desk is packing: one office's box has one desk at a time, so that its
+    /// cards stay in order.
+    pub fn take_tray(&self) -> Option<Packing<'_>> {
+        let mut state = self.state();
+        let id = state
+            .trays
+            .values()
+            .find(|lot| !state.packing.contains(&lot.office))?
+            .id;
+        let lot = state.trays.remove(&id)?;
+        state.packing.insert(lot.office.clone());
+        drop(state);
+        Some(Packing { floor: self, lot })
+    }
+
+    /// Trays waiting or being packed.
+    #[must_use]
+    pub fn is_quiet(&self) -> bool {
+        let state = self.state();
+        state.trays.is_empty() && state.packing.is_empty()
+    }
+
+    /// Wakes desks.
+    pub fn ring(&self) {
+        self.bell.notify_waiters();
+    }
+
+    /// Returns when something changed on the floor.
+    pub async fn rung(&self) {
+        self.bell.notified().await;
+    }
+
+    /// An attempt is over: there is something to report.
+    pub fn settle(&self) {
+        self.settling.notify_one();
+    }
+
+    /// Returns when there may be something to report.
+    pub async fn settled(&self) {
+        self.settling.notified().await;
+    }
+
+    /// A pack that was issued to the floor and that no other machine was promised.
+    ///
+    /// # Errors
+    /// The ledger's.
+    pub async fn take_pack(&self, line: &Line) -> Result<Option<(PackId, u32)>, Fault> {
+        let stock = line.ports.ledger.stock().await?;
+        let mut state = self.state();
+        let free = stock
+            .rows()
+            .find(|(pack, place, _)| **place == Place::Issued && !state.promised.contains(*pack))
+            .map(|(pack, _, count)| (pack.clone(), count));
+        if let Some((pack, _)) = &free {
+            state.promised.insert(pack.clone());
+        }
+        Ok(free)
+    }
+
+    /// The pack in a machine's feeder.
+    ///
+    /// # Errors
+    /// The ledger's.
+    pub async fn pack_in(&self, line: &Line, machine: &MachineId) -> Result<Option<PackId>, Fault> {
+        let stock = line.ports.ledger.stock().await?;
+        let feeder = Place::Feeder(machine.clone());
+        Ok(stock
+            .rows()
+            .find(|(_, place, _)| **place == feeder)
+            .map(|(pack, _, _)| pack.clone()))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

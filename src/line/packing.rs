@@ -1,0 +1,197 @@
+//! Boxes: opened for an office, filled in order, sealed with a signed manifest.
+
+use crate::audit::manifest::{Manifest, ManifestLine, Office};
+use crate::audit::{Mode as PaperMode, paper};
+use crate::base::ids::{BoxId, OfficeCode};
+use crate::base::{Fault, hex};
+use crate::job::fact::Mode;
+use crate::job::fault::STOPPED_BY_REGISTRY;
+use crate::job::{Event, Fact};
+use crate::port::{Attempts, BoxStanding, Instruction, OrderState, Screen};
+
+use super::Line;
+
+/// The open box of an office and its next free place; a full box is sealed and another opened.
+///
+/// # Errors
+/// The ledger's, or those of sealing.
+pub async fn place(line: &Line, screen: &mut dyn Screen, office: &OfficeCode) -> Result<(BoxId, u16), Fault> {
+    let boxes = line.ports.ledger.boxes(true).await?;
+    let of_office = boxes.iter().filter(|state| state.office == *office);
+    for state in of_office
+        .clone()
+        .filter(|state| state.standing == BoxStanding::Open)
+    {
+        let cards = u16::try_from(state.cards).unwrap_or(u16::MAX);
+        if cards < line.rules.box_cards {
+            return Ok((state.label.clone(), cards + 1));
+        }
+        seal(line, screen, &state.label, office).await?;
+    }
+    let label = BoxId(format!("{office}-{:03}", of_office.count() + 1));
+    line.record(
+        vec![Fact::BoxOpened {
+            label: label.clone(),
+            office: office.clone(),
+        }],
+        Vec::new(),
+    )
+    .await?;
+    Ok((label, 1))
+}
+
+/// Seals every open box that has cards in it.
+///
+/// # Errors
+/// As [`seal`].
+pub async fn seal_all(line: &Line, screen: &mut dyn Screen) -> Result<(), Fault> {
+    for state in line.ports.ledger.boxes(false).await? {
+        if state.standing == BoxStanding::Open && state.cards > 0 {
+            seal(line, screen, &state.label, &state.office).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Closes a box: a fresh answer of the registry (law 9), papers, signature, record.
+///
+/// # Errors
+/// The registry's, the HSM's, the ledger's.
+pub async fn seal(
+    line: &Line,
+    screen: &mut dyn Screen,
+    label: &BoxId,
+    office: &OfficeCode,
+) -> Result<(), Fault> {
+    take_out_stopped(line, screen, label).await?;
+    let manifest = manifest(line, label, office).await?;
+    if manifest.lines.is_empty() {
+        return Ok(());
+    }
+    let json = manifest.canonical()?;
+    let signature = line
+        .ports
+        .signer
+        .sign(&line.rules.keys.manifest, manifest.signing_digest()?)
+        .await?;
+    let qr = manifest.qr_text(&signature)?;
+    // Checked as the office will check it, before it leaves the house.
+    let proven = std::str::from_utf8(&json)
+        .map_err(|_| super::fault::unreadable("manifest"))
+        .and_then(|_| crate::audit::verify_qr(&qr, &json, &line.rules.manifest_key))?;
+    debug_assert_eq!(proven.lines.len(), manifest.lines.len());
+    let papers = &line.ports.papers;
+    let folder = format!("boxes/{office}");
+    papers.keep(&folder, &format!("{label}.json"), &json).await?;
+    papers
+        .keep(&folder, &format!("{label}.qr.txt"), qr.as_bytes())
+        .await?;
+    papers
+        .keep(&folder, &format!("{label}.csv"), manifest.csv()?.as_ref())
+        .await?;
+    papers
+        .keep(
+            &folder,
+            &format!("{label}.manifest.pdf"),
+            &paper::manifest(&manifest, &qr)?,
+        )
+        .await?;
+    papers
+        .keep(
+            &folder,
+            &format!("{label}.sign-off.pdf"),
+            &paper::sign_off(&manifest)?,
+        )
+        .await?;
+    let keyed = line.ports.signer.hmac(&line.rules.keys.lookup, &json).await?;
+    screen
+        .ask(&Instruction::CloseBox { label: label.clone() })
+        .await?;
+    let cards = u32::try_from(manifest.lines.len()).unwrap_or(u32::MAX);
+    let sealed = Fact::BoxSealed {
+        label: label.clone(),
+        cards,
+        manifest: hex::encode(&keyed),
+    };
+    line.record(vec![sealed], Vec::new()).await?;
+    line.floor.settle();
+    Ok(())
+}
+
+async fn take_out_stopped(line: &Line, screen: &mut dyn Screen, label: &BoxId) -> Result<(), Fault> {
+    let mut requests = Vec::new();
+    let attempts = line.ports.ledger.attempts(Attempts::InBox(label.clone())).await?;
+    for attempt in &attempts {
+        let order = line.ports.book.order(attempt.id.order).await?;
+        requests.push(order.map(|order| order.request).unwrap_or_default());
+    }
+    let stopped = line.ports.registry.stopped(&requests).await?;
+    for (attempt, request) in attempts.iter().zip(&requests) {
+        let (true, Some((_, slot))) = (stopped.contains_key(request) && attempt.is_good(), &attempt.boxed)
+        else {
+            continue;
+        };
+        let spoiled = Event::Spoiled {
+            code: STOPPED_BY_REGISTRY.id.to_owned(),
+            by: Vec::new(),
+        };
+        screen
+            .ask(&Instruction::TakeOut {
+                label: label.clone(),
+                slot: *slot,
+            })
+            .await?;
+        line.event(attempt.id, spoiled).await?;
+        line.ports
+            .book
+            .set_state(attempt.id.order, OrderState::Cancelled, false)
+            .await?;
+    }
+    Ok(())
+}
+
+async fn manifest(line: &Line, label: &BoxId, office: &OfficeCode) -> Result<Manifest, Fault> {
+    let mut lines = Vec::new();
+    let mut lots = Vec::new();
+    for attempt in line.ports.ledger.attempts(Attempts::InBox(label.clone())).await? {
+        let (true, Some((_, slot)), Some(sod)) = (attempt.is_good(), &attempt.boxed, &attempt.sod) else {
+            continue;
+        };
+        let dossier = line.dossier(attempt.id.order).await?;
+        if !lots.contains(&attempt.lot) {
+            lots.push(attempt.lot);
+        }
+        lines.push(ManifestLine {
+            slot: *slot,
+            attempt: attempt.id,
+            sod: sod.clone(),
+            village: dossier.place.village.clone(),
+            team: dossier.place.team.clone(),
+            sequence: dossier.place.sequence,
+            name: dossier.person.name.clone(),
+            number: dossier.person.number.clone(),
+            remake: attempt.replaces.is_some(),
+        });
+    }
+    let name = line
+        .rules
+        .offices
+        .get(office)
+        .map(|office| office.name.clone())
+        .unwrap_or_default();
+    Ok(Manifest {
+        facility: line.rules.facility.clone(),
+        mode: match line.rules.mode {
+            Mode::Rehearsal => PaperMode::Rehearsal,
+            Mode::Production => PaperMode::Production,
+        },
+        box_id: label.clone(),
+        office: Office {
+            code: office.clone(),
+            name,
+        },
+        lots,
+        sealed_at: line.clock.now(),
+        lines,
+    })
+}

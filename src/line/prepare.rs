@@ -1,0 +1,295 @@
+//! Left of the machine: everything about a card that can be made before its blank is touched, the signature included.
+//!
+//! The order of durable facts is law 4: bundle, then the intent to sign its digest, then the signature. A crash between
+//! any two continues with the same bundle, never with a new one.
+
+use std::sync::Arc;
+
+use time::OffsetDateTime;
+
+use crate::audit::Hash;
+use crate::base::ids::{AttemptId, LotId, MachineId, SodHash};
+use crate::base::{Fault, Secret, hex};
+use crate::chip::{MrzKey, keys};
+use crate::document::build::{self, ChipPublic};
+use crate::document::face::Faces;
+use crate::document::mrz::Mrz;
+use crate::document::sod::SodDraft;
+use crate::document::{CardFiles, CardProfile, FileId, qr};
+use crate::dossier::{Dossier, Expiry};
+use crate::job::fact::Mode;
+use crate::job::{Attempt, Event, Fact, Phase, apply};
+use crate::pki::{SigningRequest, choose};
+use crate::port::{BundlePart, Part};
+
+use super::Line;
+use super::bundle::Content;
+use super::fault::{BAD_SIGNATURE, NO_PROFILE, unreadable};
+use super::vault::{FreshKey, bundle_context, open_part, seal_part};
+
+/// A signed card that waits for a blank.
+pub struct Ready {
+    /// The attempt.
+    pub attempt: Attempt,
+    /// What was approved.
+    pub dossier: Dossier,
+    /// The kind of card.
+    pub profile: Arc<CardProfile>,
+    /// All files, EF.SOD among them.
+    pub files: CardFiles,
+    /// What opens the chip.
+    pub mrz: MrzKey,
+    /// The chip's own private key, if it gets one and it is not erased yet.
+    pub chip_key: Option<Secret<[u8; 32]>>,
+    /// What the printer prints.
+    pub faces: Faces,
+}
+
+impl std::fmt::Debug for Ready {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Ready({})", self.attempt.id)
+    }
+}
+
+/// Makes the bundle of a new attempt, has it signed, and composes the faces.
+///
+/// # Errors
+/// Whatever makes this card impossible: the dossier, a key, the HSM, the ledger.
+pub async fn prepare(
+    line: &Line,
+    id: AttemptId,
+    lot: LotId,
+    machine: &MachineId,
+    replaces: Option<AttemptId>,
+) -> Result<Ready, Fault> {
+    let dossier = line.dossier(id.order).await?;
+    let profile = profile(line, &dossier)?;
+    let (chip_key, point) = chip_key(line, &profile).await?;
+    let number = hex::encode(&line.entropy.bytes::<8>()?);
+    let files = build::files(
+        &dossier,
+        &profile,
+        &ChipPublic {
+            active_authentication: point,
+        },
+        &number,
+    )?;
+    // Composed before anything is recorded: a face that does not fit is found while the attempt does not exist.
+    let faces = faces(line, &dossier, &profile)?;
+
+    let now = line.clock.now();
+    let signing_time = profile.sod.signing_time.then_some(now);
+    let draft = SodDraft::new(&build::hashes(&files), profile.sod.version, signing_time)?;
+    let signer = signer_for(line, &dossier, &profile, now, signing_time)?;
+    let content = Content::new(&files, draft, signer);
+
+    let key = line.fresh_key(&bundle_context(id)).await?;
+    let planned = Event::Planned {
+        lot,
+        machine: machine.clone(),
+        replaces,
+    };
+    let chip_key_hash = point.map(|point| Hash::of(&[&point]).to_string());
+    let intended = Event::SignIntended {
+        signer: content.signer.clone(),
+        digest: hex::encode(&content.draft.digest),
+        chip_key: chip_key_hash,
+    };
+    let mut attempt = fold(None, id, &planned)?;
+    attempt = fold(Some(&attempt), id, &intended)?;
+    let mut parts = vec![part(line, &key, id, Part::Content, &content.encode()?)?];
+    if let Some(secret) = &chip_key {
+        parts.push(part(line, &key, id, Part::Keys, secret.expose())?);
+    }
+    line.record(
+        vec![Fact::attempt(id, planned), Fact::attempt(id, intended)],
+        parts,
+    )
+    .await?;
+    let sod = sign(line, &mut attempt, &content, &key).await?;
+    ready(attempt, dossier, profile, content.files(), sod, chip_key, faces)
+}
+
+/// Takes up an attempt whose bundle exists: after a crash, or for a card that is in a machine already.
+///
+/// # Errors
+/// As [`prepare`].
+pub async fn resume(line: &Line, mut attempt: Attempt) -> Result<Ready, Fault> {
+    let id = attempt.id;
+    let dossier = line.dossier(id.order).await?;
+    let profile = profile(line, &dossier)?;
+    let missing = || unreadable(format!("bundle of {id}"));
+    let stored = line
+        .ports
+        .ledger
+        .part(id, Part::Content)
+        .await?
+        .ok_or_else(missing)?;
+    let content = Content::decode(&open_part(line, id, Part::Content, &stored).await?)?;
+    let chip_key = match line.ports.ledger.part(id, Part::Keys).await? {
+        Some(stored) => {
+            let plain = open_part(line, id, Part::Keys, &stored).await?;
+            Some(Secret::new(plain.as_slice().try_into().map_err(|_| missing())?))
+        }
+        None => None,
+    };
+    let sod = match line.ports.ledger.part(id, Part::Signed).await? {
+        Some(stored) => open_part(line, id, Part::Signed, &stored).await?.to_vec(),
+        None if attempt.phase == Phase::Signing => {
+            let key = line.fresh_key(&bundle_context(id)).await?;
+            sign(line, &mut attempt, &content, &key).await?
+        }
+        None => return Err(missing()),
+    };
+    let faces = faces(line, &dossier, &profile)?;
+    ready(attempt, dossier, profile, content.files(), sod, chip_key, faces)
+}
+
+/// Asks the HSM, checks its answer with another library, and makes EF.SOD durable.
+async fn sign(
+    line: &Line,
+    attempt: &mut Attempt,
+    content: &Content,
+    key: &FreshKey,
+) -> Result<Vec<u8>, Fault> {
+    let certificate = line
+        .rules
+        .certificate(&content.signer)
+        .ok_or_else(|| Fault::new(&BAD_SIGNATURE, format!("no certificate for {}", content.signer)))?;
+    let point = certificate
+        .key
+        .p256_point()
+        .ok_or_else(|| Fault::new(&BAD_SIGNATURE, "the signer's curve"))?;
+    let signature = line
+        .ports
+        .signer
+        .sign(&content.signer, content.draft.digest)
+        .await?;
+    content
+        .draft
+        .verify(point, &signature)
+        .map_err(|fault| Fault::new(&BAD_SIGNATURE, fault.to_string()))?;
+    let sod = content.draft.finish(&certificate.der, &signature)?;
+    let signed = Event::Signed {
+        sod: SodHash(Hash::of(&[&sod]).to_string()),
+    };
+    *attempt = fold(Some(attempt), attempt.id, &signed)?;
+    let stored = part(line, key, attempt.id, Part::Signed, &sod)?;
+    line.record(vec![Fact::attempt(attempt.id, signed)], vec![stored])
+        .await?;
+    line.progress.signed(&content.signer);
+    Ok(sod)
+}
+
+/// The signer for this card today: by the order's date of issue as well as by now.
+fn signer_for(
+    line: &Line,
+    dossier: &Dossier,
+    profile: &CardProfile,
+    now: OffsetDateTime,
+    signing_time: Option<OffsetDateTime>,
+) -> Result<String, Fault> {
+    let request = SigningRequest {
+        now,
+        signing_time,
+        issued: dossier.issued,
+        expiry: match dossier.expiry {
+            Expiry::On(date) => Some(date),
+            Expiry::Unlimited => None,
+        },
+        document_type: profile.mrz.document_code.clone(),
+    };
+    let keys = line
+        .rules
+        .signers
+        .iter()
+        .map(|signer| (signer, line.progress.signatures(&signer.label)));
+    choose(keys, &request).map(|signer| signer.label.clone())
+}
+
+/// A chip's own key pair, from randomness of the host and of the token.
+async fn chip_key(
+    line: &Line,
+    profile: &CardProfile,
+) -> Result<(Option<Secret<[u8; 32]>>, Option<[u8; 65]>), Fault> {
+    if !profile.chip.active_authentication {
+        return Ok((None, None));
+    }
+    let token = zeroize::Zeroizing::new(line.ports.signer.random(32).await?);
+    let mut seed: [u8; 32] = line.entropy.bytes()?;
+    seed.iter_mut()
+        .zip(token.iter())
+        .for_each(|(mine, theirs)| *mine ^= theirs);
+    let (secret, point) = keys::pair(&Secret::new(seed))?;
+    Ok((Some(secret), Some(point)))
+}
+
+/// Both faces, with the rehearsal mark where it belongs.
+///
+/// # Errors
+/// As [`crate::document::face::Press::compose`].
+pub fn faces(line: &Line, dossier: &Dossier, profile: &CardProfile) -> Result<Faces, Fault> {
+    let mrz = Mrz::compose(dossier, profile)?;
+    let qr = qr::text(dossier, profile)?;
+    let rehearsal = line.rules.mode == Mode::Rehearsal;
+    line.press.compose(
+        &profile.face.layout,
+        dossier,
+        mrz.lines(),
+        qr.as_deref(),
+        rehearsal,
+    )
+}
+
+/// The profile a dossier asks for.
+///
+/// # Errors
+/// `LIN-002`.
+pub fn profile(line: &Line, dossier: &Dossier) -> Result<Arc<CardProfile>, Fault> {
+    line.rules
+        .profiles
+        .get(&dossier.profile)
+        .cloned()
+        .ok_or_else(|| Fault::new(&NO_PROFILE, dossier.profile.clone()))
+}
+
+fn ready(
+    attempt: Attempt,
+    dossier: Dossier,
+    profile: Arc<CardProfile>,
+    mut files: CardFiles,
+    sod: Vec<u8>,
+    chip_key: Option<Secret<[u8; 32]>>,
+    faces: Faces,
+) -> Result<Ready, Fault> {
+    let mrz = Mrz::compose(&dossier, &profile)?;
+    let mrz = MrzKey::new(&mrz.document_number(), mrz.birth(), mrz.expiry())?;
+    files.insert(FileId::Sod, sod);
+    Ok(Ready {
+        attempt,
+        dossier,
+        profile,
+        files,
+        mrz,
+        chip_key,
+        faces,
+    })
+}
+
+fn part(
+    line: &Line,
+    key: &FreshKey,
+    attempt: AttemptId,
+    part: Part,
+    plain: &[u8],
+) -> Result<BundlePart, Fault> {
+    Ok(BundlePart {
+        attempt,
+        part,
+        sealed: seal_part(line, key, attempt, part, plain)?,
+    })
+}
+
+fn fold(state: Option<&Attempt>, id: AttemptId, event: &Event) -> Result<Attempt, Fault> {
+    apply(state, id, event).map_err(|illegal| Fault::new(&crate::job::fault::ILLEGAL, illegal.to_string()))
+}

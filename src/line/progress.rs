@@ -1,0 +1,198 @@
+//! What a supervisor sees: counts and what every machine is doing. Decisions never depend on it, but for the two states it
+//! keeps for the line: stopped positions and signatures made.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::base::Clock;
+use crate::base::ids::MachineId;
+use crate::job::{Attempt, Phase, Step};
+
+/// What a machine or a desk is doing.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Activity {
+    /// Nothing to do.
+    Waiting,
+    /// This step of a card.
+    Step(Step),
+    /// Stopped, for this fault code.
+    Stopped(&'static str),
+}
+
+/// One machine.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct MachineProgress {
+    /// What it is doing.
+    pub activity: Activity,
+    /// Cards that left it finished.
+    pub made: u64,
+    /// Cards it spoiled.
+    pub spoiled: u64,
+    /// A person must let it go on.
+    pub stopped: bool,
+}
+
+/// The whole line at a moment.
+#[derive(Clone, Debug, Serialize)]
+pub struct Snapshot {
+    /// Since the line started.
+    pub elapsed: Duration,
+    /// Orders known when it started or admitted since, that need a card.
+    pub wanted: u64,
+    /// Cards that left the machines finished.
+    pub made: u64,
+    /// Cards in boxes.
+    pub boxed: u64,
+    /// Cards spoiled, by fault code.
+    pub spoiled: BTreeMap<String, u64>,
+    /// Orders held or withdrawn meanwhile.
+    pub held: u64,
+    /// Every machine and desk.
+    pub machines: BTreeMap<MachineId, MachineProgress>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    wanted: u64,
+    made: u64,
+    boxed: u64,
+    spoiled: BTreeMap<String, u64>,
+    held: u64,
+    machines: BTreeMap<MachineId, MachineProgress>,
+    signatures: BTreeMap<String, u64>,
+}
+
+/// Live counts of the line.
+#[derive(Debug)]
+pub struct Progress {
+    clock: Clock,
+    state: Mutex<State>,
+}
+
+impl Progress {
+    /// All zero.
+    #[must_use]
+    pub fn new(clock: Clock) -> Self {
+        Self {
+            clock,
+            state: Mutex::default(),
+        }
+    }
+
+    /// The line at this moment.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        let state = self.state();
+        Snapshot {
+            elapsed: self.clock.elapsed(),
+            wanted: state.wanted,
+            made: state.made,
+            boxed: state.boxed,
+            spoiled: state.spoiled.clone(),
+            held: state.held,
+            machines: state.machines.clone(),
+        }
+    }
+
+    /// More orders want a card.
+    pub fn want(&self, orders: u64) {
+        self.state().wanted += orders;
+    }
+
+    /// A machine does this now.
+    pub fn activity(&self, machine: &MachineId, activity: Activity) {
+        self.machine(machine, |state| state.activity = activity);
+    }
+
+    /// A card left a machine, or stays with a person.
+    pub fn card_left(&self, machine: &MachineId, attempt: &Attempt) {
+        match attempt.phase {
+            Phase::Did(Step::Deliver) => {
+                self.machine(machine, |state| state.made += 1);
+                self.state().made += 1;
+            }
+            Phase::Spoiled | Phase::Quarantined => {
+                self.machine(machine, |state| state.spoiled += 1);
+                let code = attempt.code.clone().unwrap_or_default();
+                *self.state().spoiled.entry(code).or_default() += 1;
+            }
+            _ => {}
+        }
+    }
+
+    /// A card lies in its box.
+    pub fn boxed(&self, desk: &MachineId) {
+        self.machine(desk, |state| state.made += 1);
+        self.state().boxed += 1;
+    }
+
+    /// A desk refused a card.
+    pub fn refused(&self, desk: &MachineId, code: &str) {
+        self.machine(desk, |state| state.spoiled += 1);
+        *self.state().spoiled.entry(code.to_owned()).or_default() += 1;
+    }
+
+    /// An order is held or withdrawn.
+    pub fn held(&self) {
+        self.state().held += 1;
+    }
+
+    /// A position is stopped.
+    pub fn stopped(&self, machine: &MachineId, code: &'static str) {
+        self.machine(machine, |state| {
+            state.stopped = true;
+            state.activity = Activity::Stopped(code);
+        });
+    }
+
+    /// A person lets a position go on.
+    pub fn resumed(&self, machine: &MachineId) {
+        self.machine(machine, |state| {
+            state.stopped = false;
+            state.activity = Activity::Waiting;
+        });
+    }
+
+    /// Must this position wait for a person?
+    #[must_use]
+    pub fn is_stopped(&self, machine: &MachineId) -> bool {
+        self.state()
+            .machines
+            .get(machine)
+            .is_some_and(|state| state.stopped)
+    }
+
+    /// Sets how many signatures a key has made, as the token or the ledger counts them.
+    pub fn count_signatures(&self, signer: &str, count: u64) {
+        self.state().signatures.insert(signer.to_owned(), count);
+    }
+
+    /// One more signature.
+    pub fn signed(&self, signer: &str) {
+        *self.state().signatures.entry(signer.to_owned()).or_default() += 1;
+    }
+
+    /// Signatures a key has made.
+    #[must_use]
+    pub fn signatures(&self, signer: &str) -> u64 {
+        self.state().signatures.get(signer).copied().unwrap_or(0)
+    }
+
+    fn machine(&self, machine: &MachineId, change: impl FnOnce(&mut MachineProgress)) {
+        let idle = MachineProgress {
+            activity: Activity::Waiting,
+            made: 0,
+            spoiled: 0,
+            stopped: false,
+        };
+        change(self.state().machines.entry(machine.clone()).or_insert(idle));
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,160 @@
+//! What follows the end of an attempt: the registry hears of it, then the order is done or made again.
+
+use crate::base::ids::{MachineId, OrderKey};
+use crate::base::limits::ATTEMPTS_PER_ORDER;
+use crate::base::{Blame, Fault};
+use crate::job::brake::Pull;
+use crate::job::fault::{BRAKE, TOO_MANY_ATTEMPTS};
+use crate::job::{Attempt, Event, Fact, Phase};
+use crate::port::{Attempts, OrderState, Outcome, Report};
+
+use super::Line;
+
+/// Reports in one transaction of the registry.
+const BATCH: u32 = 100;
+/// Pause before the registry is asked again after a failure: first, and most.
+const BACK_OFF_MS: (u64, u64) = (200, 30_000);
+
+/// Reports ends of attempts until the line stops and nothing is left to report.
+///
+/// # Errors
+/// The ledger's or the order book's; the registry's faults are waited out.
+pub async fn settle(line: &Line) -> Result<(), Fault> {
+    let mut pause = BACK_OFF_MS.0;
+    loop {
+        match settle_once(line).await {
+            Ok(0) if line.is_stopping() => return Ok(()),
+            Ok(0) => {
+                let _ = line
+                    .clock
+                    .within(std::time::Duration::from_millis(500), line.floor.settled())
+                    .await;
+            }
+            Ok(_) => pause = BACK_OFF_MS.0,
+            Err(fault) if fault.blame() == Blame::Registry && !line.is_stopping() => {
+                tracing::warn!(code = fault.code.id, "the registry is asked again: {fault}");
+                line.clock.sleep(std::time::Duration::from_millis(pause)).await;
+                pause = (pause * 2).min(BACK_OFF_MS.1);
+            }
+            Err(fault) => return Err(fault),
+        }
+    }
+}
+
+/// Reports one batch and answers how many there were.
+///
+/// # Errors
+/// As [`settle`].
+pub async fn settle_once(line: &Line) -> Result<usize, Fault> {
+    let over = line.ports.ledger.attempts(Attempts::Unreported(BATCH)).await?;
+    if over.is_empty() {
+        return Ok(0);
+    }
+    let mut reports = Vec::with_capacity(over.len());
+    for attempt in &over {
+        reports.push(report(line, attempt).await?);
+    }
+    line.ports.registry.report(&reports).await?;
+    // A remake may begin only now: the registry knows of the chip that must never be accepted (law 2). The order book is
+    // told before the ledger: a crash between both repeats this batch, and the registry counts each key once.
+    for attempt in &over {
+        follow(line, attempt).await?;
+    }
+    let facts = over
+        .iter()
+        .map(|attempt| Fact::attempt(attempt.id, Event::Reported))
+        .collect();
+    line.record(facts, Vec::new()).await?;
+    line.work.notify_waiters();
+    Ok(over.len())
+}
+
+async fn report(line: &Line, attempt: &Attempt) -> Result<Report, Fault> {
+    let order =
+        line.ports.book.order(attempt.id.order).await?.ok_or_else(|| {
+            super::fault::unreadable(format!("{} is not in the order book", attempt.id.order))
+        })?;
+    Ok(Report {
+        key: format!("{}/{}", line.rules.facility, attempt.id),
+        request: order.request,
+        version: order.version,
+        outcome: match attempt.phase {
+            Phase::NotFound => Outcome::NotFound,
+            _ if attempt.is_good() => Outcome::Made,
+            _ => Outcome::Spoiled,
+        },
+        chip: attempt.chip.clone(),
+        sod: attempt.sod.clone(),
+        label: attempt.boxed.as_ref().map(|(label, _)| label.clone()),
+    })
+}
+
+/// What becomes of the order.
+async fn follow(line: &Line, attempt: &Attempt) -> Result<(), Fault> {
+    let order = attempt.id.order;
+    if attempt.is_good() {
+        return line.ports.book.set_state(order, OrderState::Boxed, false).await;
+    }
+    let state = line.ports.book.order(order).await?.map(|order| order.state);
+    if state != Some(OrderState::InLot) {
+        return Ok(());
+    }
+    if attempt.id.number >= ATTEMPTS_PER_ORDER {
+        return line.hold(order, TOO_MANY_ATTEMPTS.id).await;
+    }
+    line.ports.book.set_state(order, OrderState::Waiting, true).await
+}
+
+impl Line {
+    /// A person must decide about an order before it goes on.
+    ///
+    /// # Errors
+    /// The order book's.
+    pub async fn hold(&self, order: OrderKey, reason: &str) -> Result<(), Fault> {
+        self.progress.held();
+        self.ports
+            .book
+            .set_state(order, OrderState::Waiting, true)
+            .await?;
+        self.ports
+            .book
+            .change(order, crate::port::OrderChange::Hold(reason.to_owned()))
+            .await
+            .map(|_| ())
+    }
+
+    /// Stops a position until a person has looked.
+    ///
+    /// # Errors
+    /// The ledger's.
+    pub async fn stop_position(&self, machine: &MachineId, fault: &Fault) -> Result<(), Fault> {
+        if self.progress.is_stopped(machine) {
+            return Ok(());
+        }
+        self.progress.stopped(machine, fault.code.id);
+        let fact = Fact::PositionStopped {
+            machine: machine.clone(),
+            code: fault.code.id.to_owned(),
+        };
+        self.record(vec![fact], Vec::new()).await
+    }
+
+    /// Does what the yield brake asks for (law 6).
+    ///
+    /// # Errors
+    /// The ledger's or the order book's.
+    pub async fn pull(&self, pulls: &[Pull], fault: &Fault) -> Result<(), Fault> {
+        for pull in pulls {
+            let why = Fault::new(&BRAKE, fault.code.id);
+            match pull {
+                Pull::Position(machine) => self.stop_position(machine, &why).await?,
+                // Every machine that holds the pack fails on it by itself; a person is told to take it out.
+                Pull::Pack(pack) => tracing::error!(%pack, code = BRAKE.id, "two positions fail on one pack"),
+                Pull::Order(order) => {
+                    tracing::error!(%order, code = BRAKE.id, "two positions fail on one order")
+                }
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,391 @@
+//! One card through a station: intent, act, outcome, and what follows a fault (design of the steps: [`crate::job`]).
+
+use super::{STOPPED, Station};
+use crate::base::ids::{ChipId, MachineId};
+use crate::base::{Fault, Place};
+use crate::chip::{
+    CardImage, Inspection, Password, Request, Verdict, Wanted, identify, inspect, personalize,
+    refuses_writes, seal,
+};
+use crate::document::sod::{self, passive_authentication};
+use crate::document::{FileId, build};
+use crate::job::decide::{self, Card, Position};
+use crate::job::fault::{
+    CONTENT_DIFFERS, ILLEGAL, NOT_AUTHENTIC, STOPPED_BY_REGISTRY, TOO_MANY_PRINTS, UNKNOWN_BLANK, USED_BLANK,
+    WRONG_CHIP,
+};
+use crate::job::stock::Move;
+use crate::job::{Aim, Event, Evidence, Fact, Output, Phase, Step};
+use crate::line::Line;
+use crate::line::context::Hand;
+use crate::line::prepare::Ready;
+use crate::line::progress::Activity;
+use crate::line::talk::{with_chip, with_serial};
+use crate::port::{Attempts, Instruction, OrderState};
+use crate::printer::{Connect, Deliver, Feed, Outlet, Print, ReadCounters, fault as printer_fault};
+
+/// Takes a card as far as this machine can: to the good output, to the reject box, or to a person.
+///
+/// # Errors
+/// The ledger's only; every other fault has its consequence here.
+pub(super) async fn make(
+    station: &mut Station,
+    line: &Line,
+    ready: &Ready,
+    mut hand: Hand,
+) -> Result<Hand, Fault> {
+    let mut tries = 0;
+    while let Some((step, aim)) = next(&hand) {
+        if step == Step::Bind && !may_bind(&station.id, line, ready, &mut hand).await? {
+            break;
+        }
+        line.progress.activity(&station.id, Activity::Step(step));
+        hand.add(Event::Intended {
+            step,
+            machine: station.id.clone(),
+            aim: aim.clone(),
+        })?;
+        hand.record(line).await?;
+        match perform(station, line, ready, &hand, step, aim.as_ref()).await {
+            Ok(evidence) => {
+                tries = 0;
+                hand.add(Event::Done { evidence })?;
+                if step == Step::Verify && ready.chip_key.is_some() {
+                    hand.add(Event::KeysErased)?;
+                }
+            }
+            Err(fault) => {
+                tries += 1;
+                if !after_fault(station, line, &mut hand, step, &fault, tries).await? {
+                    break;
+                }
+            }
+        }
+    }
+    Ok(hand)
+}
+
+/// The next step of a card, or nothing when this machine is done with it.
+fn next(hand: &Hand) -> Option<(Step, Option<Aim>)> {
+    match hand.attempt().phase {
+        Phase::Ready => Some((Step::Bind, None)),
+        Phase::Did(Step::Bind) => Some((Step::Encode, None)),
+        Phase::Did(Step::Encode) => Some((Step::Seal, None)),
+        Phase::Did(Step::Seal) => Some((Step::Verify, None)),
+        Phase::Did(Step::Verify) => Some((Step::Print, None)),
+        Phase::Did(Step::Print) => Some((Step::Deliver, Some(Aim::Output(Output::Good)))),
+        // A harmless step is done again; that was decided when it failed or was found in doubt.
+        Phase::Doing(step @ (Step::Encode | Step::Verify)) => Some((step, None)),
+        Phase::Failed(_) => Some((Step::Deliver, Some(Aim::Output(Output::Reject)))),
+        _ => None,
+    }
+}
+
+/// The last moment at which nothing has happened: the stop list is read here (law 9).
+async fn may_bind(machine: &MachineId, line: &Line, ready: &Ready, hand: &mut Hand) -> Result<bool, Fault> {
+    loop {
+        if line.is_stopping() {
+            return Ok(false);
+        }
+        match line.stop_reason(&ready.dossier.request) {
+            Ok(None) => return Ok(true),
+            Ok(Some(reason)) => {
+                hand.add(Event::Withdrawn {
+                    code: STOPPED_BY_REGISTRY.id.to_owned(),
+                })?;
+                hand.record(line).await?;
+                let order = hand.attempt().id.order;
+                tracing::info!(%order, reason, "withdrawn: stopped by the registry");
+                line.ports
+                    .book
+                    .set_state(order, OrderState::Cancelled, false)
+                    .await?;
+                line.progress.held();
+                return Ok(false);
+            }
+            Err(fault) => {
+                line.progress.activity(machine, Activity::Stopped(fault.code.id));
+                line.clock.sleep(STOPPED).await;
+            }
+        }
+    }
+}
+
+async fn perform(
+    station: &mut Station,
+    line: &Line,
+    ready: &Ready,
+    hand: &Hand,
+    step: Step,
+    aim: Option<&Aim>,
+) -> Result<Evidence, Fault> {
+    match step {
+        Step::Bind => bind(station, line).await,
+        Step::Encode => encode(station, line, ready, hand.attempt().chip.as_ref()).await,
+        Step::Seal => with_chip(&mut *station.encoder, seal(&line.rules.chip))
+            .await
+            .map(|_| Evidence::Seal),
+        Step::Verify => verify(station, line, ready).await,
+        Step::Print => print(station, ready).await,
+        Step::Deliver if matches!(aim, Some(Aim::Output(Output::Good))) => {
+            deliver(station, Output::Good).await
+        }
+        Step::Deliver => deliver(station, Output::Reject).await,
+        Step::Prove | Step::Box => Err(Fault::new(&ILLEGAL, format!("{step} at a station"))),
+    }
+}
+
+/// Feeds a blank and learns from its chip which one it is.
+async fn bind(station: &mut Station, line: &Line) -> Result<Evidence, Fault> {
+    with_serial(&mut *station.printer, Feed::new(&station.model)).await?;
+    station.encoder.power_on().await?;
+    let identity = with_chip(&mut *station.encoder, identify(&line.rules.chip)).await?;
+    let chip = identity.chip.clone();
+    if !line
+        .ports
+        .ledger
+        .attempts(Attempts::OfChip(chip.clone()))
+        .await?
+        .is_empty()
+    {
+        return Err(Fault::new(&USED_BLANK, chip.to_string()));
+    }
+    identity.require_blank()?;
+    match line.ports.ledger.blank(&chip).await? {
+        Some((blank, pack)) => Ok(Evidence::Bind { chip, blank, pack }),
+        None => Err(Fault::new(&UNKNOWN_BLANK, chip.to_string())),
+    }
+}
+
+async fn encode(
+    station: &mut Station,
+    line: &Line,
+    ready: &Ready,
+    bound: Option<&ChipId>,
+) -> Result<Evidence, Fault> {
+    let image = CardImage {
+        files: &ready.files,
+        mrz: &ready.mrz,
+        can: None,
+        active_authentication: ready.chip_key.as_ref(),
+    };
+    let identity = with_chip(&mut *station.encoder, identify(&line.rules.chip)).await?;
+    if Some(&identity.chip) != bound {
+        return Err(Fault::new(&WRONG_CHIP, identity.chip.to_string()));
+    }
+    let written = with_chip(&mut *station.encoder, personalize(&line.rules.chip, image)?).await?;
+    let count = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
+    Ok(Evidence::Encode {
+        commands: count(written.commands),
+        bytes: count(written.bytes),
+    })
+}
+
+/// Reads the chip back as a border would, knowing what is printed, and compares with what was approved (law 5).
+async fn verify(station: &mut Station, line: &Line, ready: &Ready) -> Result<Evidence, Fault> {
+    // A new session: what the chip remembers of its writing must not help.
+    station.encoder.power_off().await?;
+    station.encoder.power_on().await?;
+    with_chip(&mut *station.encoder, refuses_writes()).await?;
+    let request = Request {
+        password: Password::Mrz(ready.mrz.clone()),
+        allow_bac: ready.profile.chip.bac,
+        wanted: Wanted::All,
+        read_max: line.rules.chip.apdu.read_max,
+        active_authentication: ready.profile.chip.active_authentication,
+    };
+    let seed = line.entropy.secret()?;
+    let inspection = with_chip(&mut *station.encoder, inspect(request, &seed)).await?;
+    judge(line, ready, &inspection)?;
+    Ok(Evidence::Verify {
+        commands: u32::try_from(inspection.commands).unwrap_or(u32::MAX),
+    })
+}
+
+fn judge(line: &Line, ready: &Ready, inspection: &Inspection) -> Result<(), Fault> {
+    let wanted = if ready.profile.chip.active_authentication {
+        Verdict::Genuine
+    } else {
+        Verdict::NotAsked
+    };
+    let seen = inspection.active_authentication;
+    if seen != wanted {
+        return Err(Fault::new(
+            &NOT_AUTHENTIC,
+            format!("active authentication: {seen:?}"),
+        ));
+    }
+    let signed = inspection.files.get(&FileId::Sod).map_or(&[][..], Vec::as_slice);
+    let checks = passive_authentication(signed, &inspection.files, &line.rules.trust, line.clock.now());
+    if sod::worst(&checks) != sod::Verdict::Passed {
+        let bad = checks.iter().find(|check| check.verdict != sod::Verdict::Passed);
+        return Err(Fault::new(
+            &NOT_AUTHENTIC,
+            format!("passive authentication: {bad:?}"),
+        ));
+    }
+    match build::compare(&ready.dossier, &ready.profile, &inspection.files).first() {
+        None => Ok(()),
+        Some(difference) => Err(Fault::new(&CONTENT_DIFFERS, format!("{:?}", difference.file))),
+    }
+}
+
+async fn print(station: &mut Station, ready: &Ready) -> Result<Evidence, Fault> {
+    station.encoder.power_off().await?;
+    let before = station.counters;
+    let print = Print::new(&station.model, &ready.faces.front, Some(&ready.faces.back))?;
+    let printed = with_serial(&mut *station.printer, print).await?;
+    station.counters = with_serial(&mut *station.printer, ReadCounters::new(&station.model)).await?;
+    let used = station.counters.since(&before)?;
+    if used.panels != u64::from(printed.panels) || used.cards != 1 {
+        return Err(Fault::new(
+            &TOO_MANY_PRINTS,
+            format!("{} panels, {} cards", used.panels, used.cards),
+        ));
+    }
+    let count = |value: u64| u32::try_from(value).unwrap_or(u32::MAX);
+    Ok(Evidence::Print {
+        panels_before: count(before.panels_printed),
+        panels_after: count(station.counters.panels_printed),
+    })
+}
+
+async fn deliver(station: &mut Station, output: Output) -> Result<Evidence, Fault> {
+    station.encoder.power_off().await?;
+    let outlet = match output {
+        Output::Good => Outlet::Good,
+        Output::Reject => Outlet::Reject,
+    };
+    with_serial(&mut *station.printer, Deliver::new(&station.model, outlet)).await?;
+    if output == Output::Reject {
+        station.counters = with_serial(&mut *station.printer, ReadCounters::new(&station.model)).await?;
+    }
+    Ok(Evidence::Deliver { output })
+}
+
+/// Carries out what [`decide`] says; false when the card can go no further here.
+async fn after_fault(
+    station: &mut Station,
+    line: &Line,
+    hand: &mut Hand,
+    step: Step,
+    fault: &Fault,
+    tries: u8,
+) -> Result<bool, Fault> {
+    tracing::warn!(machine = %station.id, attempt = %hand.attempt().id, %step, code = fault.code.id, "{fault}");
+    // After any trouble the printer must be got in step before it is told anything else.
+    let out_of_step = with_serial(&mut *station.printer, Connect::new(&station.model))
+        .await
+        .is_err();
+    let mut verdict = decide::after(step, fault, tries);
+    if *fault.code == printer_fault::FEEDER_EMPTY {
+        verdict = decide::Verdict {
+            card: Card::Wait,
+            position: Position::GoOn,
+        };
+    }
+    let failed = Event::Failed {
+        step,
+        code: fault.code.id.to_owned(),
+        detail: fault.detail.clone(),
+    };
+    let goes_on = match verdict.card {
+        Card::Again => {
+            hand.add(failed)?;
+            hand.add(Event::Intended {
+                step,
+                machine: station.id.clone(),
+                aim: None,
+            })?;
+            true
+        }
+        Card::Wait => {
+            hand.add(Event::Undone {
+                step,
+                because: fault.code.id.to_owned(),
+            })?;
+            hand.record(line).await?;
+            if station.load(line).await?.is_none() {
+                line.progress
+                    .activity(&station.id, Activity::Stopped(fault.code.id));
+                line.clock.sleep(STOPPED).await;
+            }
+            true
+        }
+        Card::NextBlank => {
+            blank_is_bad(station, line, hand, step, fault).await?;
+            true
+        }
+        Card::Spoil => {
+            hand.add(failed)?;
+            true
+        }
+        Card::Quarantine => {
+            hand.add(Event::Quarantined {
+                code: fault.code.id.to_owned(),
+            })?;
+            hand.record(line).await?;
+            station.screen_must(&Instruction::ClearPath).await?;
+            false
+        }
+    };
+    if verdict.card != Card::Wait {
+        let attempt = hand.attempt();
+        let pulls = line.brake().failed(
+            &station.id,
+            fault.blame(),
+            Some(attempt.id),
+            attempt.pack.as_ref(),
+        );
+        line.pull(&pulls, fault).await?;
+    }
+    if out_of_step || verdict.position != Position::GoOn {
+        line.stop_position(&station.id, fault).await?;
+    }
+    if verdict.position == Position::StopAll {
+        line.stop();
+    }
+    Ok(goes_on)
+}
+
+/// A blank that cannot be used goes to the reject box; the attempt takes the next one.
+async fn blank_is_bad(
+    station: &mut Station,
+    line: &Line,
+    hand: &mut Hand,
+    step: Step,
+    fault: &Fault,
+) -> Result<(), Fault> {
+    let machine = station.id.clone();
+    station.encoder.power_off().await?;
+    with_serial(
+        &mut *station.printer,
+        Deliver::new(&station.model, Outlet::Reject),
+    )
+    .await?;
+    station.counters = with_serial(&mut *station.printer, ReadCounters::new(&station.model)).await?;
+    hand.add(Event::Undone {
+        step,
+        because: fault.code.id.to_owned(),
+    })?;
+    // A chip that named itself as a stranger is in no count of ours; one that is mute came from the loaded pack.
+    if [UNKNOWN_BLANK.id, USED_BLANK.id].contains(&fault.code.id) {
+        let chip = ChipId::new(fault.detail.clone());
+        hand.also(Fact::Stranger {
+            machine,
+            chip,
+            code: fault.code.id.to_owned(),
+        });
+    } else if let Some(pack) = line.floor.pack_in(line, &machine).await? {
+        let step = Move {
+            pack,
+            from: Some(Place::Feeder(machine)),
+            to: Place::Defective,
+            count: 1,
+            by: Vec::new(),
+            reason: fault.code.id.to_owned(),
+        };
+        hand.also(Fact::Stock { step });
+    }
+    Ok(())
+}

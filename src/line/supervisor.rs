@@ -1,0 +1,150 @@
+//! Starts the line, keeps it running, and brings it to an orderly end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use crate::base::Fault;
+use crate::base::ids::OrderKey;
+use crate::base::limits::READY_CARDS_PER_MACHINE;
+use crate::job::Fact;
+use crate::port::OrderState;
+
+use super::Line;
+use super::desk::Desk;
+use super::feed::feed;
+use super::settle::{settle, settle_once};
+use super::station::Station;
+use super::{packing, recover};
+
+/// How often the stop list is fetched.
+const STOP_LIST: Duration = Duration::from_secs(60);
+/// How often a draining line asks whether it is done.
+const DRAINING: Duration = Duration::from_millis(100);
+
+/// When to end.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Ending {
+    /// When told to.
+    WhenStopped,
+    /// When no order waits any more; open boxes are sealed then.
+    WhenDrained,
+}
+
+/// Recovers, runs all machines and desks, and ends when told to or when there is no more work.
+///
+/// # Errors
+/// The first fault that nobody below could deal with; the line is stopped in order all the same.
+pub async fn run(
+    line: Arc<Line>,
+    stations: Vec<Station>,
+    desks: Vec<Desk>,
+    ending: Ending,
+) -> Result<(), Fault> {
+    let version = env!("CARGO_PKG_VERSION").to_owned();
+    line.record(vec![Fact::Started { version }], Vec::new()).await?;
+    let mut found = recover::books(&line).await?;
+    let mut tasks: JoinSet<Result<Option<Desk>, Fault>> = JoinSet::new();
+    for mut station in stations {
+        let lots = found.lots.remove(&station.id).unwrap_or_default();
+        let in_path = found.in_machines.remove(&station.id);
+        let own = Arc::clone(&line);
+        tasks.spawn(async move {
+            if let Err(fault) = station.connect().await {
+                own.stop_position(&station.id, &fault).await?;
+                return Ok(None);
+            }
+            let resumed = match in_path {
+                Some(attempt) => recover::machine(&own, &mut station, attempt).await?,
+                None => None,
+            };
+            let (out, work) = mpsc::channel(READY_CARDS_PER_MACHINE);
+            let feeding = feed(Arc::clone(&own), station.id.clone(), lots, out);
+            let making = station.run(own, resumed, work);
+            let (fed, made) = tokio::join!(feeding, making);
+            fed.and(made).map(|()| None)
+        });
+    }
+    for desk in desks {
+        let own = Arc::clone(&line);
+        tasks.spawn(async move { desk.run(own).await.map(Some) });
+    }
+    let own = Arc::clone(&line);
+    tasks.spawn(async move { settle(&own).await.map(|()| None) });
+    let own = Arc::clone(&line);
+    tasks.spawn(async move {
+        loop {
+            tokio::select! {
+                biased;
+                () = own.stopped() => return Ok(None),
+                () = own.clock.sleep(STOP_LIST) => {
+                    if let Err(fault) = own.refresh_stop_list().await {
+                        tracing::warn!(code = fault.code.id, "the stop list is not refreshed: {fault}");
+                    }
+                }
+            }
+        }
+    });
+    if ending == Ending::WhenDrained {
+        let own = Arc::clone(&line);
+        tasks.spawn(async move {
+            let outcome = drained(&own).await;
+            own.stop();
+            outcome.map(|()| None)
+        });
+    }
+    let (mut outcome, mut desk) = (Ok(()), None);
+    while let Some(ended) = tasks.join_next().await {
+        match ended {
+            Ok(Ok(Some(free))) => desk = Some(free),
+            Ok(Ok(None)) => {}
+            Ok(Err(fault)) => {
+                tracing::error!(code = fault.code.id, "the line stops: {fault}");
+                line.stop();
+                outcome = outcome.and(Err(fault));
+            }
+            Err(error) => {
+                line.stop();
+                outcome = outcome.and(Err(Fault::new(&super::fault::TASK, error.to_string())));
+            }
+        }
+    }
+    outcome?;
+    if let (Ending::WhenDrained, Some(mut desk)) = (ending, desk) {
+        packing::seal_all(&line, &mut *desk.screen).await?;
+        while settle_once(&line).await? > 0 {}
+    }
+    line.record(vec![Fact::Stopped], Vec::new()).await
+}
+
+/// Returns when no order waits or is being made, or when every machine is stopped and nothing more can happen.
+async fn drained(line: &Line) -> Result<(), Fault> {
+    loop {
+        line.clock.sleep(DRAINING).await;
+        if line.is_stopping() {
+            return Ok(());
+        }
+        let none = |orders: Vec<_>| orders.is_empty();
+        let quiet = line.floor.is_quiet()
+            && none(
+                line.ports
+                    .book
+                    .in_state(OrderState::Waiting, OrderKey(0), 1)
+                    .await?,
+            )
+            && none(
+                line.ports
+                    .book
+                    .in_state(OrderState::InLot, OrderKey(0), 1)
+                    .await?,
+            );
+        let snapshot = line.progress.snapshot();
+        let machines = snapshot.machines.values();
+        let halted = machines.clone().count() > 0 && machines.clone().all(|machine| machine.stopped);
+        if quiet || halted {
+            return Ok(());
+        }
+    }
+}
