@@ -4,6 +4,7 @@
 
 pub mod chip;
 pub mod dossiers;
+pub mod hall;
 pub mod printer;
 pub mod pty;
 pub mod registry;

@@ -1,0 +1,81 @@
+//! The rehearsal's hall: machines, desks, people at their screens, and every card between them.
+//!
+//! A process of its own, whose books are on disk: it outlives the controller, and what it knows is physics, not opinion. In
+//! its directory lie
+//!
+//! - `hall.json`, the [`Plan`]; `packs/<pack>.json`, the [`SupplierList`]s;
+//! - `journal.jsonl`, every move of every card, in order: the hall's one book of positions;
+//! - `cards/<blank>.json`, `.front.png`, `.back.png`: chip and faces of every card that was out of a feeder;
+//! - `stations/<name>/encoder.sock`, `printer` (a serial port), `screen.sock`, `printer.json`;
+//! - `desks/<name>/reader.sock`, `scanner` (a serial port), `screen.sock`;
+//! - `ready`, while all of these are open.
+//!
+//! How sockets and scanner speak is said in `wire` and `desk`. A hall that is stopped goes on later where it was. One
+//! that is killed forgets only what happened to the cards inside its machines since they were fed.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio::task::JoinSet;
+
+mod books;
+mod card;
+mod desk;
+mod disk;
+mod floor;
+mod inventory;
+mod plan;
+mod station;
+mod wire;
+
+#[cfg(test)]
+mod tests;
+
+pub use card::{Card, card};
+pub use inventory::{Boxed, Inventory, Spot, Whereabouts, inventory};
+pub use plan::{Plan, SupplierList, create};
+pub use station::set_printer;
+
+use desk::Desk;
+use floor::Floor;
+use station::Station;
+
+/// Opens the hall and runs it until `stop` is over; then cards inside machines and printers' states are put on disk.
+///
+/// # Errors
+/// When there is no hall in `dir`, another process runs it (`WouldBlock`), or the disk or a socket fails.
+pub async fn run(dir: &Path, stop: impl Future) -> io::Result<()> {
+    let floor = Arc::new(Floor::open(dir)?);
+    let mut tasks = JoinSet::new();
+    let mut stations = Vec::new();
+    for name in &floor.plan.stations {
+        let station = Station::open(&floor, name)?;
+        Station::serve(&station, &mut tasks)?;
+        stations.push(station);
+    }
+    for name in &floor.plan.desks {
+        Desk::serve(&Desk::open(&floor, name)?, &mut tasks)?;
+    }
+    let ready = dir.join("ready");
+    std::fs::write(&ready, b"")?;
+    let outcome = tokio::select! {
+        _ = stop => Ok(()),
+        outcome = first_failure(&mut tasks) => outcome,
+    };
+    // Tasks end only where they wait, so no act is cut in two.
+    tasks.shutdown().await;
+    std::fs::remove_file(&ready)?;
+    for station in stations {
+        station.save()?;
+    }
+    outcome
+}
+
+/// Waits until a task fails; with nothing to run, for ever.
+async fn first_failure(tasks: &mut JoinSet<io::Result<()>>) -> io::Result<()> {
+    while let Some(outcome) = tasks.join_next().await {
+        outcome.map_err(io::Error::other)??;
+    }
+    std::future::pending().await
+}

@@ -1,0 +1,152 @@
+//! Where every card is: the fold of all acts that moved one.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use serde::{Deserialize, Serialize};
+
+use super::plan::Plan;
+use crate::base::ids::{BlankId, BoxId, LotId, MachineId, PackId};
+use crate::printer::Outlet;
+
+/// One act of a machine or a person that moves cards. It names containers, not cards: which card moves follows from the acts
+/// before it, as it does in the hall.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "act")]
+pub(super) enum Act {
+    /// A pack goes into a feeder, behind what is there.
+    Load { pack: PackId, station: MachineId },
+    /// The next blank leaves the feeder.
+    Feed { station: MachineId },
+    /// The card inside falls into an output.
+    Eject { station: MachineId, to: Outlet },
+    /// A person takes the card inside to the quarantine tray.
+    Clear { station: MachineId },
+    /// The hopper's cards go to the end of a lot's tray, in their order.
+    Empty { station: MachineId, lot: LotId },
+    /// A tray comes to a desk.
+    Bring { desk: MachineId, lot: LotId },
+    /// The tray's next card goes onto the reader.
+    Take { desk: MachineId },
+    /// The card on the reader goes back to the front of the tray it came from.
+    PutBack { desk: MachineId },
+    /// The card on the reader goes into a box.
+    Pack {
+        desk: MachineId,
+        label: BoxId,
+        slot: u16,
+    },
+    /// The card on the reader goes into the reject box.
+    Reject { desk: MachineId },
+    /// The card on the reader goes into the quarantine tray.
+    PutAside { desk: MachineId },
+    /// A card goes from a box into the reject box.
+    TakeOut { label: BoxId, slot: u16 },
+    /// A box is closed.
+    Close { label: BoxId },
+}
+
+/// A desk's tray and reader.
+#[derive(Debug, Default)]
+pub(super) struct Seat {
+    /// The tray before it.
+    pub(super) tray: Option<LotId>,
+    /// The card on the reader and the lot whose tray it came from.
+    pub(super) card: Option<(BlankId, LotId)>,
+}
+
+/// All positions. What was not loaded is still in its pack.
+#[derive(Debug, Default)]
+pub(super) struct Positions {
+    pub(super) loaded: BTreeSet<PackId>,
+    pub(super) feeders: BTreeMap<MachineId, VecDeque<BlankId>>,
+    pub(super) machines: BTreeMap<MachineId, BlankId>,
+    pub(super) hoppers: BTreeMap<MachineId, Vec<BlankId>>,
+    pub(super) trays: BTreeMap<LotId, VecDeque<BlankId>>,
+    pub(super) desks: BTreeMap<MachineId, Seat>,
+    pub(super) boxes: BTreeMap<BoxId, BTreeMap<u16, BlankId>>,
+    pub(super) closed: BTreeSet<BoxId>,
+    pub(super) rejects: Vec<BlankId>,
+    pub(super) quarantine: Vec<BlankId>,
+}
+
+impl Positions {
+    /// Does an act. One that cannot be done changes nothing and is `None`.
+    pub(super) fn apply(&mut self, plan: &Plan, act: &Act) -> Option<()> {
+        match act {
+            Act::Load { pack, station } => {
+                let blanks = plan.blanks(pack)?;
+                if !self.loaded.insert(pack.clone()) {
+                    return None;
+                }
+                self.feeders.entry(station.clone()).or_default().extend(blanks);
+            }
+            Act::Feed { station } => {
+                if self.machines.contains_key(station) {
+                    return None;
+                }
+                let blank = self.feeders.get_mut(station)?.pop_front()?;
+                self.machines.insert(station.clone(), blank);
+            }
+            Act::Eject { station, to } => {
+                let blank = self.machines.remove(station)?;
+                match to {
+                    Outlet::Good => self.hoppers.entry(station.clone()).or_default().push(blank),
+                    Outlet::Reject => self.rejects.push(blank),
+                }
+            }
+            Act::Clear { station } => self.quarantine.push(self.machines.remove(station)?),
+            Act::Empty { station, lot } => {
+                let cards = self.hoppers.remove(station).unwrap_or_default();
+                self.trays.entry(*lot).or_default().extend(cards);
+            }
+            Act::Bring { desk, lot } => {
+                if !self.trays.contains_key(lot) {
+                    return None;
+                }
+                self.desks.entry(desk.clone()).or_default().tray = Some(*lot);
+            }
+            Act::Take { desk } => {
+                let seat = self.desks.get_mut(desk)?;
+                let lot = seat.tray.filter(|_| seat.card.is_none())?;
+                seat.card = Some((self.trays.get_mut(&lot)?.pop_front()?, lot));
+            }
+            Act::PutBack { desk } => {
+                let (blank, lot) = self.desks.get_mut(desk)?.card.take()?;
+                self.trays.entry(lot).or_default().push_front(blank);
+            }
+            Act::Pack { desk, label, slot } => {
+                let seat = self.desks.get_mut(desk).filter(|seat| seat.card.is_some())?;
+                let full = self
+                    .boxes
+                    .get(label)
+                    .is_some_and(|cards| cards.contains_key(slot));
+                if full || self.closed.contains(label) {
+                    return None;
+                }
+                let (blank, _) = seat.card.take()?;
+                self.boxes.entry(label.clone()).or_default().insert(*slot, blank);
+            }
+            Act::Reject { desk } => self.rejects.push(self.desks.get_mut(desk)?.card.take()?.0),
+            Act::PutAside { desk } => self.quarantine.push(self.desks.get_mut(desk)?.card.take()?.0),
+            Act::TakeOut { label, slot } => {
+                self.rejects.push(self.boxes.get_mut(label)?.remove(slot)?);
+            }
+            Act::Close { label } => {
+                self.closed.insert(label.clone());
+            }
+        }
+        Some(())
+    }
+
+    /// Does a card lie in this box at this number?
+    pub(super) fn boxed(&self, label: &BoxId, slot: u16) -> bool {
+        self.boxes
+            .get(label)
+            .is_some_and(|cards| cards.contains_key(&slot))
+    }
+
+    /// The card on a desk's reader.
+    pub(super) fn on_reader(&self, desk: &MachineId) -> Option<&BlankId> {
+        self.desks.get(desk)?.card.as_ref().map(|(blank, _)| blank)
+    }
+}

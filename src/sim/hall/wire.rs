@@ -1,0 +1,126 @@
+//! How readers and screens are spoken to over sockets, one client at a time, again and again.
+//!
+//! A reader takes and gives frames: length in four bytes, big-endian, then the payload. A request begins with its kind: `00`
+//! field off, answered by an empty frame; `01` field on, answered by the answer to reset, or empty if there is no card in
+//! the field; `02` and a command APDU, answered by the response APDU, or empty if there is no answer. A client that leaves
+//! takes the field with it.
+//!
+//! A screen takes one [`Instruction`] as a line of JSON and gives one [`Answer`] as a line of JSON.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::task::JoinSet;
+
+use crate::port::{Answer, Instruction};
+use crate::sim::chip::Chip;
+
+/// The longest request: an extended APDU with its kind.
+const REQUEST_BYTES_MAX: usize = 1 + 4 + 3 + 65_535 + 3;
+/// The longest instruction.
+const LINE_BYTES_MAX: u64 = 4_096;
+
+/// A reader with a field in which a card may be.
+pub(super) trait Reader: Send + Sync + 'static {
+    /// Does this with the chip in the field, if there is one.
+    fn with_chip<T>(&self, act: impl FnOnce(Option<&mut Chip>) -> T) -> T;
+}
+
+/// A person before a screen.
+pub(super) trait Person: Send + Sync + 'static {
+    /// Does what the screen says. An error is the hall's end.
+    fn follow(&self, instruction: Instruction) -> impl Future<Output = io::Result<Answer>> + Send;
+}
+
+/// Opens a reader's socket and serves it.
+pub(super) fn serve_reader(
+    path: &Path,
+    reader: Arc<impl Reader>,
+    tasks: &mut JoinSet<io::Result<()>>,
+) -> io::Result<()> {
+    let listener = listen(path)?;
+    tasks.spawn(async move {
+        loop {
+            let (client, _) = listener.accept().await?;
+            // How a client leaves is its own affair.
+            let _ = read_chips(client, &*reader).await;
+            reader.with_chip(|chip| chip.map(Chip::power_off));
+        }
+    });
+    Ok(())
+}
+
+/// Opens a screen's socket and serves it.
+pub(super) fn serve_screen(
+    path: &Path,
+    person: Arc<impl Person>,
+    tasks: &mut JoinSet<io::Result<()>>,
+) -> io::Result<()> {
+    let listener = listen(path)?;
+    tasks.spawn(async move {
+        loop {
+            let (client, _) = listener.accept().await?;
+            let mut client = BufReader::new(client);
+            while let Some(instruction) = next_instruction(&mut client).await {
+                let mut answer = serde_json::to_vec(&person.follow(instruction).await?)?;
+                answer.push(b'\n');
+                if client.write_all(&answer).await.is_err() {
+                    break;
+                }
+            }
+        }
+    });
+    Ok(())
+}
+
+/// A socket under this name; one that a former hall left is replaced.
+fn listen(path: &Path) -> io::Result<UnixListener> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => UnixListener::bind(path),
+    }
+}
+
+async fn read_chips(mut client: UnixStream, reader: &impl Reader) -> io::Result<()> {
+    loop {
+        let length = usize::try_from(client.read_u32().await?).unwrap_or(usize::MAX);
+        if length > REQUEST_BYTES_MAX {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        let mut request = vec![0; length];
+        client.read_exact(&mut request).await?;
+        let answer = reader.with_chip(|chip| answer(chip, &request));
+        let answer = answer.ok_or(io::ErrorKind::InvalidData)?;
+        let length = u32::try_from(answer.len()).map_err(io::Error::other)?;
+        client
+            .write_all(&[&length.to_be_bytes(), answer.as_slice()].concat())
+            .await?;
+    }
+}
+
+/// The answer to a request; nothing to what is none.
+fn answer(chip: Option<&mut Chip>, request: &[u8]) -> Option<Vec<u8>> {
+    match request {
+        [0x00] => {
+            chip.map(Chip::power_off);
+            Some(Vec::new())
+        }
+        [0x01] => Some(chip.map(Chip::power_on).unwrap_or_default()),
+        [0x02, command @ ..] => Some(chip.map(|chip| chip.transmit(command)).unwrap_or_default()),
+        _ => None,
+    }
+}
+
+/// The next instruction; nothing once the client left or says what is none.
+async fn next_instruction(client: &mut BufReader<UnixStream>) -> Option<Instruction> {
+    let mut line = Vec::new();
+    client
+        .take(LINE_BYTES_MAX)
+        .read_until(b'\n', &mut line)
+        .await
+        .ok()?;
+    serde_json::from_slice(line.strip_suffix(b"\n")?).ok()
+}
