@@ -1,0 +1,50 @@
+# The verbs of this house. `make run` and `make test` need nothing that `make deps` cannot find or name.
+
+SHELL := /usr/bin/env bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# A fresh machine gains nothing from incremental files, and they are the larger part of the build folder.
+ifdef CI
+export CARGO_INCREMENTAL = 0
+endif
+
+.PHONY: help run test lint bench deps clean
+
+help: ## what can be done here
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
+
+run: deps ## rehearse: a simulated hall makes, proves and packs cards
+	cargo run -- rehearse
+
+test: deps lint ## everything that must hold before a push
+	if cargo nextest --version >/dev/null 2>&1; then cargo nextest run --workspace; else cargo test --workspace --lib --bins --tests; fi
+	cargo test --workspace --doc
+
+lint: ## formatting and lints; a warning is a failure
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+
+bench: deps ## the speed of signing through PKCS#11, in numbers
+	cargo test --release --test system -- --nocapture hsm::hsm_sim_recovers
+
+deps: ## looks for the tools that building and testing need; as root on Debian it installs what is missing
+	@packages=(); \
+	need() { if ! command -v "$$1" >/dev/null 2>&1; then packages+=("$$2"); fi; }; \
+	need cc gcc; \
+	need openssl openssl; \
+	need pkcs11-tool opensc; \
+	if [ ! -e /usr/lib/softhsm/libsofthsm2.so ]; then packages+=(softhsm2); fi; \
+	if ! command -v cargo >/dev/null 2>&1; then \
+		echo "cargo is missing: install Rust (https://rustup.rs), version $$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml) or newer." >&2; exit 1; \
+	fi; \
+	if [ $${#packages[@]} -gt 0 ]; then \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then \
+			apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends "$${packages[@]}"; \
+		else \
+			echo "Missing: $${packages[*]}. On Debian or Ubuntu: sudo apt-get install $${packages[*]}" >&2; exit 1; \
+		fi; \
+	fi
+
+clean: ## forget what was built
+	cargo clean
