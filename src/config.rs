@@ -1,1 +1,356 @@
-//! The room `config`.
+//! The configuration of a facility: one TOML file in its folder. It holds no secret; the PIN lies in a file of its own.
+
+pub mod fault;
+mod module;
+mod render;
+
+use std::collections::BTreeSet;
+use std::path::{Component, Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::ids::MachineId;
+use crate::base::{Fault, limits};
+use crate::job::fact::Mode;
+
+pub use module::SIMULATOR;
+
+/// The file's name in the facility's folder.
+pub const FILE: &str = "cardwright.toml";
+/// Speed of serial lines unless the configuration says another.
+const BAUD: u32 = 115_200;
+
+/// A facility. All paths are relative to its folder unless they are absolute.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The facility's name.
+    pub facility: String,
+    /// Rehearsal or production, for ever.
+    pub mode: Mode,
+    /// The name of the controller that runs here.
+    pub controller: String,
+    /// Cards in one lot at most.
+    pub lot_cards: usize,
+    /// Cards in one box at most.
+    pub box_cards: usize,
+    /// Working days from receipt until a card is due at its office.
+    pub working_days: u16,
+    /// Where things lie.
+    pub paths: Paths,
+    /// The HSM.
+    pub hsm: HsmSettings,
+    /// Labels of its keys.
+    pub keys: Keys,
+    /// Who is trusted to certify document signers.
+    pub trust: Trust,
+    /// Document signers, in no particular order: which one signs is decided card by card.
+    #[serde(default)]
+    pub signers: Vec<SignerSettings>,
+    /// Machines that encode and print.
+    #[serde(default)]
+    pub stations: Vec<Station>,
+    /// Desks where cards are checked and packed.
+    #[serde(default)]
+    pub desks: Vec<Desk>,
+    /// The facility's folder; not in the file.
+    #[serde(skip)]
+    pub folder: PathBuf,
+}
+
+/// Where things lie.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Paths {
+    /// The controller's ledger.
+    pub ledger: PathBuf,
+    /// The facility's order book.
+    pub order_book: PathBuf,
+    /// The authority's registry.
+    pub registry: PathBuf,
+    /// Papers for people.
+    pub papers: PathBuf,
+    /// Dossiers as they came.
+    pub dossiers: PathBuf,
+    /// Root certificates (DER) of those who sign dossiers.
+    pub dossier_trust: PathBuf,
+    /// The table of offices, TOML; a JSON list of the same name takes its place where there is no TOML.
+    pub offices: PathBuf,
+    /// Card profiles beyond the built-in ones; one of the same name takes the built-in one's place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profiles: Option<PathBuf>,
+}
+
+/// The HSM.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct HsmSettings {
+    /// The PKCS#11 library's path, or `hsm-sim` for the one that comes with the program.
+    pub module: String,
+    /// The token's label.
+    pub token: String,
+    /// Sessions, each in a thread of its own.
+    pub sessions: usize,
+    /// The file that holds the PIN, readable by its owner only.
+    pub pin_file: PathBuf,
+}
+
+/// Labels of the keys that are not document signers.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Keys {
+    /// Wraps data keys.
+    pub wrap: String,
+    /// Makes keyed hashes for look-ups.
+    pub lookup: String,
+    /// Signs box manifests.
+    pub manifest: String,
+    /// Signs heads of the ledger.
+    pub checkpoint: String,
+    /// Opens dossiers that are encrypted to the facility.
+    pub intake: String,
+    /// The rehearsal's country signing CA; production has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub csca: Option<String>,
+}
+
+/// Who is trusted to certify document signers.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Trust {
+    /// CSCA certificates (DER), whose fingerprints two people have compared.
+    pub cscas: Vec<PathBuf>,
+    /// Their revocation lists (DER).
+    pub crls: Vec<PathBuf>,
+}
+
+/// A document signer.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct SignerSettings {
+    /// The label of its key.
+    pub label: String,
+    /// Its certificate (DER).
+    pub certificate: PathBuf,
+    /// Cards it may sign at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u64>,
+    /// It may sign cards without expiry.
+    #[serde(default)]
+    pub unlimited: bool,
+}
+
+/// A machine that encodes and prints.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Station {
+    /// Its name.
+    pub id: MachineId,
+    /// Socket of its encoder in the rehearsal's hall.
+    pub encoder: PathBuf,
+    /// Its printer's serial port.
+    pub printer: PathBuf,
+    /// Bits per second on that port.
+    #[serde(default = "baud")]
+    pub baud: u32,
+    /// Socket of its screen in the rehearsal's hall.
+    pub screen: PathBuf,
+}
+
+/// A desk where cards are checked and packed.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Desk {
+    /// Its name.
+    pub id: MachineId,
+    /// Socket of its reader in the rehearsal's hall.
+    pub reader: PathBuf,
+    /// Its hand scanner's serial port.
+    pub scanner: PathBuf,
+    /// Bits per second on that port.
+    #[serde(default = "baud")]
+    pub baud: u32,
+    /// Socket of its screen in the rehearsal's hall.
+    pub screen: PathBuf,
+}
+
+fn baud() -> u32 {
+    BAUD
+}
+
+impl Config {
+    /// Reads the configuration of the facility in this folder.
+    ///
+    /// # Errors
+    /// `CFG-001` if there is none, `CFG-002` with the line if it cannot be understood, `CFG-003` for a contradiction,
+    /// `CFG-004` if production is to run on a rehearsal's means.
+    pub fn load(folder: &Path) -> Result<Self, Fault> {
+        let folder = std::path::absolute(folder)
+            .map_err(|error| Fault::new(&fault::MISSING, format!("{}: {error}", folder.display())))?;
+        let path = folder.join(FILE);
+        let text = std::fs::read_to_string(&path)
+            .map_err(|error| Fault::new(&fault::MISSING, format!("{}: {error}", path.display())))?;
+        Self::parse(&text, &folder).map_err(|fault| fault.at(path.display()))
+    }
+
+    /// Reads a configuration's text, for a facility in this folder.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub fn parse(text: &str, folder: &Path) -> Result<Self, Fault> {
+        let mut config: Self =
+            toml::from_str(text).map_err(|error| Fault::new(&fault::UNREADABLE, error.to_string()))?;
+        folder.clone_into(&mut config.folder);
+        config.check()?;
+        Ok(config)
+    }
+
+    /// The text of the file, with what each setting means.
+    #[must_use]
+    pub fn render(&self) -> String {
+        render::render(self)
+    }
+
+    /// A path of the configuration as a path of the system.
+    #[must_use]
+    pub fn path(&self, path: &Path) -> PathBuf {
+        self.folder.join(path)
+    }
+
+    /// The PKCS#11 library.
+    ///
+    /// # Errors
+    /// `CFG-005` if hsm-sim is asked for and lies nowhere near the program.
+    pub fn module(&self) -> Result<PathBuf, Fault> {
+        module::resolve(&self.hsm.module, &self.folder)
+    }
+
+    /// The name the ledger's first record follows from.
+    #[must_use]
+    pub fn ledger_name(&self) -> String {
+        format!("{}/{}", self.facility, self.controller)
+    }
+
+    /// Do the settings fit each other, and the mode?
+    ///
+    /// # Errors
+    /// `CFG-003` for a contradiction, `CFG-004` if production is to run on a rehearsal's means.
+    pub fn check(&self) -> Result<(), Fault> {
+        let named = |what: &str, text: &str| ensure(!text.trim().is_empty(), format!("{what} is empty"));
+        named("facility", &self.facility)?;
+        named("controller", &self.controller)?;
+        named("hsm.token", &self.hsm.token)?;
+        within("lot_cards", self.lot_cards, limits::LOT_CARDS_MAX)?;
+        within("box_cards", self.box_cards, limits::BOX_CARDS_MAX)?;
+        ensure(self.hsm.sessions >= 1, "hsm.sessions: at least one".to_owned())?;
+        self.check_labels()?;
+        self.check_places()?;
+        match self.mode {
+            Mode::Rehearsal => Ok(()),
+            Mode::Production => self.check_production(),
+        }
+    }
+
+    /// A certificate that belongs to a rehearsal is for rehearsals, any other for production.
+    ///
+    /// # Errors
+    /// `CFG-004` or `CFG-006`.
+    pub fn check_certificate(&self, name: &str, is_rehearsal: bool) -> Result<(), Fault> {
+        match (self.mode, is_rehearsal) {
+            (Mode::Rehearsal, true) | (Mode::Production, false) => Ok(()),
+            (Mode::Production, true) => Err(Fault::new(
+                &fault::REHEARSAL_MEANS,
+                format!("{name}: a rehearsal certificate"),
+            )),
+            (Mode::Rehearsal, false) => Err(Fault::new(&fault::PRODUCTION_MEANS, name)),
+        }
+    }
+
+    /// Each label names one key: a key has one purpose.
+    fn check_labels(&self) -> Result<(), Fault> {
+        let keys = &self.keys;
+        let labels = [
+            &keys.wrap,
+            &keys.lookup,
+            &keys.manifest,
+            &keys.checkpoint,
+            &keys.intake,
+        ]
+        .into_iter()
+        .chain(&keys.csca)
+        .chain(self.signers.iter().map(|signer| &signer.label));
+        let mut seen = BTreeSet::new();
+        for label in labels {
+            // Labels of signers become names of files.
+            let is_name = Path::new(label)
+                .components()
+                .eq([Component::Normal(label.as_ref())]);
+            ensure(is_name, format!("key label {label:?} is not a plain name"))?;
+            ensure(seen.insert(label), format!("key label {label} occurs twice"))?;
+        }
+        Ok(())
+    }
+
+    /// Each machine and each device exists once.
+    fn check_places(&self) -> Result<(), Fault> {
+        let ids = self
+            .stations
+            .iter()
+            .map(|station| &station.id)
+            .chain(self.desks.iter().map(|desk| &desk.id));
+        let mut seen = BTreeSet::new();
+        for id in ids {
+            ensure(!id.as_str().is_empty(), "a machine without a name".to_owned())?;
+            ensure(seen.insert(id), format!("machine {id} occurs twice"))?;
+        }
+        let devices = self
+            .stations
+            .iter()
+            .flat_map(|station| [&station.encoder, &station.printer, &station.screen])
+            .chain(
+                self.desks
+                    .iter()
+                    .flat_map(|desk| [&desk.reader, &desk.scanner, &desk.screen]),
+            );
+        let mut seen = BTreeSet::new();
+        for device in devices {
+            ensure(
+                seen.insert(device),
+                format!("device {} occurs twice", device.display()),
+            )?;
+        }
+        Ok(())
+    }
+
+    fn check_production(&self) -> Result<(), Fault> {
+        let refuse = |what: &str| Err(Fault::new(&fault::REHEARSAL_MEANS, what));
+        if module::is_simulator(&self.hsm.module) {
+            return refuse("hsm.module: hsm-sim");
+        }
+        if self.keys.csca.is_some() {
+            return refuse("keys.csca: the national CSCA is not in this HSM");
+        }
+        if let Some(station) = self.stations.first() {
+            return refuse(&format!("station {}: an encoder in the hall", station.id));
+        }
+        if let Some(desk) = self.desks.first() {
+            return refuse(&format!("desk {}: a reader in the hall", desk.id));
+        }
+        Ok(())
+    }
+}
+
+fn within(name: &str, value: usize, max: usize) -> Result<(), Fault> {
+    ensure((1..=max).contains(&value), format!("{name}: 1 to {max}"))
+}
+
+fn ensure(kept: bool, rule: String) -> Result<(), Fault> {
+    if kept {
+        Ok(())
+    } else {
+        Err(Fault::new(&fault::CONTRADICTION, rule))
+    }
+}
+
+#[cfg(test)]
+mod tests;

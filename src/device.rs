@@ -1,4 +1,6 @@
 //! Doors to hardware.
 
+pub mod hall;
+pub mod papers;
 pub mod pkcs11;
 pub mod serial;

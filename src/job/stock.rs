@@ -88,7 +88,7 @@ impl Stock {
 pub fn implied(before: Option<&Attempt>, after: &Attempt) -> Option<Move> {
     let to = after.place.clone()?;
     let pack = after.pack.clone()?;
-    let counted = before.and_then(|before| before.pack.as_ref().and(before.place.clone()));
+    let counted = before.and_then(|before| before.pack.as_ref().and_then(|_| before.place.clone()));
     // A blank is known to have left the feeder when its chip has named it.
     let from = counted.unwrap_or_else(|| Place::Feeder(after.machine.clone()));
     (from != to).then(|| Move {

@@ -173,11 +173,9 @@ impl Line {
             findings,
         })
         .map_err(|error| super::fault::unreadable(error.to_string()))?;
-        let folder = format!("returns/{}", office.map_or("unknown", OfficeCode::as_str));
-        self.ports
-            .papers
-            .keep(&folder, &format!("{}.json", &document[..16]), notice.as_bytes())
-            .await?;
+        let office_name = office.map_or("unknown", OfficeCode::as_str);
+        let name = format!("{office_name}-{}.json", &document[..16]);
+        self.ports.papers.keep("returns", &name, notice.as_bytes()).await?;
         let codes: Vec<String> = findings
             .iter()
             .map(|finding| finding.code.id.to_owned())

@@ -21,6 +21,8 @@ use super::talk::with_chip;
 
 /// A hand scanner has sent its reading within this time.
 const SCAN: Duration = Duration::from_secs(5);
+/// A scanner that says nothing for this long has nothing to say.
+const HUSH: Duration = Duration::from_millis(1);
 /// How often to look for trays when nobody rang.
 const IDLE: Duration = Duration::from_millis(500);
 /// Times one card is scanned.
@@ -73,13 +75,16 @@ impl Desk {
     async fn pack(&mut self, line: &Line, packing: &Packing<'_>) -> Result<(), Fault> {
         let lot = packing.lot.id;
         self.settle_doubts(line, packing).await?;
-        let tray = self.screen.ask(&Instruction::TakeTray { lot }).await? == Answer::Done;
         let mut last: Option<Hand> = None;
-        while tray {
+        if self.screen.ask(&Instruction::TakeTray { lot }).await? == Answer::Nothing {
+            return self.close(line, packing).await;
+        }
+        loop {
             if line.is_stopping() {
                 line.floor.tray(packing.lot.clone());
                 break;
             }
+            self.hush().await?;
             if self.screen.ask(&Instruction::NextCard).await? == Answer::Nothing {
                 break;
             }
@@ -324,6 +329,12 @@ impl Desk {
             }
             hand.record(line).await?;
         }
+        Ok(())
+    }
+
+    /// Lets pass what a scanner said to a controller that is gone: it must not be taken for the next card.
+    async fn hush(&mut self) -> Result<(), Fault> {
+        while !self.scanner.receive(HUSH).await?.is_empty() {}
         Ok(())
     }
 

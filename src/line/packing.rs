@@ -81,24 +81,23 @@ pub async fn seal(
         .and_then(|_| crate::audit::verify_qr(&qr, &json, &line.rules.manifest_key))?;
     debug_assert_eq!(proven.lines.len(), manifest.lines.len());
     let papers = &line.ports.papers;
-    let folder = format!("boxes/{office}");
-    papers.keep(&folder, &format!("{label}.json"), &json).await?;
+    papers.keep("boxes", &format!("{label}.json"), &json).await?;
     papers
-        .keep(&folder, &format!("{label}.qr.txt"), qr.as_bytes())
+        .keep("boxes", &format!("{label}.qr.txt"), qr.as_bytes())
         .await?;
     papers
-        .keep(&folder, &format!("{label}.csv"), manifest.csv()?.as_ref())
+        .keep("boxes", &format!("{label}.csv"), manifest.csv()?.as_ref())
         .await?;
     papers
         .keep(
-            &folder,
+            "boxes",
             &format!("{label}.manifest.pdf"),
             &paper::manifest(&manifest, &qr)?,
         )
         .await?;
     papers
         .keep(
-            &folder,
+            "boxes",
             &format!("{label}.sign-off.pdf"),
             &paper::sign_off(&manifest)?,
         )

@@ -151,7 +151,7 @@ impl Line {
                 // Every machine that holds the pack fails on it by itself; a person is told to take it out.
                 Pull::Pack(pack) => tracing::error!(%pack, code = BRAKE.id, "two positions fail on one pack"),
                 Pull::Order(order) => {
-                    tracing::error!(%order, code = BRAKE.id, "two positions fail on one order")
+                    tracing::error!(%order, code = BRAKE.id, "two positions fail on one order");
                 }
             }
         }

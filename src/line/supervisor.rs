@@ -107,7 +107,8 @@ pub async fn run(
             }
             Err(error) => {
                 line.stop();
-                outcome = outcome.and(Err(Fault::new(&super::fault::TASK, error.to_string())));
+                let fault = Fault::new(&super::fault::TASK, error.to_string());
+                outcome = outcome.and(Err(fault));
             }
         }
     }

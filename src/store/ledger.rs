@@ -137,6 +137,22 @@ impl SqliteLedger {
         writer::head(&self.pool).await
     }
 
+    /// Blanks received, by pack: what the suppliers' lists say, not what the counts say.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn received(&self) -> Result<Vec<(PackId, u64)>, Fault> {
+        let rows: Vec<(String, i64)> =
+            sqlx::query_as("SELECT pack, count(*) FROM blank GROUP BY pack ORDER BY pack")
+                .fetch_all(&self.pool)
+                .await
+                .map_err(|error| database(&error))?;
+        Ok(rows
+            .into_iter()
+            .map(|(pack, count)| (PackId(pack), uint(count)))
+            .collect())
+    }
+
     /// Rows of the attempt table, for the audit to compare with its own fold.
     ///
     /// # Errors

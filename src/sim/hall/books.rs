@@ -120,16 +120,19 @@ impl Positions {
                     .boxes
                     .get(label)
                     .is_some_and(|cards| cards.contains_key(slot));
-                if full || self.closed.contains(label) {
+                if full {
                     return None;
                 }
                 let (blank, _) = seat.card.take()?;
                 self.boxes.entry(label.clone()).or_default().insert(*slot, blank);
+                // A closed box had to be opened for this; whoever counts sees that it is not closed again.
+                self.closed.remove(label);
             }
             Act::Reject { desk } => self.rejects.push(self.desks.get_mut(desk)?.card.take()?.0),
             Act::PutAside { desk } => self.quarantine.push(self.desks.get_mut(desk)?.card.take()?.0),
             Act::TakeOut { label, slot } => {
                 self.rejects.push(self.boxes.get_mut(label)?.remove(slot)?);
+                self.closed.remove(label);
             }
             Act::Close { label } => {
                 self.closed.insert(label.clone());

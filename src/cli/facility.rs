@@ -1,0 +1,184 @@
+//! A facility with all its doors open.
+
+pub mod fault;
+mod files;
+mod keys;
+
+use std::collections::BTreeMap;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+
+use crate::base::{Clock, Fault};
+use crate::config::{Config, fault::REHEARSAL_MEANS};
+use crate::device::papers::FolderPapers;
+use crate::device::pkcs11::{Hsm, HsmConfig};
+use crate::document::profile::CardProfile;
+use crate::dossier::office::OfficeTable;
+use crate::job::Fact;
+use crate::job::fact::Mode;
+use crate::pki::{SignerKey, TrustStore};
+use crate::store::{SqliteLedger, SqliteOrderBook, SqliteRegistry};
+
+pub(super) use files::{read, read_pin, write};
+pub(super) use keys::point_of;
+
+/// Where hsm-sim finds its token.
+const TOKEN_VARIABLE: &str = "HSM_SIM_DIR";
+/// The token's folder in the facility's.
+pub const TOKEN: &str = "token";
+
+/// Everything a command may need of a facility. Held under the ledger's exclusive lock.
+#[derive(Debug)]
+pub struct Facility {
+    /// Its configuration.
+    pub config: Config,
+    /// Its clock.
+    pub clock: Clock,
+    /// The controller's ledger.
+    pub ledger: Arc<SqliteLedger>,
+    /// The facility's order book.
+    pub order_book: Arc<SqliteOrderBook>,
+    /// The authority's registry.
+    pub registry: Arc<SqliteRegistry>,
+    /// The HSM.
+    pub hsm: Arc<Hsm>,
+    /// Papers for people.
+    pub papers: Arc<FolderPapers>,
+    /// Document signers: certificate verified, key tested.
+    pub signers: Vec<SignerKey>,
+    /// CSCAs and their CRLs.
+    pub trust: TrustStore,
+    /// Card profiles by name.
+    pub profiles: BTreeMap<String, Arc<CardProfile>>,
+    /// Offices and their dates.
+    pub offices: OfficeTable,
+    /// Root certificates (DER) of those who sign dossiers.
+    pub dossier_trust: Vec<Vec<u8>>,
+    /// Public point of the key that signs manifests.
+    pub manifest_key: [u8; 65],
+    /// Public point of the key that signs heads of the ledger.
+    pub checkpoint_key: [u8; 65],
+    /// Public point of the key that dossiers are encrypted to.
+    pub intake_key: [u8; 65],
+}
+
+impl Facility {
+    /// Opens the facility in this folder and proves that it can sign. Blocks while the HSM logs in: for start-up only.
+    ///
+    /// # Errors
+    /// What [`Config::load`], the databases and the HSM say; `FAC-002` if the ledger belongs to another facility or mode,
+    /// `FAC-003` for an unreadable file, `FAC-004` for a missing key, `PKI-…` for a certificate that does not hold now.
+    pub async fn open(folder: &Path, clock: Clock) -> Result<Self, Fault> {
+        let config = Config::load(folder)?;
+        let now = clock.now();
+        let trust = files::trust(&config)?;
+        let signers = files::signers(&config, &trust, now)?;
+        let profiles = files::profiles(&config)?;
+        let offices = files::offices(&config)?;
+        let dossier_trust = files::dossier_trust(&config)?;
+
+        let path = |path: &Path| config.path(path);
+        let order_book = SqliteOrderBook::open(
+            &path(&config.paths.order_book),
+            false,
+            &config.ledger_name(),
+            &config.controller,
+        )
+        .await?;
+        let author = order_book.author().clone();
+        let ledger = SqliteLedger::open(&path(&config.paths.ledger), false, author, clock).await?;
+        check_first_record(&ledger, &config).await?;
+        let registry = SqliteRegistry::open(&path(&config.paths.registry)).await?;
+
+        let hsm = open_hsm(&config)?;
+        let (manifest_key, checkpoint_key, intake_key) = keys::prove(&hsm, &config, &signers).await?;
+        let papers = FolderPapers::new(path(&config.paths.papers));
+        Ok(Self {
+            clock,
+            ledger: Arc::new(ledger),
+            order_book: Arc::new(order_book),
+            registry: Arc::new(registry),
+            hsm: Arc::new(hsm),
+            papers: Arc::new(papers),
+            signers,
+            trust,
+            profiles,
+            offices,
+            dossier_trust,
+            manifest_key,
+            checkpoint_key,
+            intake_key,
+            config,
+        })
+    }
+
+    /// Closes every door in order. Whatever a task still holds stays open until that task ends.
+    ///
+    /// # Errors
+    /// `HSM-007` if the HSM does not come back.
+    pub async fn close(self) -> Result<(), Fault> {
+        let stopped = self.hsm.stop().await;
+        if let Some(ledger) = Arc::into_inner(self.ledger) {
+            ledger.close().await;
+        }
+        if let Some(order_book) = Arc::into_inner(self.order_book) {
+            order_book.close().await;
+        }
+        if let Some(registry) = Arc::into_inner(self.registry) {
+            registry.close().await;
+        }
+        stopped
+    }
+}
+
+/// Opens the configured HSM with the PIN of its file; production refuses a token that says it is simulated, whatever its
+/// library is called. Blocks while the HSM answers.
+///
+/// # Errors
+/// `CFG-004`, `CFG-005`, `CFG-007`, and what [`Hsm::open`] says.
+pub fn open_hsm(config: &Config) -> Result<Hsm, Fault> {
+    let settings = HsmConfig {
+        module: config.module()?,
+        token: config.hsm.token.clone(),
+        sessions: config.hsm.sessions,
+    };
+    let hsm = Hsm::open(&settings, read_pin(&config.path(&config.hsm.pin_file))?)?;
+    if config.mode == Mode::Production && hsm.is_simulator() {
+        return Err(Fault::new(&REHEARSAL_MEANS, "the token is hsm-sim"));
+    }
+    Ok(hsm)
+}
+
+/// Makes sure that hsm-sim will find this facility's token. A library reads the environment whenever it likes, so a process
+/// must not change its own: it starts itself again with the variable set, and does not come back. Returns at once where the
+/// variable is set.
+///
+/// # Errors
+/// `FAC-005` if the program cannot be started again.
+pub fn with_token_env(folder: &Path) -> Result<(), Fault> {
+    if std::env::var_os(TOKEN_VARIABLE).is_some() {
+        return Ok(());
+    }
+    let restart = |error: std::io::Error| Fault::new(&fault::RESTART, error.to_string());
+    let token = std::path::absolute(folder.join(TOKEN)).map_err(restart)?;
+    let program = std::env::current_exe().map_err(restart)?;
+    let error = Command::new(program)
+        .args(std::env::args_os().skip(1))
+        .env(TOKEN_VARIABLE, token)
+        .exec();
+    Err(restart(error))
+}
+
+/// The first record says what this ledger is for, and no file of settings can change that.
+async fn check_first_record(ledger: &SqliteLedger, config: &Config) -> Result<(), Fault> {
+    let other = |detail: &str| Fault::new(&fault::OTHER, detail);
+    let first = ledger.entries_after(0, 1).await?;
+    let first = first.first().ok_or_else(|| other("the ledger is empty"))?;
+    match serde_json::from_slice(&first.body) {
+        Ok(Fact::Opened { facility, mode }) if facility == config.facility && mode == config.mode => Ok(()),
+        Ok(Fact::Opened { facility, mode }) => Err(other(&format!("{facility}, {mode:?}"))),
+        _ => Err(other("its first record is not its opening")),
+    }
+}

@@ -1,0 +1,210 @@
+//! Making a facility: once, and complete or recognizably unfinished, because the configuration is written last.
+
+use std::path::Path;
+
+use super::facility::fault::{EXISTS, FILE};
+use super::facility::{TOKEN, open_hsm, read_pin, write};
+use super::key::{Ceremony, ceremony, may_hold_ceremony};
+use crate::base::ids::MachineId;
+use crate::base::{Clock, Entropy, Fault, Secret, hex};
+use crate::config::{Config, Desk, FILE as CONFIG_FILE, HsmSettings, Keys, Paths, SIMULATOR, Station, Trust};
+use crate::device::pkcs11::initialize_token;
+use crate::document::profile::CardProfile;
+use crate::job::Fact;
+use crate::job::fact::Mode;
+use crate::port::Ledger;
+use crate::sim::registry::Registry;
+use crate::store::fault::database;
+use crate::store::{SqliteLedger, SqliteOrderBook};
+
+/// Files only their owner may read.
+const PRIVATE: u32 = 0o600;
+/// The profile whose rules the rehearsal's certificates follow.
+const PROFILE: &str = "cc-2024";
+const PIN: &str = "secrets/pin";
+const OFFICER_PIN: &str = "secrets/officer-pin";
+
+/// Makes a facility in an empty or new folder. In a rehearsal it gets a token, keys, certificates and a registry of its own;
+/// `HSM_SIM_DIR` must lead to its token ([`super::facility::with_token_env`]). A production facility gets ledger, order book
+/// and configuration: its token, keys and certificates come from people.
+///
+/// # Errors
+/// `FAC-001` if the folder is not empty, `CFG-003` and `CFG-004` if the settings are refused, `FAC-003` for the disk, and what
+/// the HSM and the databases say.
+pub async fn init(
+    folder: &Path,
+    name: &str,
+    mode: Mode,
+    stations: usize,
+    desks: usize,
+    clock: Clock,
+    module: &str,
+) -> Result<Config, Fault> {
+    check_empty(folder)?;
+    let mut config = plan(folder, name, mode, stations, desks, module)?;
+    config.check()?;
+    for place in [
+        &config.paths.papers,
+        &config.paths.dossiers,
+        &config.paths.dossier_trust,
+    ] {
+        make_folder(&config.path(place))?;
+    }
+    let made = if may_hold_ceremony(mode) {
+        let ceremony = rehearse(&config, clock).await?;
+        config.signers = ceremony.signers;
+        config.trust = ceremony.trust;
+        Registry::open(&config.path(&config.paths.registry))
+            .await
+            .map_err(|error| database(&error))?
+            .close()
+            .await;
+        ceremony.made
+    } else {
+        Vec::new()
+    };
+    open_books(&config, made, clock).await?;
+    write(&folder.join(CONFIG_FILE), config.render().as_bytes(), PRIVATE)?;
+    Config::load(folder)
+}
+
+/// A token with random PINs, and all keys and certificates.
+async fn rehearse(config: &Config, clock: Clock) -> Result<Ceremony, Fault> {
+    let pin_file = config.path(&config.hsm.pin_file);
+    let officer_file = config.folder.join(OFFICER_PIN);
+    for file in [&pin_file, &officer_file] {
+        // The digits of a secret are a secret: no copy outlives this line.
+        let pin = Secret::new(hex::encode(Entropy::system().secret::<12>()?.expose()));
+        write(file, pin.expose().as_bytes(), PRIVATE)?;
+    }
+    initialize_token(
+        &config.module()?,
+        &config.hsm.token,
+        &read_pin(&officer_file)?,
+        &read_pin(&pin_file)?,
+    )?;
+    let hsm = open_hsm(config)?;
+    let profile = CardProfile::builtin(PROFILE)?;
+    let held = ceremony(&hsm, &config.keys, &profile, clock.now(), &config.folder).await;
+    let stopped = hsm.stop().await;
+    let held = held?;
+    stopped?;
+    Ok(held)
+}
+
+/// Order book and ledger, with the records that every ledger begins with.
+async fn open_books(config: &Config, made: Vec<String>, clock: Clock) -> Result<(), Fault> {
+    let order_book = SqliteOrderBook::open(
+        &config.path(&config.paths.order_book),
+        true,
+        &config.ledger_name(),
+        &config.controller,
+    )
+    .await?;
+    let author = order_book.author().clone();
+    let ledger = SqliteLedger::open(&config.path(&config.paths.ledger), true, author, clock).await?;
+    let mut facts = vec![Fact::Opened {
+        facility: config.facility.clone(),
+        mode: config.mode,
+    }];
+    let key = |label: &str, change: &str| Fact::Key {
+        label: label.to_owned(),
+        change: change.to_owned(),
+    };
+    facts.extend(made.iter().map(|label| key(label, "made")));
+    facts.extend(
+        config
+            .signers
+            .iter()
+            .map(|signer| key(&signer.label, "certified")),
+    );
+    let written = ledger.append(facts, Vec::new()).await;
+    ledger.close().await;
+    order_book.close().await;
+    written
+}
+
+fn plan(
+    folder: &Path,
+    name: &str,
+    mode: Mode,
+    stations: usize,
+    desks: usize,
+    module: &str,
+) -> Result<Config, Fault> {
+    let rehearsal = mode == Mode::Rehearsal;
+    let folder = std::path::absolute(folder)
+        .map_err(|error| Fault::new(&FILE, format!("{}: {error}", folder.display())))?;
+    let place = |kind: &str, id: &str, device: &str| Path::new("hall").join(kind).join(id).join(device);
+    let module = if module.is_empty() { SIMULATOR } else { module };
+    Ok(Config {
+        facility: name.to_owned(),
+        mode,
+        controller: "K1".to_owned(),
+        lot_cards: 20,
+        box_cards: 100,
+        working_days: 5,
+        paths: Paths {
+            ledger: "ledger.db".into(),
+            order_book: "order-book.db".into(),
+            registry: "registry.db".into(),
+            papers: "papers".into(),
+            dossiers: "dossiers".into(),
+            dossier_trust: "dossier-trust".into(),
+            offices: "offices.toml".into(),
+            profiles: None,
+        },
+        hsm: HsmSettings {
+            module: module.to_owned(),
+            token: if rehearsal { "rehearsal" } else { "cardwright" }.to_owned(),
+            sessions: 2,
+            pin_file: PIN.into(),
+        },
+        keys: Keys {
+            wrap: "wrap".to_owned(),
+            lookup: "lookup".to_owned(),
+            manifest: "manifest".to_owned(),
+            checkpoint: "checkpoint".to_owned(),
+            intake: "intake".to_owned(),
+            csca: rehearsal.then(|| "csca".to_owned()),
+        },
+        trust: Trust::default(),
+        signers: Vec::new(),
+        stations: (1..=stations)
+            .map(|number| format!("S{number:02}"))
+            .map(|id| Station {
+                encoder: place("stations", &id, "encoder.sock"),
+                printer: place("stations", &id, "printer"),
+                baud: 115_200,
+                screen: place("stations", &id, "screen.sock"),
+                id: MachineId(id),
+            })
+            .collect(),
+        desks: (1..=desks)
+            .map(|number| format!("D{number}"))
+            .map(|id| Desk {
+                reader: place("desks", &id, "reader.sock"),
+                scanner: place("desks", &id, "scanner"),
+                baud: 115_200,
+                screen: place("desks", &id, "screen.sock"),
+                id: MachineId(id),
+            })
+            .collect(),
+        folder,
+    })
+}
+
+/// A folder that does not exist, or holds nothing but a token's empty folder.
+fn check_empty(folder: &Path) -> Result<(), Fault> {
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return Ok(());
+    };
+    let foreign = entries.flatten().find(|entry| entry.file_name() != TOKEN);
+    foreign.map_or(Ok(()), |entry| {
+        Err(Fault::new(&EXISTS, entry.path().display().to_string()))
+    })
+}
+
+fn make_folder(path: &Path) -> Result<(), Fault> {
+    std::fs::create_dir_all(path).map_err(|error| Fault::new(&FILE, format!("{}: {error}", path.display())))
+}

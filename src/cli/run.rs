@@ -1,0 +1,201 @@
+//! `cardwright run`: the line of a facility.
+
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::base::{Clock, Entropy, Fault};
+use crate::chip::ChipProfile;
+use crate::device::hall::{HallEncoder, HallScreen};
+use crate::device::serial::{SerialConfig, SerialPort};
+use crate::document::face::Press;
+use crate::dossier::name::Glyphs;
+use crate::dossier::{Holidays, Requirements};
+use crate::line::context::KeyLabels;
+use crate::line::desk::Desk;
+use crate::line::station::Station;
+use crate::line::{self, Ending, Line, Ports, Rules};
+use crate::port::{OrderBook, OrderState, Signer};
+use crate::printer::{Counters, Model};
+
+use super::facility::{Facility, with_token_env};
+
+/// How often progress is shown.
+const TICK: Duration = Duration::from_millis(1_000);
+
+/// Arguments of `run`.
+#[derive(Args, Debug)]
+pub struct Arguments {
+    /// The facility's folder.
+    #[arg(long, default_value = "facility")]
+    dir: PathBuf,
+    /// End when no order waits any more; open boxes are sealed then.
+    #[arg(long)]
+    drain: bool,
+}
+
+/// Runs the verb.
+///
+/// # Errors
+/// Whatever stops the line.
+pub fn main(arguments: &Arguments) -> anyhow::Result<bool> {
+    with_token_env(&arguments.dir)?;
+    super::runtime()?.block_on(async {
+        let clock = Clock::system();
+        let facility = Facility::open(&arguments.dir, clock).await?;
+        let line = Arc::new(line(&facility, clock).await?);
+        let ending = if arguments.drain { Ending::WhenDrained } else { Ending::WhenStopped };
+        let outcome = make(&facility, &line, ending).await;
+        let balanced = super::summary::print(&facility, &line).await?;
+        drop(line);
+        facility.close().await?;
+        outcome?;
+        Ok(balanced)
+    })
+}
+
+/// A line on a facility's doors.
+///
+/// # Errors
+/// Broken built-in data, or the HSM.
+pub async fn line(facility: &Facility, clock: Clock) -> Result<Line, Fault> {
+    let keys = &facility.config.keys;
+    let rules = Rules {
+        facility: facility.config.facility.clone(),
+        mode: facility.config.mode,
+        profiles: facility.profiles.clone(),
+        signers: facility.signers.clone(),
+        trust: facility.trust.clone(),
+        keys: KeyLabels {
+            wrap: keys.wrap.clone(),
+            lookup: keys.lookup.clone(),
+            manifest: keys.manifest.clone(),
+            checkpoint: keys.checkpoint.clone(),
+            intake: keys.intake.clone(),
+        },
+        manifest_key: facility.manifest_key,
+        requirements: Requirements::viet_nam(),
+        offices: facility.offices.clone(),
+        glyphs: Glyphs::of(crate::base::font::SANS)?,
+        holidays: Holidays::viet_nam()?,
+        dossier_trust: facility.dossier_trust.clone(),
+        chip: ChipProfile::built_in("rehearsal")?,
+        lot_cards: facility.config.lot_cards,
+        box_cards: u16::try_from(facility.config.box_cards).unwrap_or(u16::MAX),
+        working_days: facility.config.working_days,
+    };
+    let ports = Ports {
+        ledger: facility.ledger.clone(),
+        book: facility.order_book.clone(),
+        registry: facility.registry.clone(),
+        signer: facility.hsm.clone(),
+        papers: facility.papers.clone(),
+    };
+    let line = Line::new(ports, rules, clock, Entropy::system(), Press::builtin()?);
+    for key in facility.hsm.keys().await? {
+        line.progress.count_signatures(&key.label, key.signatures.unwrap_or(0));
+    }
+    Ok(line)
+}
+
+/// Runs the line to its end, showing progress; SIGTERM and SIGINT end it in order.
+///
+/// # Errors
+/// Whatever stops the line.
+pub async fn make(facility: &Facility, line: &Arc<Line>, ending: Ending) -> Result<(), Fault> {
+    let stations = facility.config.stations.iter().map(|station| {
+        let path = |path: &Path| facility.config.path(path);
+        Ok(Station {
+            id: station.id.clone(),
+            encoder: Box::new(HallEncoder::new(path(&station.encoder), line.clock)),
+            printer: Box::new(serial(&path(&station.printer), station.baud, line.clock)?),
+            model: Model { baud: station.baud, ..Model::default() },
+            screen: Box::new(HallScreen::new(path(&station.screen), line.clock)),
+            counters: Counters::default(),
+        })
+    });
+    let stations = stations.collect::<Result<Vec<_>, Fault>>()?;
+    let desks = facility.config.desks.iter().map(|desk| {
+        let path = |path: &Path| facility.config.path(path);
+        Ok(Desk {
+            id: desk.id.clone(),
+            reader: Box::new(HallEncoder::new(path(&desk.reader), line.clock)),
+            scanner: Box::new(serial(&path(&desk.scanner), desk.baud, line.clock)?),
+            screen: Box::new(HallScreen::new(path(&desk.screen), line.clock)),
+        })
+    });
+    let desks = desks.collect::<Result<Vec<_>, Fault>>()?;
+    line.progress.want(wanted(&*facility.order_book, line.clock.today()).await?);
+    let showing = tokio::spawn(show(Arc::clone(line)));
+    let stopping = tokio::spawn(stop_on_signal(Arc::clone(line)));
+    let outcome = line::run(Arc::clone(line), stations, desks, ending).await;
+    showing.abort();
+    stopping.abort();
+    outcome
+}
+
+fn serial(path: &Path, baud: u32, clock: Clock) -> Result<SerialPort, Fault> {
+    SerialPort::open(&SerialConfig { path: path.to_owned(), baud }, clock)
+}
+
+async fn wanted(book: &dyn OrderBook, today: time::Date) -> Result<u64, Fault> {
+    let mut count = 0;
+    for counts in book.counts(today).await?.values() {
+        for state in [OrderState::Waiting, OrderState::InLot] {
+            count += counts.orders.get(&state).copied().unwrap_or(0);
+        }
+    }
+    Ok(count)
+}
+
+async fn stop_on_signal(line: Arc<Line>) {
+    let terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate());
+    if let Ok(mut terminate) = terminate {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = tokio::signal::ctrl_c() => {}
+        }
+        eprintln!("stopping: cards in the machines are finished first");
+        line.stop();
+    }
+}
+
+/// Progress: a bar per machine and one in all on a terminal, plain lines elsewhere.
+async fn show(line: Arc<Line>) {
+    let bars = std::io::stderr().is_terminal().then(indicatif::MultiProgress::new);
+    let mut shown: std::collections::BTreeMap<String, indicatif::ProgressBar> = std::collections::BTreeMap::new();
+    loop {
+        line.clock.sleep(TICK).await;
+        let now = line.progress.snapshot();
+        let seconds = now.elapsed.as_secs_f64().max(0.001);
+        let spoiled: u64 = now.spoiled.values().sum();
+        #[expect(clippy::cast_precision_loss, reason = "shown to people")]
+        let rate = now.boxed as f64 / seconds;
+        #[expect(clippy::cast_precision_loss, reason = "shown to people")]
+        let left = now.wanted.saturating_sub(now.boxed) as f64 / rate.max(0.001);
+        let text = format!(
+            "made {} · boxed {} of {} · {rate:.1} cards/s · spoiled {spoiled} · held {} · {left:.0} s left",
+            now.made, now.boxed, now.wanted, now.held
+        );
+        let Some(bars) = &bars else {
+            println!("{text}");
+            continue;
+        };
+        let mut show = |name: &str, text: String| {
+            let bar = shown.entry(name.to_owned()).or_insert_with(|| {
+                let bar = bars.add(indicatif::ProgressBar::new_spinner());
+                bar.set_prefix(name.to_owned());
+                bar
+            });
+            bar.set_message(text);
+            bar.tick();
+        };
+        for (machine, state) in &now.machines {
+            show(machine.as_str(), format!("{machine}: {} cards, {} refused, {:?}", state.made, state.spoiled, state.activity));
+        }
+        show("all", text);
+    }
+}

@@ -1,0 +1,106 @@
+//! What a supervisor wants at the end: made, spoiled, returned, boxes, the count equation, and whether all balances.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use crate::audit::Balance;
+use crate::base::{Clock, Place};
+use crate::line::Line;
+use crate::port::{Ledger, OrderBook, OrderState};
+use crate::sim::hall;
+
+use super::facility::{Facility, with_token_env};
+
+/// Runs `status`.
+///
+/// # Errors
+/// The facility's.
+pub fn main(dir: &Path) -> anyhow::Result<bool> {
+    with_token_env(dir)?;
+    super::runtime()?.block_on(async {
+        let clock = Clock::system();
+        let facility = Facility::open(dir, clock).await?;
+        let line = super::run::line(&facility, clock).await?;
+        let balanced = print(&facility, &line).await?;
+        drop(line);
+        facility.close().await?;
+        Ok(balanced)
+    })
+}
+
+/// Prints the summary; false if something does not balance.
+///
+/// # Errors
+/// The ledger's or the order book's.
+pub async fn print(facility: &Facility, line: &Line) -> anyhow::Result<bool> {
+    let mut states: BTreeMap<OrderState, u64> = BTreeMap::new();
+    let counts = facility.order_book.counts(line.clock.today()).await?;
+    for office in counts.values() {
+        for (state, count) in &office.orders {
+            *states.entry(*state).or_default() += count;
+        }
+    }
+    let mut reasons: BTreeMap<String, u64> = BTreeMap::new();
+    for returned in facility.order_book.returns().await? {
+        for code in returned.codes {
+            *reasons.entry(code).or_default() += 1;
+        }
+    }
+    let snapshot = line.progress.snapshot();
+    println!();
+    println!("Orders:   {}", words(states.iter().map(|(state, count)| (format!("{state:?}").to_lowercase(), *count))));
+    println!("Spoiled:  {}", words(snapshot.spoiled.iter().map(|(code, count)| (code.clone(), *count))));
+    println!("Returned: {}", words(reasons.into_iter()));
+    println!("Boxes:");
+    for state in facility.ledger.boxes(true).await? {
+        println!("  {:<16} {:>4} cards  {:?}", state.label.as_str(), state.cards, state.standing);
+    }
+    println!("Manifests: {}", facility.config.path(&facility.config.paths.papers.join("boxes")).display());
+    let stock = facility.ledger.stock().await?;
+    let mut balance = Balance::new();
+    for (pack, count) in facility.ledger.received().await? {
+        balance.receive(&pack, count);
+    }
+    for (pack, place, count) in stock.rows() {
+        balance.place(pack, place.clone(), u64::from(count));
+    }
+    let total = balance.total();
+    let places: Vec<String> =
+        by_name(total.places.iter().map(|(place, count)| (place.clone(), *count))).into_iter().map(|(name, count)| format!("{count} {name}")).collect();
+    println!("Count:    {} received = {}", total.came_in(), places.join(" + "));
+    let discrepancies = balance.check();
+    for discrepancy in &discrepancies {
+        println!("NOT BALANCED: {discrepancy}");
+    }
+    if discrepancies.is_empty() {
+        println!("balanced");
+    }
+    Ok(discrepancies.is_empty())
+}
+
+/// Compares the ledger's counts with what physically lies in the hall, by the hall's own books.
+///
+/// # Errors
+/// When the books cannot be read.
+pub async fn against_hall(facility: &Facility, hall_dir: &Path) -> anyhow::Result<bool> {
+    let inventory = hall::inventory(hall_dir)?;
+    let boxed = inventory.boxes.len();
+    let stock = facility.ledger.stock().await?;
+    let counted: u32 = stock.rows().filter(|(_, place, _)| **place == Place::Boxed).map(|(_, _, count)| count).sum();
+    let agrees = usize::try_from(counted)? == boxed;
+    println!("Hall:     {boxed} cards lie in boxes, the ledger says {counted}{}", if agrees { "" } else { ": NOT THE SAME" });
+    Ok(agrees)
+}
+
+fn by_name(places: impl Iterator<Item = (Place, u64)>) -> BTreeMap<&'static str, u64> {
+    let mut names = BTreeMap::new();
+    for (place, count) in places {
+        *names.entry(place.name()).or_default() += count;
+    }
+    names
+}
+
+fn words(counts: impl Iterator<Item = (String, u64)>) -> String {
+    let words: Vec<String> = counts.map(|(what, count)| format!("{count} {what}")).collect();
+    if words.is_empty() { "none".to_owned() } else { words.join(", ") }
+}

@@ -1,0 +1,32 @@
+//! Where the PKCS#11 library lies.
+
+use std::path::{Path, PathBuf};
+
+use super::fault;
+use crate::base::Fault;
+
+/// The name that stands for the simulated HSM.
+pub const SIMULATOR: &str = "hsm-sim";
+/// Its file.
+const LIBRARY: &str = "libhsm_sim.so";
+
+/// Does this setting mean the simulator, by its name or by its file? (What the token says of itself counts too.)
+pub(super) fn is_simulator(module: &str) -> bool {
+    module == SIMULATOR || Path::new(module).file_name().is_some_and(|name| name == LIBRARY)
+}
+
+/// The library's path. The simulator is looked for where cargo puts it (beside the program, or in `deps` when only tests
+/// were built) and where a package installs it.
+pub(super) fn resolve(module: &str, folder: &Path) -> Result<PathBuf, Fault> {
+    if module != SIMULATOR {
+        return Ok(folder.join(module));
+    }
+    let missing = |detail: String| Fault::new(&fault::NO_SIMULATOR, detail);
+    let program = std::env::current_exe().map_err(|error| missing(error.to_string()))?;
+    let beside = program.parent().unwrap_or(Path::new("/"));
+    [LIBRARY, "deps/libhsm_sim.so", "../lib/cardwright/libhsm_sim.so"]
+        .into_iter()
+        .map(|place| beside.join(place))
+        .find(|path| path.is_file())
+        .ok_or_else(|| missing(beside.display().to_string()))
+}

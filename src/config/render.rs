@@ -1,0 +1,157 @@
+//! The configuration file as `init` writes it: every setting with a word on what it does.
+
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+use super::Config;
+use crate::job::fact::Mode;
+
+/// The text; reading it gives the same configuration.
+pub(super) fn render(config: &Config) -> String {
+    let mut text = head(config) + &hsm(config);
+    for signer in &config.signers {
+        let limit = signer
+            .limit
+            .map(|limit| format!("limit = {limit}\n"))
+            .unwrap_or_default();
+        add(
+            &mut text,
+            format_args!(
+                "\n[[signers]]\nlabel = {}\ncertificate = {}\n{limit}unlimited = {}\n",
+                quote(&signer.label),
+                path(&signer.certificate),
+                signer.unlimited,
+            ),
+        );
+    }
+    text += "\n# Machines: sockets of encoder and screen, and the printer's serial port.\n";
+    for station in &config.stations {
+        add(
+            &mut text,
+            format_args!(
+                "[[stations]]\nid = {}\nencoder = {}\nprinter = {}\nbaud = {}\nscreen = {}\n\n",
+                quote(station.id.as_str()),
+                path(&station.encoder),
+                path(&station.printer),
+                station.baud,
+                path(&station.screen),
+            ),
+        );
+    }
+    text += "# Desks: sockets of reader and screen, and the hand scanner's serial port.\n";
+    for desk in &config.desks {
+        add(
+            &mut text,
+            format_args!(
+                "[[desks]]\nid = {}\nreader = {}\nscanner = {}\nbaud = {}\nscreen = {}\n\n",
+                quote(desk.id.as_str()),
+                path(&desk.reader),
+                path(&desk.scanner),
+                desk.baud,
+                path(&desk.screen),
+            ),
+        );
+    }
+    text
+}
+
+fn head(config: &Config) -> String {
+    let paths = &config.paths;
+    let profiles = paths.profiles.as_deref().map_or_else(
+        || "# profiles = \"profiles\"".to_owned(),
+        |folder| format!("profiles = {}", path(folder)),
+    );
+    format!(
+        "# A facility of cardwright. Paths are relative to this file's folder. There is no secret in here.\n\
+         facility = {facility}\n\
+         # \"rehearsal\" or \"production\": fixed for ever, the ledger's first record says the same.\n\
+         mode = {mode}\n\
+         # The controller that runs here; its name stands in every record.\n\
+         controller = {controller}\n\
+         # Cards in one lot at most; no more than the output hopper takes.\n\
+         lot_cards = {lot}\n\
+         # Cards in one box at most.\n\
+         box_cards = {boxed}\n\
+         # Working days from receipt until a card is due at its office.\n\
+         working_days = {days}\n\n\
+         [paths]\n\
+         ledger = {ledger}\norder_book = {order_book}\nregistry = {registry}\npapers = {papers}\n\
+         dossiers = {dossiers}\n\
+         # Root certificates (DER) of those who sign dossiers.\n\
+         dossier_trust = {dossier_trust}\n\
+         offices = {offices}\n\
+         # Card profiles beyond the built-in ones; one of the same name takes the built-in one's place.\n\
+         {profiles}\n",
+        facility = quote(&config.facility),
+        mode = quote(match config.mode {
+            Mode::Rehearsal => "rehearsal",
+            Mode::Production => "production",
+        }),
+        controller = quote(&config.controller),
+        lot = config.lot_cards,
+        boxed = config.box_cards,
+        days = config.working_days,
+        ledger = path(&paths.ledger),
+        order_book = path(&paths.order_book),
+        registry = path(&paths.registry),
+        papers = path(&paths.papers),
+        dossiers = path(&paths.dossiers),
+        dossier_trust = path(&paths.dossier_trust),
+        offices = path(&paths.offices),
+    )
+}
+
+fn hsm(config: &Config) -> String {
+    let (hsm, keys, trust) = (&config.hsm, &config.keys, &config.trust);
+    let csca = keys.csca.as_ref().map_or_else(String::new, |label| {
+        format!(
+            "# The rehearsal's own country signing CA.\ncsca = {}\n",
+            quote(label)
+        )
+    });
+    format!(
+        "\n[hsm]\n\
+         # The path of a PKCS#11 library, or \"hsm-sim\" for the simulator that comes with the program.\n\
+         module = {module}\ntoken = {token}\n\
+         # Sessions, each in a thread of its own.\n\
+         sessions = {sessions}\n\
+         # Holds the PIN and nothing else; only its owner may read it.\n\
+         pin_file = {pin_file}\n\n\
+         # Labels of keys in the HSM, one purpose each.\n\
+         [keys]\n\
+         wrap = {wrap}\nlookup = {lookup}\nmanifest = {manifest}\ncheckpoint = {checkpoint}\nintake = {intake}\n\
+         {csca}\n\
+         # Who is trusted to certify document signers (DER). Two people have compared the fingerprints.\n\
+         [trust]\ncscas = {cscas}\ncrls = {crls}\n\n\
+         # Document signers. limit: cards at most; unlimited: for cards without expiry.\n",
+        module = quote(&hsm.module),
+        token = quote(&hsm.token),
+        sessions = hsm.sessions,
+        pin_file = path(&hsm.pin_file),
+        wrap = quote(&keys.wrap),
+        lookup = quote(&keys.lookup),
+        manifest = quote(&keys.manifest),
+        checkpoint = quote(&keys.checkpoint),
+        intake = quote(&keys.intake),
+        cscas = list(&trust.cscas),
+        crls = list(&trust.crls),
+    )
+}
+
+fn add(text: &mut String, more: std::fmt::Arguments<'_>) {
+    // Writing to a string cannot fail.
+    let _ = text.write_fmt(more);
+}
+
+fn quote(text: &str) -> String {
+    toml::Value::from(text).to_string()
+}
+
+fn path(path: &Path) -> String {
+    quote(&path.to_string_lossy())
+}
+
+fn list(paths: &[PathBuf]) -> String {
+    let items: Vec<_> = paths.iter().map(|one| path(one)).collect();
+    format!("[{}]", items.join(", "))
+}

@@ -1,0 +1,119 @@
+use super::*;
+
+fn config() -> Config {
+    let text = r#"
+facility = "Diễn \"tập\""
+mode = "rehearsal"
+controller = "K1"
+lot_cards = 20
+box_cards = 100
+working_days = 5
+[paths]
+ledger = "ledger.db"
+order_book = "order-book.db"
+registry = "registry.db"
+papers = "papers"
+dossiers = "dossiers"
+dossier_trust = "dossier-trust"
+offices = "offices.toml"
+[hsm]
+module = "hsm-sim"
+token = "rehearsal"
+sessions = 2
+pin_file = "secrets/pin"
+[keys]
+wrap = "wrap"
+lookup = "lookup"
+manifest = "manifest"
+checkpoint = "checkpoint"
+intake = "intake"
+csca = "csca"
+[trust]
+cscas = ["pki/csca.der"]
+crls = ["pki/csca.crl"]
+[[signers]]
+label = "ds-1"
+certificate = "pki/ds-1.der"
+limit = 1000
+[[stations]]
+id = "M01"
+encoder = "hall/M01.encoder"
+printer = "hall/M01.printer"
+screen = "hall/M01.screen"
+[[desks]]
+id = "D01"
+reader = "hall/D01.reader"
+scanner = "hall/D01.scanner"
+screen = "hall/D01.screen"
+"#;
+    Config::parse(text, Path::new("/f")).unwrap()
+}
+
+#[test]
+fn what_is_written_is_read_again() {
+    let mut config = config();
+    for profiles in [None, Some(PathBuf::from("profiles"))] {
+        config.paths.profiles = profiles;
+        assert_eq!(Config::parse(&config.render(), Path::new("/f")).unwrap(), config);
+    }
+}
+
+#[test]
+fn paths_are_relative_to_the_folder() {
+    let config = config();
+    assert_eq!(config.path(&config.paths.ledger), Path::new("/f/ledger.db"));
+    assert_eq!(config.path(Path::new("/dev/ttyS0")), Path::new("/dev/ttyS0"));
+}
+
+#[test]
+fn unknown_settings_and_contradictions_are_refused() {
+    let text = config().render();
+    let refused = |from: &str, to: &str| {
+        assert!(text.contains(from), "{from}");
+        Config::parse(&text.replace(from, to), Path::new("/f"))
+            .unwrap_err()
+            .code
+            .id
+    };
+    assert_eq!(refused("lot_cards", "lot_card"), "CFG-002");
+    for (from, to) in [
+        ("lot_cards = 20", "lot_cards = 51"),
+        ("box_cards = 100", "box_cards = 0"),
+        ("sessions = 2", "sessions = 0"),
+        ("\"lookup\"", "\"wrap\""),
+        ("\"lookup\"", "\"../wrap\""),
+        ("\"D01\"", "\"M01\""),
+        ("hall/M01.screen", "hall/M01.encoder"),
+        ("controller = \"K1\"", "controller = \"\""),
+    ] {
+        assert_eq!(refused(from, to), "CFG-003", "{to}");
+    }
+}
+
+#[test]
+fn production_refuses_every_means_of_a_rehearsal() {
+    let mut config = config();
+    config.mode = Mode::Production;
+    let refused = |config: &Config| config.check().unwrap_err();
+    assert_eq!(refused(&config).code, &fault::REHEARSAL_MEANS);
+    config.hsm.module = "/usr/lib/libhsm_sim.so".to_owned();
+    assert!(refused(&config).detail.contains("hsm-sim"));
+    config.hsm.module = "/usr/lib/vendor.so".to_owned();
+    assert!(refused(&config).detail.contains("csca"));
+    config.keys.csca = None;
+    assert!(refused(&config).detail.contains("M01"));
+    config.stations.clear();
+    assert!(refused(&config).detail.contains("D01"));
+    config.desks.clear();
+    config.check().unwrap();
+    assert_eq!(
+        config.check_certificate("ds-1", true).unwrap_err().code,
+        &fault::REHEARSAL_MEANS
+    );
+    config.check_certificate("ds-1", false).unwrap();
+    config.mode = Mode::Rehearsal;
+    assert_eq!(
+        config.check_certificate("ds-1", false).unwrap_err().code,
+        &fault::PRODUCTION_MEANS
+    );
+}

@@ -1,0 +1,213 @@
+//! The rehearsal's hall: readers and screens that another process simulates, one socket each.
+//!
+//! The hall outlives the controller, so a connection is made when it is needed and given up after any fault: an answer that
+//! comes too late must never pass for the answer to the next question.
+
+pub mod fault;
+#[cfg(test)]
+mod tests;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::UnixStream;
+
+use crate::base::{Clock, Fault, limits};
+use crate::port::{Answer, Encoder, Instruction, Screen};
+
+/// Field off.
+pub const POWER_OFF: u8 = 0x00;
+/// Field on, reset: answers with the chip's answer to reset, empty without a card.
+pub const POWER_ON: u8 = 0x01;
+/// One APDU follows: answers with the response, empty if the chip gave none in time.
+pub const TRANSMIT: u8 = 0x02;
+/// The longest frame: an extended APDU response of 65,536 bytes and its status word.
+pub const FRAME_BYTES_MAX: usize = 65_536 + 2;
+
+/// How often and how far apart a connection is tried: the hall may be starting beside us.
+const CONNECT_TRIES: u32 = 20;
+const CONNECT_PAUSE: Duration = Duration::from_millis(250);
+/// An answer of a screen is a few words.
+const LINE_BYTES_MAX: u64 = 4_096;
+/// A person may be away for a shift's break, not for longer than a shift.
+const PERSON_DEADLINE: Duration = Duration::from_secs(8 * 3_600);
+
+/// A contactless reader in the hall. Frames: length (4 bytes, big-endian), payload.
+#[derive(Debug)]
+pub struct HallEncoder {
+    path: PathBuf,
+    clock: Clock,
+    stream: Option<UnixStream>,
+}
+
+impl HallEncoder {
+    /// The reader at this socket. Nothing is opened yet.
+    #[must_use]
+    pub fn new(path: PathBuf, clock: Clock) -> Self {
+        Self {
+            path,
+            clock,
+            stream: None,
+        }
+    }
+
+    /// Connects if needed.
+    async fn connect(&mut self) -> Result<(), Fault> {
+        if self.stream.is_none() {
+            self.stream = Some(connect(&self.path, self.clock).await?);
+        }
+        Ok(())
+    }
+
+    /// One request and its answer. The connection is kept only if both went well.
+    async fn exchange(&mut self, kind: u8, content: &[u8], deadline: Duration) -> Result<Vec<u8>, Fault> {
+        let at = |fault: Fault| fault.at(self.path.display());
+        let mut stream = self
+            .stream
+            .take()
+            .ok_or_else(|| at(Fault::new(&fault::FIELD_OFF, "")))?;
+        let request = frame(kind, content).map_err(at)?;
+        let talk = async {
+            stream.write_all(&request).await.map_err(|error| lost(&error))?;
+            read_frame(&mut stream).await
+        };
+        let answer = self
+            .clock
+            .within(deadline, talk)
+            .await
+            .unwrap_or_else(|| Err(Fault::new(&fault::SILENT, "")))
+            .map_err(at)?;
+        self.stream = Some(stream);
+        Ok(answer)
+    }
+}
+
+#[async_trait]
+impl Encoder for HallEncoder {
+    async fn power_on(&mut self) -> Result<Vec<u8>, Fault> {
+        self.connect().await?;
+        let atr = self.exchange(POWER_ON, &[], limits::APDU_DEADLINE).await?;
+        if atr.is_empty() {
+            return Err(Fault::new(&fault::NO_CARD, self.path.display().to_string()));
+        }
+        Ok(atr)
+    }
+
+    async fn transmit(&mut self, command: &[u8], deadline: Duration) -> Result<Vec<u8>, Fault> {
+        let response = self.exchange(TRANSMIT, command, deadline).await?;
+        if response.is_empty() {
+            return Err(Fault::new(&fault::SILENT, self.path.display().to_string()));
+        }
+        Ok(response)
+    }
+
+    async fn power_off(&mut self) -> Result<(), Fault> {
+        self.connect().await?;
+        self.exchange(POWER_OFF, &[], limits::APDU_DEADLINE)
+            .await
+            .map(|_| ())
+    }
+}
+
+/// A screen in the hall and the person before it: an instruction and an answer, one line of JSON each.
+#[derive(Debug)]
+pub struct HallScreen {
+    path: PathBuf,
+    clock: Clock,
+    stream: Option<BufReader<UnixStream>>,
+}
+
+impl HallScreen {
+    /// The screen at this socket. Nothing is opened yet.
+    #[must_use]
+    pub fn new(path: PathBuf, clock: Clock) -> Self {
+        Self {
+            path,
+            clock,
+            stream: None,
+        }
+    }
+}
+
+#[async_trait]
+impl Screen for HallScreen {
+    async fn ask(&mut self, instruction: &Instruction) -> Result<Answer, Fault> {
+        let mut question = serde_json::to_vec(instruction)
+            .map_err(|error| Fault::new(&fault::UNINTELLIGIBLE, error.to_string()))?;
+        question.push(b'\n');
+        let mut stream = match self.stream.take() {
+            Some(stream) => stream,
+            None => BufReader::new(connect(&self.path, self.clock).await?),
+        };
+        let talk = async {
+            stream.write_all(&question).await.map_err(|error| lost(&error))?;
+            let mut line = Vec::new();
+            let mut bounded = (&mut stream).take(LINE_BYTES_MAX);
+            bounded
+                .read_until(b'\n', &mut line)
+                .await
+                .map_err(|error| lost(&error))?;
+            if line.is_empty() {
+                return Err(Fault::new(&fault::LOST, "closed"));
+            }
+            serde_json::from_slice(&line)
+                .map_err(|error| Fault::new(&fault::UNINTELLIGIBLE, error.to_string()))
+        };
+        let answer = self
+            .clock
+            .within(PERSON_DEADLINE, talk)
+            .await
+            .unwrap_or_else(|| Err(Fault::new(&fault::NOBODY, "")))
+            .map_err(|fault| fault.at(self.path.display()))?;
+        self.stream = Some(stream);
+        Ok(answer)
+    }
+}
+
+/// Connects, and waits a little for a hall that is not up yet.
+async fn connect(path: &std::path::Path, clock: Clock) -> Result<UnixStream, Fault> {
+    let mut tries = 1;
+    loop {
+        match UnixStream::connect(path).await {
+            Ok(stream) => return Ok(stream),
+            Err(_) if tries < CONNECT_TRIES => {
+                tries += 1;
+                clock.sleep(CONNECT_PAUSE).await;
+            }
+            Err(error) => {
+                return Err(Fault::new(&fault::UNREACHABLE, error.to_string()).at(path.display()));
+            }
+        }
+    }
+}
+
+fn frame(kind: u8, content: &[u8]) -> Result<Vec<u8>, Fault> {
+    let length = u32::try_from(content.len())
+        .ok()
+        .and_then(|length| length.checked_add(1))
+        .ok_or_else(|| Fault::new(&fault::UNINTELLIGIBLE, "too long a request"))?;
+    let mut frame = length.to_be_bytes().to_vec();
+    frame.push(kind);
+    frame.extend_from_slice(content);
+    Ok(frame)
+}
+
+async fn read_frame(stream: &mut UnixStream) -> Result<Vec<u8>, Fault> {
+    let length = stream.read_u32().await.map_err(|error| lost(&error))?;
+    let length = usize::try_from(length)
+        .ok()
+        .filter(|length| *length <= FRAME_BYTES_MAX)
+        .ok_or_else(|| Fault::new(&fault::UNINTELLIGIBLE, "too long an answer"))?;
+    let mut payload = vec![0; length];
+    stream
+        .read_exact(&mut payload)
+        .await
+        .map_err(|error| lost(&error))?;
+    Ok(payload)
+}
+
+fn lost(error: &std::io::Error) -> Fault {
+    Fault::new(&fault::LOST, error.kind().to_string())
+}
