@@ -1,12 +1,12 @@
 //! Who signs: document signer and CSCA certificates, requests and CRLs after Doc 9303-12, the chain as another library
 //! sees it, and the policy that says which key may sign which card.
 //!
-//! Nothing here signs. Whatever needs a signature is a [`Draft`]: its bytes and their digest. The digest goes to the HSM,
-//! which answers with a raw r‖s of 64 bytes, and `finish` puts both together. What writes (`der`, `x509-cert`) is not what
-//! reads ([`trust`]: x509-parser, signatures by ring): a mistake in one does not hide itself in the other.
+//! Nothing here signs. Whatever needs a signature is a [`Draft`]: its bytes and their digest. The digest goes to the
+//! HSM, which answers with a raw r‖s of 64 bytes, and `finish` puts both together. What writes (`der`, `x509-cert`) is
+//! not what reads ([`trust`]: x509-parser, signatures by ring): a mistake in one does not hide itself in the other.
 //!
-//! Production keys are certified by the national CSCA: [`request`] asks and accepts. The certificates that [`certificate`]
-//! issues are rehearsal certificates, and say so in their names.
+//! Production keys are certified by the national CSCA: [`request`] asks and accepts. The certificates that
+//! [`certificate`] issues are rehearsal certificates, and say so in their names.
 
 pub(crate) mod asn1;
 pub mod certificate;

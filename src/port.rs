@@ -178,9 +178,9 @@ pub struct Entry {
 /// transaction with [`crate::job::apply`], so they always equal the fold of the record.
 #[async_trait]
 pub trait Ledger: Send + Sync {
-    /// Appends facts and stores bundle parts in one commit; durable when it returns. An illegal transition, a chip or blank
-    /// used twice, a second live attempt, a part that exists or a negative count refuses the whole append. The fact
-    /// `KeysErased` erases the keys part in the same commit.
+    /// Appends facts and stores bundle parts in one commit; durable when it returns. An illegal transition, a chip or
+    /// blank used twice, a second live attempt, a part that exists or a negative count refuses the whole append. The
+    /// fact `KeysErased` erases the keys part in the same commit.
     async fn append(&self, facts: Vec<Fact>, parts: Vec<BundlePart>) -> Result<(), Fault>;
     /// A sealed part of an attempt's bundle.
     async fn part(&self, attempt: AttemptId, part: Part) -> Result<Option<Vec<u8>>, Fault>;

@@ -1,7 +1,7 @@
 //! Faults on demand: what a network HSM does on a bad day, asked for by a file in the token's folder.
 //!
-//! `faults.json` holds a list, for example `["sessions_lost", {"frozen_ms": 200}]`. Each operation that begins shows the
-//! first one and takes it off the list.
+//! `faults.json` holds a list, for example `["sessions_lost", {"frozen_ms": 200}]`. Each operation that begins shows
+//! the first one and takes it off the list.
 
 use std::path::Path;
 use std::time::Duration;

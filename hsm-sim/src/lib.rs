@@ -42,6 +42,6 @@ pub const MANUFACTURER: &str = "cardwright rehearsal";
 pub const MODEL: &str = "hsm-sim";
 /// The environment variable that names the token's folder.
 pub const FOLDER_VARIABLE: &str = "HSM_SIM_DIR";
-/// Vendor attribute of a private EC key: the number of signatures made, eight bytes big-endian. It never goes back; after a
-/// crash, or while another process uses the key, it may be up to 1,024 too high.
+/// Vendor attribute of a private EC key: the number of signatures made, eight bytes big-endian. It never goes back;
+/// after a crash, or while another process uses the key, it may be up to 1,024 too high.
 pub const CKA_SIGNATURE_COUNT: cryptoki_sys::CK_ATTRIBUTE_TYPE = cryptoki_sys::CKA_VENDOR_DEFINED | 0x0001;

@@ -25,7 +25,6 @@ impl Clock {
 
     /// A clock that reads this wall time now.
     #[must_use]
-    #[expect(clippy::disallowed_methods, reason = "this is the one place")]
     pub fn starting_at(wall: OffsetDateTime) -> Self {
         Self {
             wall,

@@ -54,8 +54,9 @@ text_id! {
     OfficeCode
 }
 text_id! {
-    /// What a chip says of itself before seal: IC fabricator, type, batch and serial number of its CPLC data (GlobalPlatform
-    /// Card Specification 2.3.1, section 11-6), hexadecimal. Never the ISO 14443 UID, which may be random.
+    /// What a chip says of itself before seal: IC fabricator, type, batch and serial number of its CPLC data
+    /// (GlobalPlatform Card Specification 2.3.1, section 11-6), hexadecimal. Never the ISO 14443 UID, which may be
+    /// random.
     ChipId
 }
 text_id! {

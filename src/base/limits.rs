@@ -10,7 +10,8 @@ pub const PORTRAIT_BYTES_MAX: usize = 1 << 20;
 pub const PORTRAIT_SIDE_MAX: u32 = 4_096;
 /// A portrait's area in pixels: 12 MP decode to 36 MB, which a preparing task may hold.
 pub const PORTRAIT_PIXELS_MAX: u64 = 12_000_000;
-/// No elementary file of an ID card is larger: offsets beyond 32,767 need odd instructions and the chip has about 80 kB.
+/// No elementary file of an ID card is larger: offsets beyond 32,767 need odd instructions and the chip has about 80
+/// kB.
 pub const ELEMENTARY_FILE_BYTES_MAX: usize = 65_535;
 /// A chip that answers a read with more rounds than this is lying about its length.
 pub const CHIP_COMMANDS_MAX: usize = 2_000;

@@ -286,7 +286,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn commands_read_back(header: [u8; 4], data in proptest::collection::vec(any::<u8>(), 0..600), le in proptest::option::of(1u32..=65_536)) {
+        fn commands_read_back(
+            header: [u8; 4],
+            data in proptest::collection::vec(any::<u8>(), 0..600),
+            le in proptest::option::of(1u32..=65_536),
+        ) {
             let [cla, ins, p1, p2] = header;
             let command = Command { cla, ins, p1, p2, data: &data, le };
             let bytes = command.encode();

@@ -1,9 +1,9 @@
 //! Conversations written as straight-line code.
 //!
 //! Personalizing a chip is a sequence with loops and branches, which reads best as one. So each conversation is an
-//! `async` function that awaits the answers of the chip, and [`Conversation`] turns it into a [`Dialogue`]: whoever drives
-//! the dialogue is its only executor, nothing is spawned and nothing waits by itself. Dropping a conversation drops its
-//! keys.
+//! `async` function that awaits the answers of the chip, and [`Conversation`] turns it into a [`Dialogue`]: whoever
+//! drives the dialogue is its only executor, nothing is spawned and nothing waits by itself. Dropping a conversation
+//! drops its keys.
 
 use std::fmt;
 use std::pin::Pin;

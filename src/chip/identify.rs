@@ -59,8 +59,8 @@ impl Identity {
     }
 }
 
-/// Asks a chip who it is: 4 or 5 commands. A chip of another kind than the profile's is a fault (`CHIP-005`), one without
-/// the application too (`CHIP-006`); what the life cycle must be is the caller's matter.
+/// Asks a chip who it is: 4 or 5 commands. A chip of another kind than the profile's is a fault (`CHIP-005`), one
+/// without the application too (`CHIP-006`); what the life cycle must be is the caller's matter.
 #[must_use]
 pub fn identify(profile: &ChipProfile) -> Conversation<'_, Identity> {
     Conversation::new(async move |mut card| {
@@ -91,8 +91,9 @@ pub fn identify(profile: &ChipProfile) -> Conversation<'_, Identity> {
     })
 }
 
-/// The state of the selected application. The dialect has no command for it, so it is read off what SELECT says: a locked
-/// chip refuses to name a protected file, an open one says whether it exists. EF.COM is the first file to be written.
+/// The state of the selected application. The dialect has no command for it, so it is read off what SELECT says: a
+/// locked chip refuses to name a protected file, an open one says whether it exists. EF.COM is the first file to be
+/// written.
 pub(super) async fn life_cycle(card: &mut Card) -> Result<LifeCycle, Fault> {
     match card.select_file(FileId::Com.fid()).await? {
         Status::SecurityStatus => Ok(LifeCycle::Sealed),
@@ -102,8 +103,8 @@ pub(super) async fn life_cycle(card: &mut Card) -> Result<LifeCycle, Fault> {
     }
 }
 
-/// The 42 bytes of card production life cycle data (GlobalPlatform Card Specification 2.3.1, section H.6), with or without
-/// their header.
+/// The 42 bytes of card production life cycle data (GlobalPlatform Card Specification 2.3.1, section H.6), with or
+/// without their header.
 fn cplc(answer: &[u8]) -> Option<&[u8; 42]> {
     answer
         .strip_prefix(&[0x9F, 0x7F, 0x2A])

@@ -9,8 +9,8 @@ use super::cipher::Session;
 use super::{fault, tlv};
 use crate::base::Fault;
 
-/// How many bytes a read may ask for so that its protected answer still is a short one: 223 and padding are 14 blocks of
-/// AES; with the indicator, two headers, status and checksum that makes 242, and a block more would make 258.
+/// How many bytes a read may ask for so that its protected answer still is a short one: 223 and padding are 14 blocks
+/// of AES; with the indicator, two headers, status and checksum that makes 242, and a block more would make 258.
 pub const SHORT_READ_MAX: u32 = 223;
 
 /// An open channel. After a fault it is worthless and must be dropped: chip and reader no longer count alike.

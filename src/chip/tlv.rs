@@ -116,7 +116,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn objects_read_back(tag in prop_oneof![Just(0x99u16), Just(0x7F49), Just(0x5F2E)], value in proptest::collection::vec(any::<u8>(), 0..70_000)) {
+        fn objects_read_back(
+            tag in prop_oneof![Just(0x99u16), Just(0x7F49), Just(0x5F2E)],
+            value in proptest::collection::vec(any::<u8>(), 0..70_000),
+        ) {
             let mut bytes = Vec::new();
             push(&mut bytes, tag, &value);
             prop_assert_eq!(only(tag, &bytes), Some(&value[..]));

@@ -1,8 +1,8 @@
 //! The HSM through PKCS#11: any module, chosen by its path.
 //!
-//! N named threads own one session each and take work from one bounded queue; callers wait with a deadline. A failed session
-//! is recovered by a ladder of three rungs ([`worker`]); the PIN is tried at most once per recovery and never again
-//! after a refusal ([`library`]). Keys are found by label, and what they are for is written into their `CKA_ID`
+//! N named threads own one session each and take work from one bounded queue; callers wait with a deadline. A failed
+//! session is recovered by a ladder of three rungs ([`worker`]); the PIN is tried at most once per recovery and never
+//! again after a refusal ([`library`]). Keys are found by label, and what they are for is written into their `CKA_ID`
 //! ([`identity`]).
 
 pub mod fault;
@@ -73,8 +73,8 @@ impl Hsm {
     /// Loads the module, logs in and starts the threads. Blocks while the HSM answers: for start-up only.
     ///
     /// # Errors
-    /// HSM-001 the library does not start, HSM-002 no such token, HSM-003 or HSM-004 the PIN, HSM-008 sessions cannot be
-    /// opened, HSM-015 a number of sessions out of bounds.
+    /// HSM-001 the library does not start, HSM-002 no such token, HSM-003 or HSM-004 the PIN, HSM-008 sessions cannot
+    /// be opened, HSM-015 a number of sessions out of bounds.
     pub fn open(config: &HsmConfig, pin: Secret<String>) -> Result<Self, Fault> {
         if !(1..=SESSIONS_MAX).contains(&config.sessions) {
             return Err(Fault::new(
@@ -144,7 +144,8 @@ impl Hsm {
             .map_err(|_| failed("the signature does not verify"))
     }
 
-    /// Takes no more work, finishes what has been taken, closes the sessions and finalizes the library. May be called twice.
+    /// Takes no more work, finishes what has been taken, closes the sessions and finalizes the library. May be called
+    /// twice.
     ///
     /// # Errors
     /// HSM-007 if a thread does not come back within the deadline; it is left behind.

@@ -37,8 +37,8 @@ pub mod fault {
     }
 }
 
-/// Where a device is connected. Always eight data bits, no parity, one stop bit, no flow control: binary pictures must pass
-/// unchanged, and the dialogues wait for each answer.
+/// Where a device is connected. Always eight data bits, no parity, one stop bit, no flow control: binary pictures must
+/// pass unchanged, and the dialogues wait for each answer.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct SerialConfig {
@@ -55,8 +55,8 @@ fn default_baud() -> u32 {
 
 /// An open port. Nobody else can open it meanwhile (TIOCEXCL and flock).
 ///
-/// After any fault the port is not to be trusted; opening it anew is the caller's decision. What arrived before opening is not
-/// thrown away: the dialogues that connect deal with it.
+/// After any fault the port is not to be trusted; opening it anew is the caller's decision. What arrived before opening
+/// is not thrown away: the dialogues that connect deal with it.
 #[derive(Debug)]
 pub struct SerialPort {
     stream: SerialStream,

@@ -34,10 +34,12 @@ pub struct ChipPublic {
     pub active_authentication: Option<[u8; 65]>,
 }
 
-/// EF.CardAccess, EF.COM and every data group of the profile. `card_number` is the id given to this card at preparation.
+/// EF.CardAccess, EF.COM and every data group of the profile. `card_number` is the id given to this card at
+/// preparation.
 ///
 /// # Errors
-/// A dossier fault if the dossier lacks or spoils what the profile needs; a bug if key, number or profile are not the dossier's.
+/// A dossier fault if the dossier lacks or spoils what the profile needs; a bug if key, number or profile are not the
+/// dossier's.
 pub fn files(
     dossier: &Dossier,
     profile: &CardProfile,

@@ -126,7 +126,10 @@ mod tests {
         }
 
         #[test]
-        fn what_is_written_reads_back(data_groups in Just((1u8..=16).collect::<Vec<_>>()).prop_shuffle(), count in 0usize..=16) {
+        fn what_is_written_reads_back(
+            data_groups in Just((1u8..=16).collect::<Vec<_>>()).prop_shuffle(),
+            count in 0usize..=16,
+        ) {
             let com = Com {
                 lds_version: "0108".into(),
                 unicode_version: UNICODE_VERSION.into(),

@@ -1,7 +1,8 @@
 //! What was read from a chip, against the dossier that was approved.
 //!
-//! This side decodes and compares values. It never builds the files again: a mistake in building would then agree with itself.
-//! For the same reason names are brought to A-Z by Unicode decomposition here, and by a table where they are written.
+//! This side decodes and compares values. It never builds the files again: a mistake in building would then agree with
+//! itself. For the same reason names are brought to A-Z by Unicode decomposition here, and by a table where they are
+//! written.
 
 use std::fmt;
 
@@ -61,8 +62,8 @@ impl fmt::Display for Difference {
 
 /// Everything on the chip that is not as this dossier and profile want it; nothing if the chip is good.
 ///
-/// EF.SOD is not looked at: its signature and hashes are another proof. Of the card number only the form is checked, as the
-/// dossier does not have it.
+/// EF.SOD is not looked at: its signature and hashes are another proof. Of the card number only the form is checked, as
+/// the dossier does not have it.
 #[must_use]
 pub fn compare(dossier: &Dossier, profile: &CardProfile, read: &CardFiles) -> Vec<Difference> {
     let mut findings = Findings {
@@ -214,10 +215,11 @@ impl<'a> Findings<'a> {
         });
         let dg14 = self.decoded(FILE, |file| SecurityInfos::from_dg14(file).ok());
         if let Some(pace) = &profile.chip.pace {
+            let wanted = Some(pace.parameter_id.into());
             let announced = |infos: &SecurityInfos| {
-                infos.infos().iter().any(|info| {
-                    matches!(info, SecurityInfo::Pace { parameter_id, .. } if *parameter_id == Some(pace.parameter_id.into()))
-                })
+                infos.infos().iter().any(
+                    |info| matches!(info, SecurityInfo::Pace { parameter_id, .. } if *parameter_id == wanted),
+                )
             };
             if let Some(card_access) = &card_access {
                 self.expect(announced(card_access), FileId::CardAccess, "PACE");

@@ -1,9 +1,9 @@
 //! EF.DG13: what the Vietnamese card says of its holder, sixteen numbered items.
 //!
 //! No public document describes it. The items, their numbers and their types are what several public readers agree on:
-//! each item is `SEQUENCE { INTEGER number, value }`. What stands around the items and how an item without a value is written
-//! is a matter of the profile; reading takes every one of these forms. Some readers know only items of up to 127 bytes;
-//! longer ones are written in correct DER all the same.
+//! each item is `SEQUENCE { INTEGER number, value }`. What stands around the items and how an item without a value is
+//! written is a matter of the profile; reading takes every one of these forms. Some readers know only items of up to
+//! 127 bytes; longer ones are written in correct DER all the same.
 
 use std::collections::BTreeMap;
 

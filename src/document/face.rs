@@ -2,8 +2,9 @@
 //!
 //! A [`Layout`] says where everything stands; a [`Press`] turns a dossier into [`Faces`]. What a black serial printer
 //! cannot print is taken as already printed on the blank, and every layout lists it (`preprinted`): the coloured
-//! background and national emblem, the director's signature and seal, the symbol of a document with a chip. The portrait
-//! is printed here, halftoned in black; a hall whose blanks arrive with coloured portraits uses a layout without one.
+//! background and national emblem, the director's signature and seal, the symbol of a document with a chip. The
+//! portrait is printed here, halftoned in black; a hall whose blanks arrive with coloured portraits uses a layout
+//! without one.
 //!
 //! Glyphs and the parts that are the same on every card are drawn once and shared by all threads.
 

@@ -1,7 +1,7 @@
 //! The machine-readable zone of an ID-1 card: TD1, three lines of thirty characters (Doc 9303-5, section 4.2).
 //!
-//! Vietnamese cards carry the last nine digits of the personal number as the document number, and all twelve in the optional
-//! data of line 1 with a check digit of their own at its end (found on published cards; no ICAO field).
+//! Vietnamese cards carry the last nine digits of the personal number as the document number, and all twelve in the
+//! optional data of line 1 with a check digit of their own at its end (found on published cards; no ICAO field).
 
 mod name;
 
@@ -90,7 +90,8 @@ impl Mrz {
         );
         let composite = check_digit(&composite_input(&first, &second));
         let third = name::line(&words, profile.mrz.name_separator);
-        // What goes on plastic is checked as if it had been read from it; only a profile changed after its own checks fails.
+        // What goes on plastic is checked as if it had been read from it; only a profile changed after its own checks
+        // fails.
         Self::from_text(&format!("{first}{second}{composite}{third}"))
             .map_err(|fault| Fault::new(&PREPARATION_WRONG, fault.detail).at("MRZ"))
     }
@@ -183,8 +184,8 @@ impl Mrz {
         &self.lines[1][8..14]
     }
 
-    /// `MRZ_information`, from which BAC and PACE derive their keys: document number, date of birth and date of expiry, each
-    /// with its check digit (Doc 9303-11, appendix D.2).
+    /// `MRZ_information`, from which BAC and PACE derive their keys: document number, date of birth and date of expiry,
+    /// each with its check digit (Doc 9303-11, appendix D.2).
     #[must_use]
     pub fn key_material(&self) -> Secret<Vec<u8>> {
         let [first, second, _] = &self.lines;
@@ -200,8 +201,9 @@ impl Mrz {
         Secret::new(material)
     }
 
-    /// A document number of more than nine characters goes on in the optional data, after a filler where its check digit
-    /// would be, and ends with its check digit (Doc 9303-5, 4.2.2, note j). No Vietnamese card has one; other readers' samples do.
+    /// A document number of more than nine characters goes on in the optional data, after a filler where its check
+    /// digit would be, and ends with its check digit (Doc 9303-5, 4.2.2, note j). No Vietnamese card has one; other
+    /// readers' samples do.
     fn continued(&self) -> Option<(&str, &str)> {
         let first = &self.lines[0];
         if &first[14..15] != "<" {
@@ -271,7 +273,8 @@ pub fn check_digit(text: &str) -> u32 {
         .fold(0, |sum, value| (sum + value) % 10)
 }
 
-/// Line 1 from the document number on, and of line 2 the dates with their digits and the optional data (Doc 9303-5, 4.2.4).
+/// Line 1 from the document number on, and of line 2 the dates with their digits and the optional data (Doc 9303-5,
+/// 4.2.4).
 fn composite_input(first: &str, second: &str) -> String {
     [&first[5..30], &second[..7], &second[8..15], &second[18..29]].concat()
 }

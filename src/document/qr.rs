@@ -1,7 +1,7 @@
 //! The text of the QR code: fields of the dossier in the profile's order, UTF-8, NFC.
 //!
-//! The seven fields of the cards of 2021 and their separator are what public readers agree on; the order on the cards of
-//! 2024 is not public. Dates are written ddmmyyyy, an absent field is empty.
+//! The seven fields of the cards of 2021 and their separator are what public readers agree on; the order on the cards
+//! of 2024 is not public. Dates are written ddmmyyyy, an absent field is empty.
 
 use std::collections::BTreeMap;
 
@@ -90,7 +90,8 @@ mod tests {
         for id in ["cc-2024", "cc-2024-child"] {
             assert_eq!(
                 text(&example::dossier(), &example::profile(id)).unwrap().unwrap(),
-                "001203012345|012345678|Đỗ Văn Đạt|15042003|Nam|Số 1, Tràng Tiền, Hoàn Kiếm, Hà Nội|20052021||Đỗ Văn Bình|Lê Thị Cúc"
+                "001203012345|012345678|Đỗ Văn Đạt|15042003|Nam|Số 1, Tràng Tiền, Hoàn Kiếm, Hà Nội|20052021||\
+                 Đỗ Văn Bình|Lê Thị Cúc"
             );
         }
     }

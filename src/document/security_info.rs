@@ -1,7 +1,7 @@
 //! SecurityInfos: what a chip says of its own protocols, in EF.CardAccess and in EF.DG14 (Doc 9303-11).
 //!
-//! EF.CardAccess is read before any protection, so DG14, which is signed, holds every entry of it byte for byte: a reader
-//! that compares them finds out whether PACE was tampered with.
+//! EF.CardAccess is read before any protection, so DG14, which is signed, holds every entry of it byte for byte: a
+//! reader that compares them finds out whether PACE was tampered with.
 
 use der::asn1::ObjectIdentifier;
 

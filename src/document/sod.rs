@@ -1,7 +1,7 @@
 //! EF.SOD: the hashes of all data groups, signed (Doc 9303-10, section 4.6.2 and appendix D; CMS, RFC 5652).
 //!
-//! Writing has two halves with the HSM between them: [`SodDraft::new`] fixes the signed bytes and their digest, which are
-//! stored before the HSM is asked, and [`SodDraft::finish`] wraps exactly those bytes with the signature. Reading
+//! Writing has two halves with the HSM between them: [`SodDraft::new`] fixes the signed bytes and their digest, which
+//! are stored before the HSM is asked, and [`SodDraft::finish`] wraps exactly those bytes with the signature. Reading
 //! ([`Sod::parse`], [`passive_authentication`]) takes foreign documents too.
 
 mod authentication;
@@ -53,8 +53,8 @@ pub struct SodDraft {
 }
 
 impl SodDraft {
-    /// Fixes what is signed. `hashes` are SHA-256 of whole elementary files, outer tag and length included, by data group
-    /// number. The signing time is optional in Doc 9303-10, so a profile may leave it out.
+    /// Fixes what is signed. `hashes` are SHA-256 of whole elementary files, outer tag and length included, by data
+    /// group number. The signing time is optional in Doc 9303-10, so a profile may leave it out.
     ///
     /// # Errors
     /// `SOD-001` unless there are 2 to 16 data groups numbered 1 to 16, `SOD-005` for a signing time before 1970.

@@ -1,8 +1,8 @@
 //! Tag, length, value: a small strict reader and writer for what chips and certificates are made of.
 //!
 //! Tags have one or two bytes, lengths are definite, minimal (DER, X.690 10.1) and at most four bytes long; the
-//! input bounds everything, nothing recurses. ICAO's own two-byte tags below number 31 (`5F01`, Doc 9303-10, EF.COM) are
-//! not minimal in the sense of X.690 and are accepted.
+//! input bounds everything, nothing recurses. ICAO's own two-byte tags below number 31 (`5F01`, Doc 9303-10, EF.COM)
+//! are not minimal in the sense of X.690 and are accepted.
 
 use crate::base::Fault;
 use crate::document::fault::FILE_MALFORMED;
@@ -324,7 +324,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_reads_back(tag in prop_oneof![1u16..=0x1E, 0x5F1Fu16..=0x5F7F, 0x7F4Eu16..=0x7F62], value: Vec<u8>) {
+        fn what_is_written_reads_back(
+            tag in prop_oneof![1u16..=0x1E, 0x5F1Fu16..=0x5F7F, 0x7F4Eu16..=0x7F62],
+            value: Vec<u8>,
+        ) {
             let bytes = object(tag, &value);
             prop_assert_eq!(only(&bytes, tag), Ok(&value[..]));
         }

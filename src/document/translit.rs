@@ -1,8 +1,8 @@
 //! Vietnamese names in the letters A to Z (Doc 9303-3, section 6, table A).
 //!
-//! The table takes every accented Latin letter to its base letter, and Đ to D. It does not list Ơ, Ư nor the letters with
-//! two marks (U+1EA0 to U+1EF9); the same rule is applied to them. Letters of other languages are refused: some of them
-//! have several transliterations to choose from, and in a Vietnamese name they are a typing error.
+//! The table takes every accented Latin letter to its base letter, and Đ to D. It does not list Ơ, Ư nor the letters
+//! with two marks (U+1EA0 to U+1EF9); the same rule is applied to them. Letters of other languages are refused: some of
+//! them have several transliterations to choose from, and in a Vietnamese name they are a typing error.
 
 use unicode_normalization::UnicodeNormalization;
 

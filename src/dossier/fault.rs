@@ -24,59 +24,79 @@ crate::fault_codes! {
     /// More bytes than a dossier may have.
     TOO_LARGE = "DOSSIER-101", Dossier, true,
         "the dossier is too large", "hồ sơ có dung lượng quá lớn",
-        "Have the registry's software corrected and send the dossier again.", "Yêu cầu sửa phần mềm của cơ quan đăng ký rồi gửi lại hồ sơ.";
+        "Have the registry's software corrected and send the dossier again.",
+        "Yêu cầu sửa phần mềm của cơ quan đăng ký rồi gửi lại hồ sơ.";
     /// Not JSON.
     JSON_UNREADABLE = "DOSSIER-102", Dossier, true,
         "the dossier is not well-formed JSON", "hồ sơ không đúng định dạng JSON",
-        "Have the registry's software corrected and send the dossier again.", "Yêu cầu sửa phần mềm của cơ quan đăng ký rồi gửi lại hồ sơ.";
+        "Have the registry's software corrected and send the dossier again.",
+        "Yêu cầu sửa phần mềm của cơ quan đăng ký rồi gửi lại hồ sơ.";
     /// A member twice in one object.
     JSON_DUPLICATE = "DOSSIER-103", Dossier, true,
         "a JSON object has the same member twice", "một đối tượng JSON có thành phần bị trùng",
-        "Have the registry's software corrected and send the dossier again.", "Yêu cầu sửa phần mềm của cơ quan đăng ký rồi gửi lại hồ sơ.";
+        "Have the registry's software corrected and send the dossier again.",
+        "Yêu cầu sửa phần mềm của cơ quan đăng ký rồi gửi lại hồ sơ.";
     /// Nested too deep or too many values.
     JSON_TOO_COMPLEX = "DOSSIER-104", Dossier, true,
         "the JSON is nested too deep or has too many values", "JSON lồng quá sâu hoặc có quá nhiều giá trị",
-        "Have the registry's software corrected and send the dossier again.", "Yêu cầu sửa phần mềm của cơ quan đăng ký rồi gửi lại hồ sơ.";
+        "Have the registry's software corrected and send the dossier again.",
+        "Yêu cầu sửa phần mềm của cơ quan đăng ký rồi gửi lại hồ sơ.";
     /// A number outside the interoperable range.
     JSON_NUMBER = "DOSSIER-105", Dossier, true,
         "a JSON number is outside the interoperable range", "số trong JSON vượt phạm vi cho phép",
-        "Have the registry's software corrected and send the dossier again.", "Yêu cầu sửa phần mềm của cơ quan đăng ký rồi gửi lại hồ sơ.";
+        "Have the registry's software corrected and send the dossier again.",
+        "Yêu cầu sửa phần mềm của cơ quan đăng ký rồi gửi lại hồ sơ.";
     /// Not a JWE of the kind agreed.
     ENCRYPTION_UNREADABLE = "DOSSIER-111", Dossier, true,
-        "the encryption envelope is not compact JWE with ECDH-ES and A256GCM on P-256", "lớp mã hóa không phải JWE rút gọn với ECDH-ES và A256GCM trên P-256",
-        "Have the registry's software corrected and send the dossier again.", "Yêu cầu sửa phần mềm của cơ quan đăng ký rồi gửi lại hồ sơ.";
+        "the encryption envelope is not compact JWE with ECDH-ES and A256GCM on P-256",
+        "lớp mã hóa không phải JWE rút gọn với ECDH-ES và A256GCM trên P-256",
+        "Have the registry's software corrected and send the dossier again.",
+        "Yêu cầu sửa phần mềm của cơ quan đăng ký rồi gửi lại hồ sơ.";
     /// Encrypted to another key, or altered.
     ENCRYPTION_WRONG = "DOSSIER-112", Dossier, true,
         "the dossier does not open with the facility's key", "không giải mã được hồ sơ bằng khóa của cơ sở",
-        "Encrypt it to the facility's current intake key and send it again.", "Mã hóa bằng khóa tiếp nhận hiện hành của cơ sở rồi gửi lại.";
+        "Encrypt it to the facility's current intake key and send it again.",
+        "Mã hóa bằng khóa tiếp nhận hiện hành của cơ sở rồi gửi lại.";
     /// Not exactly one integrity entry.
     INTEGRITY_MISSING = "DOSSIER-121", Dossier, true,
-        "the dossier does not carry exactly one integrity entry of type JWS over the whole document", "hồ sơ không có đúng một mục toàn vẹn kiểu JWS trên toàn bộ văn bản",
-        "Have the registry's software corrected and send the dossier again.", "Yêu cầu sửa phần mềm của cơ quan đăng ký rồi gửi lại hồ sơ.";
+        "the dossier does not carry exactly one integrity entry of type JWS over the whole document",
+        "hồ sơ không có đúng một mục toàn vẹn kiểu JWS trên toàn bộ văn bản",
+        "Have the registry's software corrected and send the dossier again.",
+        "Yêu cầu sửa phần mềm của cơ quan đăng ký rồi gửi lại hồ sơ.";
     /// Not a JWS of the kind agreed.
     SIGNATURE_UNREADABLE = "DOSSIER-122", Dossier, true,
-        "the signature is not compact detached JWS with ES256 and x5c", "chữ ký không phải JWS rút gọn tách rời với ES256 và x5c",
-        "Have the registry's software corrected and send the dossier again.", "Yêu cầu sửa phần mềm của cơ quan đăng ký rồi gửi lại hồ sơ.";
+        "the signature is not compact detached JWS with ES256 and x5c",
+        "chữ ký không phải JWS rút gọn tách rời với ES256 và x5c",
+        "Have the registry's software corrected and send the dossier again.",
+        "Yêu cầu sửa phần mềm của cơ quan đăng ký rồi gửi lại hồ sơ.";
     /// The signature does not fit the document.
     SIGNATURE_WRONG = "DOSSIER-123", Dossier, true,
         "the signature does not match the document", "chữ ký không khớp với văn bản",
-        "Do not use this dossier. Find out where it was altered, then send the original again.", "Không sử dụng hồ sơ này. Xác minh nơi bị thay đổi rồi gửi lại bản gốc.";
+        "Do not use this dossier. Find out where it was altered, then send the original again.",
+        "Không sử dụng hồ sơ này. Xác minh nơi bị thay đổi rồi gửi lại bản gốc.";
     /// A certificate cannot be read.
     CERTIFICATE_UNREADABLE = "DOSSIER-124", Dossier, true,
-        "a certificate of the signature cannot be read or is of another kind", "chứng thư của chữ ký không đọc được hoặc không đúng loại",
-        "Have the registry's software corrected and send the dossier again.", "Yêu cầu sửa phần mềm của cơ quan đăng ký rồi gửi lại hồ sơ.";
+        "a certificate of the signature cannot be read or is of another kind",
+        "chứng thư của chữ ký không đọc được hoặc không đúng loại",
+        "Have the registry's software corrected and send the dossier again.",
+        "Yêu cầu sửa phần mềm của cơ quan đăng ký rồi gửi lại hồ sơ.";
     /// The chain does not end at a trust anchor.
     CERTIFICATE_UNTRUSTED = "DOSSIER-125", Dossier, true,
-        "the signer's certificates do not lead to a trusted registry", "chuỗi chứng thư của người ký không dẫn tới cơ quan đăng ký tin cậy",
-        "Sign with a certificate of the registry the facility trusts.", "Ký bằng chứng thư của cơ quan đăng ký mà cơ sở tin cậy.";
+        "the signer's certificates do not lead to a trusted registry",
+        "chuỗi chứng thư của người ký không dẫn tới cơ quan đăng ký tin cậy",
+        "Sign with a certificate of the registry the facility trusts.",
+        "Ký bằng chứng thư của cơ quan đăng ký mà cơ sở tin cậy.";
     /// A certificate is not valid at this time.
     CERTIFICATE_EXPIRED = "DOSSIER-126", Dossier, true,
-        "a certificate of the signature is not valid at this time", "chứng thư của chữ ký không còn hoặc chưa có hiệu lực",
+        "a certificate of the signature is not valid at this time",
+        "chứng thư của chữ ký không còn hoặc chưa có hiệu lực",
         "Renew the certificate and sign again.", "Gia hạn chứng thư và ký lại.";
     /// A certificate may not be used so.
     CERTIFICATE_USAGE = "DOSSIER-127", Dossier, true,
-        "a certificate of the signature may not be used for this", "chứng thư của chữ ký không được dùng cho mục đích này",
-        "Sign with a certificate for digital signatures, issued by a CA.", "Ký bằng chứng thư dành cho chữ ký số, do CA cấp.";
+        "a certificate of the signature may not be used for this",
+        "chứng thư của chữ ký không được dùng cho mục đích này",
+        "Sign with a certificate for digital signatures, issued by a CA.",
+        "Ký bằng chứng thư dành cho chữ ký số, do CA cấp.";
     // The form: OSIA CredentialRequest.
 
     /// A field the form or the profile needs is missing.
@@ -107,7 +127,8 @@ crate::fault_codes! {
         "Correct it and send the dossier as a new version.", "Sửa lại và gửi hồ sơ thành phiên bản mới.";
     /// No province or country has this code.
     NUMBER_PLACE = "DOSSIER-302", Dossier, true,
-        "the personal number begins with a code that no province or country has", "ba chữ số đầu của số định danh không phải mã tỉnh hoặc mã quốc gia",
+        "the personal number begins with a code that no province or country has",
+        "ba chữ số đầu của số định danh không phải mã tỉnh hoặc mã quốc gia",
         "Correct it and send the dossier as a new version.", "Sửa lại và gửi hồ sơ thành phiên bản mới.";
     /// Number and date of birth disagree.
     NUMBER_YEAR = "DOSSIER-303", Dossier, true,
@@ -123,7 +144,8 @@ crate::fault_codes! {
         "Correct it and send the dossier as a new version.", "Sửa lại và gửi hồ sơ thành phiên bản mới.";
     /// The cancelled number is no other personal number.
     CANCELLED_NUMBER = "DOSSIER-306", Dossier, true,
-        "the cancelled personal number is not another valid number", "số định danh đã hủy không phải một số hợp lệ khác",
+        "the cancelled personal number is not another valid number",
+        "số định danh đã hủy không phải một số hợp lệ khác",
         "Correct it and send the dossier as a new version.", "Sửa lại và gửi hồ sơ thành phiên bản mới.";
     // Text.
 
@@ -177,12 +199,15 @@ crate::fault_codes! {
 
     /// No image of a known kind, or it does not decode.
     IMAGE_UNREADABLE = "DOSSIER-601", Dossier, true,
-        "a picture is damaged or not JPEG, JPEG 2000 or PNG as declared", "hình ảnh bị hỏng hoặc không đúng định dạng khai báo",
-        "Capture the picture again and send the dossier as a new version.", "Thu nhận lại hình ảnh và gửi hồ sơ thành phiên bản mới.";
+        "a picture is damaged or not JPEG, JPEG 2000 or PNG as declared",
+        "hình ảnh bị hỏng hoặc không đúng định dạng khai báo",
+        "Capture the picture again and send the dossier as a new version.",
+        "Thu nhận lại hình ảnh và gửi hồ sơ thành phiên bản mới.";
     /// More bytes or pixels than allowed, told by the header alone.
     IMAGE_LIMITS = "DOSSIER-602", Dossier, true,
         "a picture has more bytes or pixels than allowed", "hình ảnh vượt giới hạn dung lượng hoặc số điểm ảnh",
-        "Capture the picture again and send the dossier as a new version.", "Thu nhận lại hình ảnh và gửi hồ sơ thành phiên bản mới.";
+        "Capture the picture again and send the dossier as a new version.",
+        "Thu nhận lại hình ảnh và gửi hồ sơ thành phiên bản mới.";
     /// A referenced image is not there.
     IMAGE_REFERENCE = "DOSSIER-603", Dossier, true,
         "a referenced picture was not delivered", "hình ảnh được dẫn chiếu không được gửi kèm",
@@ -194,23 +219,29 @@ crate::fault_codes! {
     /// The profile needs a portrait.
     PORTRAIT_MISSING = "DOSSIER-611", Dossier, true,
         "the portrait is missing", "thiếu ảnh chân dung",
-        "Capture the picture again and send the dossier as a new version.", "Thu nhận lại hình ảnh và gửi hồ sơ thành phiên bản mới.";
+        "Capture the picture again and send the dossier as a new version.",
+        "Thu nhận lại hình ảnh và gửi hồ sơ thành phiên bản mới.";
     /// The profile has no portrait.
     PORTRAIT_NOT_ALLOWED = "DOSSIER-612", Dossier, true,
         "this card profile carries no portrait", "mẫu thẻ này không có ảnh chân dung",
-        "Remove the portrait and send the dossier as a new version.", "Bỏ ảnh chân dung và gửi hồ sơ thành phiên bản mới.";
+        "Remove the portrait and send the dossier as a new version.",
+        "Bỏ ảnh chân dung và gửi hồ sơ thành phiên bản mới.";
     /// Too small, or not of the card's proportions.
     PORTRAIT_SIZE = "DOSSIER-613", Dossier, true,
         "the portrait is too small or not of the card's proportions", "ảnh chân dung quá nhỏ hoặc sai tỷ lệ",
-        "Capture the picture again and send the dossier as a new version.", "Thu nhận lại hình ảnh và gửi hồ sơ thành phiên bản mới.";
+        "Capture the picture again and send the dossier as a new version.",
+        "Thu nhận lại hình ảnh và gửi hồ sơ thành phiên bản mới.";
     /// One shade all over.
     PORTRAIT_BLANK = "DOSSIER-614", Dossier, true,
         "the portrait shows nothing", "ảnh chân dung không có nội dung",
-        "Capture the picture again and send the dossier as a new version.", "Thu nhận lại hình ảnh và gửi hồ sơ thành phiên bản mới.";
+        "Capture the picture again and send the dossier as a new version.",
+        "Thu nhận lại hình ảnh và gửi hồ sơ thành phiên bản mới.";
     /// An index finger has neither picture nor exception.
     FINGER_MISSING = "DOSSIER-621", Dossier, true,
-        "an index finger has neither a picture nor an exception code", "ngón trỏ không có ảnh vân tay và không có mã ngoại lệ",
-        "Capture the picture again and send the dossier as a new version.", "Thu nhận lại hình ảnh và gửi hồ sơ thành phiên bản mới.";
+        "an index finger has neither a picture nor an exception code",
+        "ngón trỏ không có ảnh vân tay và không có mã ngoại lệ",
+        "Capture the picture again and send the dossier as a new version.",
+        "Thu nhận lại hình ảnh và gửi hồ sơ thành phiên bản mới.";
     /// A finger twice.
     FINGER_TWICE = "DOSSIER-622", Dossier, true,
         "a finger is given twice", "một ngón tay được khai hai lần",
@@ -218,7 +249,8 @@ crate::fault_codes! {
     /// The profile has no fingerprints.
     FINGER_NOT_ALLOWED = "DOSSIER-623", Dossier, true,
         "no fingerprints may be taken for this card profile", "mẫu thẻ này không thu nhận vân tay",
-        "Remove the fingerprints and send the dossier as a new version.", "Bỏ vân tay và gửi hồ sơ thành phiên bản mới.";
+        "Remove the fingerprints and send the dossier as a new version.",
+        "Bỏ vân tay và gửi hồ sơ thành phiên bản mới.";
     /// Noted: a finger is missing for a reason.
     FINGER_EXCEPTION = "DOSSIER-624", Dossier, true,
         "a finger is missing and its exception code is given", "thiếu ngón tay, đã có mã ngoại lệ",
@@ -231,16 +263,19 @@ crate::fault_codes! {
         "The facility asks the registry which office is meant.", "Cơ sở hỏi cơ quan đăng ký đơn vị nào là đúng.";
     /// The office has ended or not begun, without successor.
     OFFICE_EXPIRED = "DOSSIER-702", Dossier, true,
-        "the office does not take part on this day and has no successor", "đơn vị không hoạt động vào ngày này và không có đơn vị kế thừa",
+        "the office does not take part on this day and has no successor",
+        "đơn vị không hoạt động vào ngày này và không có đơn vị kế thừa",
         "The facility asks the registry which office takes the card.", "Cơ sở hỏi cơ quan đăng ký đơn vị nào nhận thẻ.";
     /// Noted: another office has its work.
     OFFICE_SUCCEEDED = "DOSSIER-703", Dossier, true,
         "the office has ended; its successor will get the card", "đơn vị đã giải thể; đơn vị kế thừa sẽ nhận thẻ",
-        "Nothing is to be done; use the successor's code from now on.", "Không phải làm gì; từ nay dùng mã của đơn vị kế thừa.";
+        "Nothing is to be done; use the successor's code from now on.",
+        "Không phải làm gì; từ nay dùng mã của đơn vị kế thừa.";
     /// Form HK03 is outstanding.
     RESIDENCE_UNVERIFIED = "DOSSIER-711", Dossier, true,
         "the residence has not been verified yet", "nơi cư trú chưa được xác minh (HK03)",
-        "Verify the residence and tell the registry; the dossier waits.", "Xác minh nơi cư trú và báo cơ quan đăng ký; hồ sơ được giữ chờ.";
+        "Verify the residence and tell the registry; the dossier waits.",
+        "Xác minh nơi cư trú và báo cơ quan đăng ký; hồ sơ được giữ chờ.";
     /// Noted: typed in by hand.
     MANUAL_ENTRY = "DOSSIER-712", Dossier, true,
         "the data were entered by hand", "dữ liệu được nhập thủ công",
@@ -249,12 +284,14 @@ crate::fault_codes! {
 
     /// The same request and version with other content.
     DUPLICATE_OTHER = "DOSSIER-801", Dossier, false,
-        "this request and version were received before with other content", "yêu cầu và phiên bản này đã nhận trước đó với nội dung khác",
+        "this request and version were received before with other content",
+        "yêu cầu và phiên bản này đã nhận trước đó với nội dung khác",
         "Send a correction under a higher version.", "Gửi bản sửa với số phiên bản cao hơn.";
     /// A version that is not newer than the one known.
     VERSION_STALE = "DOSSIER-802", Dossier, false,
         "a newer version of this dossier was received before", "đã nhận phiên bản mới hơn của hồ sơ này",
-        "Nothing is to be done unless the older version was meant.", "Không phải làm gì trừ khi phiên bản cũ mới là đúng.";
+        "Nothing is to be done unless the older version was meant.",
+        "Không phải làm gì trừ khi phiên bản cũ mới là đúng.";
     /// A second live order for one person.
     PERSON_HAS_ORDER = "DOSSIER-803", Dossier, false,
         "the person has another order that is not finished", "công dân đang có một yêu cầu khác chưa hoàn thành",
@@ -262,7 +299,8 @@ crate::fault_codes! {
     /// A correction of a card already given to a machine.
     VERSION_TOO_LATE = "DOSSIER-804", Dossier, false,
         "the card of the version before is already being made", "thẻ theo phiên bản trước đang được sản xuất",
-        "Ask the facility; the card made is spoiled or recalled first.", "Liên hệ cơ sở; thẻ đã làm phải được hủy hoặc thu hồi trước.";
+        "Ask the facility; the card made is spoiled or recalled first.",
+        "Liên hệ cơ sở; thẻ đã làm phải được hủy hoặc thu hồi trước.";
 }
 
 #[cfg(test)]

@@ -232,7 +232,10 @@ mod tests {
         let Value::Object(object) = parse(input.as_bytes()).unwrap() else {
             panic!("an object");
         };
-        let expected = r#"{"literals":[null,true,false],"numbers":[333333333.3333333,1000000000000000,4.5,0.002,1e-27],"string":"€$\u000f\nA'B\"\\\\\"/"}"#;
+        let expected = concat!(
+            r#"{"literals":[null,true,false],"numbers":[333333333.3333333,1000000000000000,4.5,0.002,1e-27],"#,
+            r#""string":"€$\u000f\nA'B\"\\\\\"/"}"#
+        );
         assert_eq!(
             canonical_without(&object, "integrity").unwrap(),
             expected.as_bytes()

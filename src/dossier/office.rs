@@ -220,7 +220,8 @@ mod tests {
     fn a_table_is_read_from_toml() {
         let text = "[[office]]\ncode = 'D1'\nname = 'Đội A'\nkind = 'former_district'\nprovince = '15'\n\
                     valid_from = '2021-01-01'\nvalid_to = '2025-02-28'\nsuccessor = 'C1'\n\
-                    [[office]]\ncode = 'C1'\nname = 'Xã A'\nkind = 'commune'\nprovince = '15'\nvalid_from = '2025-03-01'\n";
+                    [[office]]\ncode = 'C1'\nname = 'Xã A'\nkind = 'commune'\nprovince = '15'\n\
+                    valid_from = '2025-03-01'\n";
         let table = OfficeTable::from_toml(text).unwrap();
         assert_eq!(table.iter().count(), 2);
         assert!(matches!(

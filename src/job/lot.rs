@@ -38,7 +38,8 @@ pub struct Waiting<P> {
     pub place: P,
 }
 
-/// Chooses the orders of the next lot: the most urgent order names office and profile, the rest follows its office's order.
+/// Chooses the orders of the next lot: the most urgent order names office and profile, the rest follows its office's
+/// order.
 #[must_use]
 pub fn choose<P: Ord>(waiting: &[Waiting<P>], cards_max: usize) -> Vec<OrderKey> {
     let Some(first) = waiting

@@ -80,8 +80,8 @@ impl CertificatePlan<'_> {
     /// The certificate's body, to be signed with the issuer's key.
     ///
     /// # Errors
-    /// `PKI-008` if the name does not say REHEARSAL, `PKI-007` if the plan breaks the profile otherwise, `PKI-001` if the
-    /// point is not on the curve.
+    /// `PKI-008` if the name does not say REHEARSAL, `PKI-007` if the plan breaks the profile otherwise, `PKI-001` if
+    /// the point is not on the curve.
     pub fn draft(&self) -> Result<Draft, Fault> {
         self.check()?;
         let subject = self.subject.to_der()?;

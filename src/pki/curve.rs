@@ -1,8 +1,8 @@
 //! P-256 public keys in certificates, with the curve named or its parameters written out.
 //!
-//! Doc 9303-12, section 4.4 (via BSI TR-03111) asks for explicit parameters, an uncompressed base point and the cofactor;
-//! many tools only take names. On reading both count, explicit parameters only if every one of them equals the curve's: we
-//! compute with our own constants and never with a certificate's (CVE-2020-0601).
+//! Doc 9303-12, section 4.4 (via BSI TR-03111) asks for explicit parameters, an uncompressed base point and the
+//! cofactor; many tools only take names. On reading both count, explicit parameters only if every one of them equals
+//! the curve's: we compute with our own constants and never with a certificate's (CVE-2020-0601).
 
 use const_oid::ObjectIdentifier;
 use der::asn1::{AnyRef, BitStringRef, OctetStringRef, UintRef};

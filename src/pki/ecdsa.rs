@@ -25,7 +25,8 @@ pub fn to_raw(der: &[u8]) -> Result<[u8; 64], Fault> {
     Ok(signature.to_bytes().into())
 }
 
-/// Verifies a raw signature over a message with ring, which is neither the library of the HSM simulator nor our encoder.
+/// Verifies a raw signature over a message with ring, which is neither the library of the HSM simulator nor our
+/// encoder.
 ///
 /// # Errors
 /// `PKI-002` if it does not verify.
@@ -35,8 +36,8 @@ pub fn verify_message(point: &[u8; 65], message: &[u8], raw: &[u8; 64]) -> Resul
         .map_err(|_| Fault::new(&fault::SIGNATURE_WRONG, "ECDSA P-256"))
 }
 
-/// Verifies a raw signature over a digest, for where the message is no longer at hand. ring only takes messages, so this
-/// one is p256's word.
+/// Verifies a raw signature over a digest, for where the message is no longer at hand. ring only takes messages, so
+/// this one is p256's word.
 ///
 /// # Errors
 /// `PKI-001` if the point is not on the curve, `PKI-009` or `PKI-002` if the signature is malformed or wrong.

@@ -17,8 +17,8 @@ pub struct SignerKey {
     pub issuer: Certificate,
     /// How many cards it may sign, so that a revocation hits few; a facility's own rule, not ICAO's.
     pub limit: Option<u64>,
-    /// It may sign cards without expiry. No certificate outlives such a card, so the facility's profile decides how long
-    /// this signer's certificate lives, and says so by this switch.
+    /// It may sign cards without expiry. No certificate outlives such a card, so the facility's profile decides how
+    /// long this signer's certificate lives, and says so by this switch.
     pub unlimited: bool,
 }
 
@@ -85,8 +85,8 @@ pub fn may_sign(key: &SignerKey, used: u64, request: &SigningRequest) -> Result<
     Ok(())
 }
 
-/// The key to sign this card with, each key with the number of cards it has signed: keys for cards without expiry are kept
-/// for those, and the key whose usage period ends first is used up first. The next key takes over in mid-batch.
+/// The key to sign this card with, each key with the number of cards it has signed: keys for cards without expiry are
+/// kept for those, and the key whose usage period ends first is used up first. The next key takes over in mid-batch.
 ///
 /// # Errors
 /// `PKI-038` with each key's reason.

@@ -1,6 +1,7 @@
 //! Keys and signature algorithms as foreign certificates and documents have them, verified with ring.
 //!
-//! What ring cannot verify (brainpool curves, SHA-1 with ECDSA, short RSA keys) is `PKI-003` *unsupported*, never *wrong*.
+//! What ring cannot verify (brainpool curves, SHA-1 with ECDSA, short RSA keys) is `PKI-003` *unsupported*, never
+//! *wrong*.
 
 use std::fmt;
 
@@ -200,7 +201,8 @@ impl Hash {
 }
 
 impl SignatureAlgorithm {
-    /// The algorithm that an identifier means. In CMS the digest may stand apart (`rsaEncryption`); certificates have none.
+    /// The algorithm that an identifier means. In CMS the digest may stand apart (`rsaEncryption`); certificates have
+    /// none.
     #[must_use]
     pub(crate) fn read(identifier: AlgorithmIdentifierRef<'_>, digest: Option<Hash>) -> Self {
         let unsupported = || Self::Unsupported(identifier.oid.to_string());

@@ -82,8 +82,8 @@ pub fn verify_issued(certificate: &Certificate, csca: &Certificate, at: OffsetDa
 /// Verifies that this CSCA issued this document signer certificate, whatever the time.
 ///
 /// # Errors
-/// `PKI-010` if name or key identifier lead elsewhere, `PKI-011` if either is used for what it is not for, `PKI-013` for a
-/// critical extension that readers refuse, `PKI-002` or `PKI-003` for the signature.
+/// `PKI-010` if name or key identifier lead elsewhere, `PKI-011` if either is used for what it is not for, `PKI-013`
+/// for a critical extension that readers refuse, `PKI-002` or `PKI-003` for the signature.
 pub fn verify_signed_by(certificate: &Certificate, csca: &Certificate) -> Result<(), Fault> {
     certificate.check_issued_in_name_of(csca)?;
     if !csca.may_sign_certificates() {
@@ -97,8 +97,8 @@ pub fn verify_signed_by(certificate: &Certificate, csca: &Certificate) -> Result
     certificate.verify_signature(&csca.key)
 }
 
-/// Verifies a CSCA's signature by its own key, its role and its validity. Whether it is the right CSCA is for two people
-/// and its fingerprint to say.
+/// Verifies a CSCA's signature by its own key, its role and its validity. Whether it is the right CSCA is for two
+/// people and its fingerprint to say.
 ///
 /// # Errors
 /// As [`verify_issued`].

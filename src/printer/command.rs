@@ -1,7 +1,7 @@
 //! The commands this controller uses, what each does to the card, and how long it may take.
 //!
-//! Deliberately absent: `Sc`, which repeats the last job and so makes a twin; `Ssd`, which prints what is left in memory; the raw
-//! motors (`M…`).
+//! Deliberately absent: `Sc`, which repeats the last job and so makes a twin; `Ssd`, which prints what is left in
+//! memory; the raw motors (`M…`).
 
 use std::time::Duration;
 

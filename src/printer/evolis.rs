@@ -34,7 +34,8 @@ mod tests {
     use crate::printer::{Model, ReadForm, raster};
     use proptest::prelude::*;
 
-    /// Runs a dialogue on these pieces of answer and on silence after them; how it ended, and whether ink was asked for.
+    /// Runs a dialogue on these pieces of answer and on silence after them; how it ended, and whether ink was asked
+    /// for.
     fn end<D: Dialogue>(mut dialogue: D, pieces: &[Option<Vec<u8>>]) -> (Option<Fault>, bool) {
         let silence = std::iter::repeat_n(&None, 400);
         let mut inked = false;
@@ -67,7 +68,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn dialogues_end_whatever_is_answered(pieces in prop::collection::vec(piece(), 0..60), acknowledged in any::<bool>()) {
+        fn dialogues_end_whatever_is_answered(
+            pieces in prop::collection::vec(piece(), 0..60),
+            acknowledged in any::<bool>(),
+        ) {
             let reads = if acknowledged { ReadForm::AckThenText } else { ReadForm::Text };
             let model = Model { reads, ..Model::default() };
             end(Connect::new(&model), &pieces);

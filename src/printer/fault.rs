@@ -1,6 +1,7 @@
 //! What can go wrong with a printer.
 //!
-//! `safe_to_repeat` means: the same dialogue may be run again, after a new [`Connect`](super::Connect), with no harm to any card.
+//! `safe_to_repeat` means: the same dialogue may be run again, after a new [`Connect`](super::Connect), with no harm to
+//! any card.
 
 crate::fault_codes! {
     /// NACK 1.
@@ -66,7 +67,8 @@ crate::fault_codes! {
     /// Bytes that are no answer at all.
     GARBLED = "PRN-015", Device, false,
         "the line carries bytes that are no answer", "đường truyền có byte không phải câu trả lời",
-        "Check cable, speed and earth; take the card out and tap it.", "Kiểm tra cáp, tốc độ, nối đất; lấy thẻ ra và chạm thẻ.";
+        "Check cable, speed and earth; take the card out and tap it.",
+        "Kiểm tra cáp, tốc độ, nối đất; lấy thẻ ra và chạm thẻ.";
     /// An answer in words where an acknowledgement belongs.
     LEFT_HOST_MODE = "PRN-016", Device, false,
         "the printer no longer acknowledges commands: it was restarted or set otherwise",
@@ -88,7 +90,8 @@ crate::fault_codes! {
     /// Before printing or delivering, or after feeding, there is no card inside.
     NO_CARD = "PRN-020", Device, false,
         "the printer's sensor sees no card where one should be", "cảm biến không thấy thẻ ở nơi phải có thẻ",
-        "Search the printer and its outputs; tap every card found.", "Tìm trong máy in và các khay ra; chạm từng thẻ tìm được.";
+        "Search the printer and its outputs; tap every card found.",
+        "Tìm trong máy in và các khay ra; chạm từng thẻ tìm được.";
     /// After delivering the card is still inside.
     CARD_STAYED = "PRN-021", Device, false,
         "the printer acknowledged the ejection but the card is still inside",

@@ -1,7 +1,8 @@
 //! The shape of commands and answers on the line.
 //!
-//! Command: `ESC mnemonic;param;… CR`; a download carries binary data as its last parameter. Answer: ACK (0x06), NACK (0x15) and
-//! one code byte, or a line of ASCII that ends with CR or NUL (Programming Guide A5013, section "Communication").
+//! Command: `ESC mnemonic;param;… CR`; a download carries binary data as its last parameter. Answer: ACK (0x06), NACK
+//! (0x15) and one code byte, or a line of ASCII that ends with CR or NUL (Programming Guide A5013, section
+//! "Communication").
 
 const ESCAPE: u8 = 0x1B;
 const END: u8 = 0x0D;
@@ -35,8 +36,8 @@ pub fn download(head: &str, data: &[u8]) -> Vec<u8> {
 
 /// Ends whatever command a former session left half said, without letting it happen.
 ///
-/// A bare CR would complete it, and a cut-off `Seb` (reject) would become `Se` (deliver as good). The two tildes belong to no
-/// mnemonic and no parameter, so the printer refuses the wreck.
+/// A bare CR would complete it, and a cut-off `Seb` (reject) would become `Se` (deliver as good). The two tildes belong
+/// to no mnemonic and no parameter, so the printer refuses the wreck.
 pub const ABANDON: &[u8] = b"~~\r";
 
 /// One complete answer.

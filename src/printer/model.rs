@@ -131,8 +131,8 @@ impl Model {
         Duration::from_micros(bits.saturating_mul(1_000_000) / u64::from(self.baud.max(1)))
     }
 
-    /// How long the printer may take to answer a command of this many bytes that moves no card. Half as much again as the bytes
-    /// need, for printers that fall behind the line.
+    /// How long the printer may take to answer a command of this many bytes that moves no card. Half as much again as
+    /// the bytes need, for printers that fall behind the line.
     #[must_use]
     pub(super) fn reply_deadline(&self, bytes: usize) -> Duration {
         limits::PRINTER_REPLY_DEADLINE.saturating_add(self.wire_time(bytes.saturating_add(bytes / 2)))

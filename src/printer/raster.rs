@@ -23,8 +23,8 @@ const LINES_MAX: u16 = 4_096;
 
 /// How many dots a printer's memory holds for one panel.
 ///
-/// The guide lists 84,624 bytes (656 × 1032 dots) while its own formula and the printers in the field take 82,296 (648 × 1016), so
-/// the size belongs to the model.
+/// The guide lists 84,624 bytes (656 × 1032 dots) while its own formula and the printers in the field take 82,296 (648
+/// × 1016), so the size belongs to the model.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(try_from = "RawSize")]
 pub struct RasterSize {
@@ -138,7 +138,8 @@ fn blocks() -> impl Iterator<Item = (usize, usize)> {
     (0..FACE_BANDS).flat_map(|row| (0..FACE_STRIDE).map(move |column| (row, column)))
 }
 
-/// Compresses a K or O panel: per line 0x00 if blank, 0xFF if full, else the length without trailing blanks and that many bytes.
+/// Compresses a K or O panel: per line 0x00 if blank, 0xFF if full, else the length without trailing blanks and that
+/// many bytes.
 #[must_use]
 pub fn compress(raster: &[u8], size: RasterSize) -> Vec<u8> {
     let mut packed = Vec::with_capacity(raster.len() / 4);

@@ -52,8 +52,8 @@ impl Script {
         }
     }
 
-    /// The same, for a printer of which it is unknown whether it acknowledges commands; it does from `Pem;4` on. The first
-    /// answer may take this long.
+    /// The same, for a printer of which it is unknown whether it acknowledges commands; it does from `Pem;4` on. The
+    /// first answer may take this long.
     pub(super) fn with_stranger(mut self, patience: Duration) -> Self {
         self.acknowledging = false;
         self.patience = Some(patience);

@@ -1,7 +1,7 @@
-//! A simulated eMRTD chip: the open applet in software, with its access conditions, life cycle, PACE, BAC, secure messaging
-//! and active authentication. It answers command APDUs as Doc 9303-11 and the applet's published dialect want it, and
-//! refuses what they want refused. Of the production code it uses only encodings and primitive computations, never the
-//! reader's side of a protocol.
+//! A simulated eMRTD chip: the open applet in software, with its access conditions, life cycle, PACE, BAC, secure
+//! messaging and active authentication. It answers command APDUs as Doc 9303-11 and the applet's published dialect want
+//! it, and refuses what they want refused. Of the production code it uses only encodings and primitive computations,
+//! never the reader's side of a protocol.
 
 use serde::{Deserialize, Serialize};
 
@@ -104,8 +104,8 @@ impl Chip {
         plain(self.execute(&command))
     }
 
-    /// The field vanishes while this command is under way. An UPDATE BINARY gets half its bytes written, anything else does
-    /// not happen: memory management makes single objects atomic, but not whole blocks.
+    /// The field vanishes while this command is under way. An UPDATE BINARY gets half its bytes written, anything else
+    /// does not happen: memory management makes single objects atomic, but not whole blocks.
     pub fn tear(&mut self, command: &[u8]) {
         if let Ok(command) = Command::parse(command)
             && command.ins == 0xD6

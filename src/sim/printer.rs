@@ -1,10 +1,12 @@
 //! A card printer that behaves as the *Evolis Card Printers Programming Guide* (A5013 Rev. E) says, faults included.
 //!
-//! A pure state machine: bytes in, effects out. Plastic is moved and inked through [`CardPath`], which the hall supplies; time is
-//! told as [`Effect::Pause`], which the hall may wait for or not. The bitmap that was downloaded is what appears on the card.
+//! A pure state machine: bytes in, effects out. Plastic is moved and inked through [`CardPath`], which the hall
+//! supplies; time is told as [`Effect::Pause`], which the hall may wait for or not. The bitmap that was downloaded is
+//! what appears on the card.
 //!
-//! Where the guide is silent this printer takes the view that is harder on the controller: memory planes keep the former card's
-//! picture; a print command without a card draws one in; left to itself the printer repeats a failed job on the next card.
+//! Where the guide is silent this printer takes the view that is harder on the controller: memory planes keep the
+//! former card's picture; a print command without a card draws one in; left to itself the printer repeats a failed job
+//! on the next card.
 
 mod execute;
 mod line;

@@ -12,8 +12,9 @@ use tokio::io::unix::AsyncFd;
 
 /// The device's end of the cable.
 ///
-/// The controller's end is kept open here too, so that a controller that closes, dies or has not come yet is no hang-up: what
-/// was said waits in the terminal, as in the buffer of a real port. It is set raw, so that no byte is changed or echoed.
+/// The controller's end is kept open here too, so that a controller that closes, dies or has not come yet is no
+/// hang-up: what was said waits in the terminal, as in the buffer of a real port. It is set raw, so that no byte is
+/// changed or echoed.
 #[derive(Debug)]
 pub struct Pty {
     device: AsyncFd<OwnedFd>,
@@ -23,8 +24,8 @@ pub struct Pty {
 }
 
 impl Pty {
-    /// Lays a cable whose controller end is found at `link` (a symbolic link; one that is already there is replaced). Must be
-    /// called on a tokio runtime.
+    /// Lays a cable whose controller end is found at `link` (a symbolic link; one that is already there is replaced).
+    /// Must be called on a tokio runtime.
     ///
     /// # Errors
     /// When the system has no terminal to give or the link cannot be made.
@@ -43,7 +44,7 @@ impl Pty {
         replace_link(&target, link)?;
         #[expect(
             deprecated,
-            reason = "unsound only for types whose descriptor may change under it; an owned one does not, and the new name is unsafe"
+            reason = "unsound only if the descriptor may change under it; an owned one does not, and the new name is unsafe"
         )]
         let device = AsyncFd::new(device)?;
         Ok(Self {

@@ -50,12 +50,15 @@ impl Registry {
     /// # Errors
     /// When the database fails.
     pub async fn stop(&self, request: &str, reason: &str) -> Result<(), sqlx::Error> {
-        sqlx::query("INSERT INTO stop (request, reason) VALUES ($1, $2) ON CONFLICT (request) DO UPDATE SET reason = excluded.reason")
-            .bind(request)
-            .bind(reason)
-            .execute(&self.pool)
-            .await
-            .map(|_| ())
+        sqlx::query(
+            "INSERT INTO stop (request, reason) VALUES ($1, $2)
+             ON CONFLICT (request) DO UPDATE SET reason = excluded.reason",
+        )
+        .bind(request)
+        .bind(reason)
+        .execute(&self.pool)
+        .await
+        .map(|_| ())
     }
 
     /// Takes a request off the stop list.

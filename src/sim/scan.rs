@@ -1,7 +1,7 @@
 //! What a desk's hand scanner reads from the plastic: the machine-readable zone and the QR code, from the dots alone.
 //!
-//! Nothing here knows a dossier, a layout or the press. The zone is looked for where Doc 9303-5 puts it, its characters are
-//! compared with OCR-B drawn by another rasterizer (fontdue) than the one that printed them (ab_glyph), and the QR
+//! Nothing here knows a dossier, a layout or the press. The zone is looked for where Doc 9303-5 puts it, its characters
+//! are compared with OCR-B drawn by another rasterizer (fontdue) than the one that printed them (ab_glyph), and the QR
 //! code is decoded by another library (rqrr) than the one that made it (qrcode). What cannot be read with
 //! certainty is not read at all.
 

@@ -261,7 +261,8 @@ impl Ledger for SqliteLedger {
 
     async fn boxes(&self, all: bool) -> Result<Vec<BoxState>, Fault> {
         let rows: Vec<(String, String, i64, String)> = sqlx::query_as(
-            "SELECT label, office, cards, standing FROM box WHERE $1 OR standing IN ('\"open\"', '\"sealed\"') ORDER BY label",
+            "SELECT label, office, cards, standing FROM box
+             WHERE $1 OR standing IN ('\"open\"', '\"sealed\"') ORDER BY label",
         )
         .bind(all)
         .fetch_all(&self.pool)

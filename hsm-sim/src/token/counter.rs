@@ -1,7 +1,8 @@
 //! Signature counters: exact after a clean end, never too low after a crash.
 //!
-//! A count is reserved on disk in blocks *before* the first signature of the block leaves, so that the hot path costs one
-//! uncontended lock. A clean end writes the exact figure back; after a crash the counter stands at the end of the block.
+//! A count is reserved on disk in blocks *before* the first signature of the block leaves, so that the hot path costs
+//! one uncontended lock. A clean end writes the exact figure back; after a crash the counter stands at the end of the
+//! block.
 
 use std::sync::{Mutex, PoisonError};
 

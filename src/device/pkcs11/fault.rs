@@ -32,11 +32,13 @@ crate::fault_codes! {
     /// No answer within the deadline.
     TIMEOUT = "HSM-007", Key, true,
         "the HSM did not answer in time", "HSM không trả lời kịp",
-        "Look at the HSM and the network; the same request may be made again.", "Kiểm tra HSM và mạng; có thể yêu cầu lại.";
+        "Look at the HSM and the network; the same request may be made again.",
+        "Kiểm tra HSM và mạng; có thể yêu cầu lại.";
     /// Sessions were lost and none of the three ways to get them back worked.
     LOST = "HSM-008", Key, true,
         "the connection to the HSM is lost", "mất kết nối tới HSM",
-        "Look at the HSM and the network; the same request may be made again.", "Kiểm tra HSM và mạng; có thể yêu cầu lại.";
+        "Look at the HSM and the network; the same request may be made again.",
+        "Kiểm tra HSM và mạng; có thể yêu cầu lại.";
     /// The HSM answered and refused.
     REFUSED = "HSM-009", Key, false,
         "the HSM refused the operation", "HSM từ chối thao tác",
@@ -60,7 +62,8 @@ crate::fault_codes! {
     /// A token of this label exists already.
     TOKEN_EXISTS = "HSM-014", Operator, false,
         "the HSM already has a token of this label", "HSM đã có token mang nhãn này",
-        "Choose another label, or wipe the token with the HSM's own tools.", "Chọn nhãn khác hoặc xóa token bằng công cụ của HSM.";
+        "Choose another label, or wipe the token with the HSM's own tools.",
+        "Chọn nhãn khác hoặc xóa token bằng công cụ của HSM.";
     /// A request that cannot be meant.
     REQUEST = "HSM-015", Bug, false,
         "a request to the HSM makes no sense", "yêu cầu gửi HSM không hợp lệ",

@@ -1,8 +1,8 @@
 //! What a key is for, written into the key itself.
 //!
-//! `CKA_ID` of every key the daemon makes is one letter for the purpose and then the label. PKCS#11 leaves the meaning of
-//! `CKA_ID` to the application (2.40 §4.8) and wants it equal in both halves of a pair. Keys of other applications, whose
-//! identifier does not read this way, are not ours and are not listed.
+//! `CKA_ID` of every key the daemon makes is one letter for the purpose and then the label. PKCS#11 leaves the meaning
+//! of `CKA_ID` to the application (2.40 §4.8) and wants it equal in both halves of a pair. Keys of other applications,
+//! whose identifier does not read this way, are not ours and are not listed.
 
 use crate::port::KeyPurpose;
 

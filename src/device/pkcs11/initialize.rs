@@ -19,8 +19,8 @@ const LABEL_MAX: usize = 32;
 /// Blocks while the HSM works. The library must not be open in this process.
 ///
 /// # Errors
-/// HSM-001 if the library does not start, HSM-002 if no empty token is there, HSM-014 if the label exists, HSM-009 if the HSM
-/// refuses (a PIN too short, say).
+/// HSM-001 if the library does not start, HSM-002 if no empty token is there, HSM-014 if the label exists, HSM-009 if
+/// the HSM refuses (a PIN too short, say).
 pub fn initialize_token(
     module: &Path,
     label: &str,

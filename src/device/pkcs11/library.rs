@@ -95,7 +95,8 @@ impl Library {
         self.changes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Opens a read-write session. It is closed by [`close`] only: a handle of an earlier age may be somebody else's now.
+    /// Opens a read-write session. It is closed by [`close`] only: a handle of an earlier age may be somebody else's
+    /// now.
     pub(super) fn open(&self, age: &Age) -> Result<Session, Error> {
         self.context.open_rw_session_no_drop(age.slot)
     }

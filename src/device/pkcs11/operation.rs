@@ -87,8 +87,8 @@ pub(super) fn open(
         .decrypt(&gcm(&mut nonce, associated)?, key, sealed)
     {
         Ok(plain) => Ok(Secret::new(plain)),
-        // Libraries tell a wrong tag in several ways. None of them may send us up the ladder: whoever can forge a sealed
-        // value could otherwise keep us restarting the library.
+        // Libraries tell a wrong tag in several ways. None of them may send us up the ladder: whoever can forge a
+        // sealed value could otherwise keep us restarting the library.
         Err(Error::Pkcs11(
             RvError::EncryptedDataInvalid
             | RvError::EncryptedDataLenRange

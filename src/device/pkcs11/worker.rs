@@ -1,8 +1,8 @@
 //! One thread with one session, and the ladder it climbs when the session fails.
 //!
-//! Rung 1: a new session. Rung 2: log in and find the keys again. Rung 3: finalize and initialize the library. Each rung is
-//! tried at most once per request, so a request ends after at most four tries; only what changes nothing in the HSM is
-//! tried again.
+//! Rung 1: a new session. Rung 2: log in and find the keys again. Rung 3: finalize and initialize the library. Each
+//! rung is tried at most once per request, so a request ends after at most four tries; only what changes nothing in the
+//! HSM is tried again.
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};

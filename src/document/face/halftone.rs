@@ -158,8 +158,8 @@ fn stretch(pixels: &[u8]) -> [u8; 256] {
 
 /// Floyd and Steinberg's error diffusion, rows in alternating directions so that no worms run to one side.
 fn diffuse(pixels: &[u8], width: usize, tones: &[u8; 256], mut ink: impl FnMut(usize, usize)) {
-    // Errors carry four more bits. One row serves both as the errors that came from above and, behind the current pixel,
-    // as those that go below; a cell of margin on each side takes what leaves the picture.
+    // Errors carry four more bits. One row serves both as the errors that came from above and, behind the current
+    // pixel, as those that go below; a cell of margin on each side takes what leaves the picture.
     let mut errors = vec![0_i32; width + 2];
     let mut step =
         |x: usize, y: usize, tone: u8, errors: &mut [i32], carried: &mut Carried, behind: usize| {

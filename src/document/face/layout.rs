@@ -311,7 +311,8 @@ impl Layout {
     /// Reads and checks a layout file.
     ///
     /// # Errors
-    /// `LAYOUT_MALFORMED` if it is not TOML of this shape, a box leaves the card, two boxes overlap, or a size is absurd.
+    /// `LAYOUT_MALFORMED` if it is not TOML of this shape, a box leaves the card, two boxes overlap, or a size is
+    /// absurd.
     pub fn parse(text: &str) -> Result<Self, Fault> {
         let layout: Self = toml::from_str(text)
             .map_err(|error| Fault::new(&fault::LAYOUT_MALFORMED, error.message().to_owned()))?;

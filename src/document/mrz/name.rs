@@ -1,9 +1,9 @@
 //! The name line, and how a name that is too long is cut (Doc 9303-5, section 4.2.3).
 //!
-//! The standard offers several ways. This one keeps the beginning of the name: components of the primary identifier become
-//! initials from the last to the second until one letter of the secondary identifier has room; the secondary identifier is
-//! cut letter by letter from its last component, and components that not even their initials fit are left out. The last position
-//! is then a letter, which tells the reader that the name may have been cut.
+//! The standard offers several ways. This one keeps the beginning of the name: components of the primary identifier
+//! become initials from the last to the second until one letter of the secondary identifier has room; the secondary
+//! identifier is cut letter by letter from its last component, and components that not even their initials fit are left
+//! out. The last position is then a letter, which tells the reader that the name may have been cut.
 
 use super::LINE;
 use crate::document::profile::NameSeparator;

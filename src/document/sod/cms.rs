@@ -1,4 +1,5 @@
-//! The structures of EF.SOD: the few of CMS (RFC 5652) that it uses, and the LDS security object (Doc 9303-10, appendix D).
+//! The structures of EF.SOD: the few of CMS (RFC 5652) that it uses, and the LDS security object (Doc 9303-10, appendix
+//! D).
 
 use const_oid::ObjectIdentifier;
 use der::asn1::{AnyRef, OctetStringRef};

@@ -1,7 +1,7 @@
 //! Reading EF.SOD, our own and foreign ones.
 //!
-//! Tolerant where issuers differ (NULL parameters, old digests, unsorted attributes, several certificates), strict where it
-//! matters: what was signed is taken byte for byte.
+//! Tolerant where issuers differ (NULL parameters, old digests, unsorted attributes, several certificates), strict
+//! where it matters: what was signed is taken byte for byte.
 
 use std::collections::BTreeMap;
 
@@ -88,8 +88,8 @@ impl Sod {
         &self.hashes
     }
 
-    /// The embedded certificate of the signer. An issuer's name may be written in two ways, so the serial number decides
-    /// where it fits one certificate only; the signature proves the choice.
+    /// The embedded certificate of the signer. An issuer's name may be written in two ways, so the serial number
+    /// decides where it fits one certificate only; the signature proves the choice.
     #[must_use]
     pub fn certificate(&self) -> Option<&[u8]> {
         match &self.signer {

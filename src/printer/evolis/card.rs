@@ -11,7 +11,8 @@ use crate::printer::script::Script;
 
 /// Brings a blank from the feeder to the encoder.
 ///
-/// May be run again after `COVER_OPEN` or `FEEDER_EMPTY`: it clears the error, and refuses if a card is inside after all.
+/// May be run again after `COVER_OPEN` or `FEEDER_EMPTY`: it clears the error, and refuses if a card is inside after
+/// all.
 #[derive(Debug)]
 pub struct Feed {
     script: Script,
@@ -69,8 +70,8 @@ impl Dialogue for Feed {
 
 /// Prints one or both faces and leaves the card inside.
 ///
-/// **Never run twice for one card.** Once it has been started, anything but its evidence means that there may be ink on the
-/// card; with [`Code::safe_to_repeat`](crate::base::Code::safe_to_repeat) in the fault no ink was asked for.
+/// **Never run twice for one card.** Once it has been started, anything but its evidence means that there may be ink on
+/// the card; with [`Code::safe_to_repeat`](crate::base::Code::safe_to_repeat) in the fault no ink was asked for.
 #[derive(Debug)]
 pub struct Print {
     script: Script,
@@ -85,7 +86,8 @@ pub struct Printed {
 }
 
 impl Print {
-    /// Prints these landscape faces (1016 × 648 dots). The rasters are made here, so that the machine need not wait for them.
+    /// Prints these landscape faces (1016 × 648 dots). The rasters are made here, so that the machine need not wait for
+    /// them.
     ///
     /// # Errors
     /// `PICTURE_SIZE`, `NO_FLIP_OVER`.
@@ -155,8 +157,8 @@ pub struct Delivered {
 }
 
 impl Deliver {
-    /// Sends the card there. A printer in error is cleared for a rejection only: a card whose printer reports an error does not
-    /// leave as good.
+    /// Sends the card there. A printer in error is cleared for a rejection only: a card whose printer reports an error
+    /// does not leave as good.
     #[must_use]
     pub fn new(model: &Model, to: Outlet) -> Self {
         let commands = match to {

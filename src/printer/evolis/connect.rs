@@ -30,9 +30,9 @@ pub struct Connected {
 
 /// Takes a printer over, whatever a former session left behind, and makes the host the master of errors.
 ///
-/// A half-said command is abandoned, a broken-off download is filled up with blank data, stray answers are let pass. The serial
-/// number is then asked for until it is answered, and asked for once more: since the printer answers in order, the second, lone
-/// and equal answer proves that nothing older is on its way. Moves no card.
+/// A half-said command is abandoned, a broken-off download is filled up with blank data, stray answers are let pass.
+/// The serial number is then asked for until it is answered, and asked for once more: since the printer answers in
+/// order, the second, lone and equal answer proves that nothing older is on its way. Moves no card.
 #[derive(Debug)]
 pub struct Connect {
     model: Model,

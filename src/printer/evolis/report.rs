@@ -54,8 +54,8 @@ pub struct ReadCounters {
 }
 
 impl ReadCounters {
-    /// Reads all three. The question about the card at the end is answered by no number, so an answer that came twice and
-    /// shifted the others is found out.
+    /// Reads all three. The question about the card at the end is answered by no number, so an answer that came twice
+    /// and shifted the others is found out.
     #[must_use]
     pub fn new(model: &Model) -> Self {
         let commands = [

@@ -208,7 +208,10 @@ mod tests {
     proptest! {
         #[test]
         fn any_cut_gives_the_same_requests(bytes in prop::collection::vec(
-            prop_oneof![Just(ESCAPE), Just(END), Just(b';'), Just(b'D'), Just(b'b'), Just(b'c'), Just(b'3'), any::<u8>()], 0..300,
+            prop_oneof![
+                Just(ESCAPE), Just(END), Just(b';'), Just(b'D'), Just(b'b'), Just(b'c'), Just(b'3'), any::<u8>()
+            ],
+            0..300,
         ), cut in 1usize..7) {
             let whole = all(&mut Ear::new(&Model::default()), &bytes);
             let mut ear = Ear::new(&Model::default());

@@ -18,8 +18,8 @@ pub enum When {
 pub enum What {
     /// The command is refused with this code and does nothing.
     Refuse(char),
-    /// The command fails half-way with this code: a panel is half printed, a card has moved. Unless the error policy forbids
-    /// it, the printer then recovers by itself, and makes a twin.
+    /// The command fails half-way with this code: a panel is half printed, a card has moved. Unless the error policy
+    /// forbids it, the printer then recovers by itself, and makes a twin.
     Break(char),
     /// The command is not heard.
     Mute,
@@ -37,8 +37,8 @@ pub enum What {
     Delay(u64),
     /// These bytes come before the answer.
     Noise(Vec<u8>),
-    /// The command is done, then the power fails and comes back; with true the printer then clears its path into the good
-    /// output, as many do.
+    /// The command is done, then the power fails and comes back; with true the printer then clears its path into the
+    /// good output, as many do.
     PowerLoss(bool),
 }
 

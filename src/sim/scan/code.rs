@@ -108,7 +108,8 @@ fn proportioned(lengths: [u32; 5]) -> bool {
             .all(|(length, modules)| near(*length, modules))
 }
 
-/// The middle of the pattern through this dot, looking down, in half dots, if it has the same proportions and size there.
+/// The middle of the pattern through this dot, looking down, in half dots, if it has the same proportions and size
+/// there.
 fn middle_down(face: &Bitmap, x: u32, y: u32, size: u32) -> Option<u32> {
     // Run lengths from a dot upwards (or downwards) through dark, light, dark.
     let walk = |step: i32| {

@@ -156,7 +156,8 @@ impl Shape {
         Some(shape)
     }
 
-    /// The share of dots that differ, at the best of the places within one dot of each other; 1 if the sizes are far apart.
+    /// The share of dots that differ, at the best of the places within one dot of each other; 1 if the sizes are far
+    /// apart.
     fn difference(&self, other: &Self) -> f32 {
         let apart = self
             .height

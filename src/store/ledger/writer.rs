@@ -81,8 +81,8 @@ impl Writer {
     pub(super) async fn run(mut self, mut requests: mpsc::Receiver<Append>) {
         let mut group = Vec::with_capacity(LEDGER_GROUP_MAX);
         while requests.recv_many(&mut group, LEDGER_GROUP_MAX).await > 0 {
-            // A commit that failed may or may not be on disk: nothing can be promised any more. Whoever waited has been told,
-            // the writer ends, and the next start finds out what is there.
+            // A commit that failed may or may not be on disk: nothing can be promised any more. Whoever waited has been
+            // told, the writer ends, and the next start finds out what is there.
             if let Err(fault) = self.commit(&mut group).await {
                 for append in group.drain(..) {
                     let _ = append.done.send(Err(fault.clone()));
@@ -354,7 +354,8 @@ async fn put_attempt(connection: &mut SqliteConnection, attempt: &Attempt) -> Re
         .as_ref()
         .map_or((None, None), |(label, slot)| (Some(label.as_str()), Some(*slot)));
     sqlx::query(
-        "INSERT INTO attempt (order_key, number, lot, live, over, unreported, chip, blank, sod, chip_key, box, slot, state)
+        "INSERT INTO attempt (order_key, number, lot, live, over, unreported, chip, blank, sod, chip_key, box,
+            slot, state)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
          ON CONFLICT (order_key, number) DO UPDATE SET live = excluded.live, over = excluded.over,
              unreported = excluded.unreported, chip = excluded.chip, blank = excluded.blank, sod = excluded.sod,

@@ -110,7 +110,9 @@ proptest! {
 
     /// The chip itself takes anything.
     #[test]
-    fn any_command_is_answered(commands in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..40), 1..40)) {
+    fn any_command_is_answered(
+        commands in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..40), 1..40),
+    ) {
         let mut card = Rehearsal::full();
         card.chip.transmit(&hex!("00A4040C07A0000002471001"));
         for mut command in commands {
