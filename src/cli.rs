@@ -1,6 +1,10 @@
 //! The command line: one file per verb, and the one place that wires rooms together.
 
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line speaks to its user")]
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command line speaks to its user"
+)]
 
 pub mod facility;
 pub mod init;
@@ -74,5 +78,8 @@ pub fn main() -> ExitCode {
 /// # Errors
 /// When the operating system refuses threads.
 pub fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
 }

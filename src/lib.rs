@@ -13,8 +13,8 @@
 //!
 //! - [`base`]: identifiers, time, bounds, secrets, and faults that carry blame.
 //!
-//! The pure rooms, which do no I/O and read no clock; what they need comes in as arguments, what they want done goes out
-//! as values (a [`base::Dialogue`] is asked what to send next):
+//! The pure rooms, which do no I/O and read no clock; what they need comes in as arguments, what they want done goes
+//! out as values (a [`base::Dialogue`] is asked what to send next):
 //!
 //! - [`dossier`]: what comes in: envelope, signature, the person's record, admission checks;
 //! - [`pki`]: who signs: certificates, requests, CRLs, trust, and which key may sign which card;

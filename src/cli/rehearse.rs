@@ -8,8 +8,8 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use clap::Args;
 
-use crate::base::{Clock, Place};
 use crate::base::ids::PersonId;
+use crate::base::{Clock, Place};
 use crate::job::Fact;
 use crate::job::fact::Mode;
 use crate::job::stock::Move;
@@ -57,7 +57,16 @@ async fn rehearse(arguments: &Arguments, dir: &Path) -> anyhow::Result<bool> {
     let fresh = !dir.join("cardwright.toml").exists();
     if fresh {
         println!("Setting up a rehearsal facility in {}", dir.display());
-        super::init::init(dir, "rehearsal", Mode::Rehearsal, STATIONS, DESKS, clock, "hsm-sim").await?;
+        super::init::init(
+            dir,
+            "rehearsal",
+            Mode::Rehearsal,
+            STATIONS,
+            DESKS,
+            clock,
+            "hsm-sim",
+        )
+        .await?;
     }
     let hall_dir = dir.join("hall");
     if !hall_dir.join("hall.json").exists() {
@@ -90,7 +99,12 @@ async fn rehearse(arguments: &Arguments, dir: &Path) -> anyhow::Result<bool> {
 }
 
 fn people(arguments: &Arguments, clock: Clock, intake: Option<[u8; 65]>) -> dossiers::Generated {
-    dossiers::generate(dossiers::Plan { seed: arguments.seed, count: arguments.cards, issued: clock.today(), intake })
+    dossiers::generate(dossiers::Plan {
+        seed: arguments.seed,
+        count: arguments.cards,
+        issued: clock.today(),
+        intake,
+    })
 }
 
 fn people_for(arguments: &Arguments, clock: Clock, facility: &Facility) -> dossiers::Generated {
@@ -98,7 +112,10 @@ fn people_for(arguments: &Arguments, clock: Clock, facility: &Facility) -> dossi
 }
 
 fn write_offices(dir: &Path, people: &dossiers::Generated) -> anyhow::Result<()> {
-    std::fs::write(dir.join("offices.json"), serde_json::to_vec_pretty(&people.offices)?)?;
+    std::fs::write(
+        dir.join("offices.json"),
+        serde_json::to_vec_pretty(&people.offices)?,
+    )?;
     let trust = dir.join("dossier-trust");
     std::fs::create_dir_all(&trust)?;
     std::fs::write(trust.join("registry.der"), &people.trust_anchor_der)?;
@@ -126,7 +143,10 @@ fn make_hall(arguments: &Arguments, dir: &Path) -> anyhow::Result<()> {
 
 /// Packs come in with the supplier's lists and go out to the floor, before two witnesses.
 async fn receive_packs(facility: &Facility, hall_dir: &Path) -> anyhow::Result<()> {
-    let by = vec![PersonId::new("rehearsal-vault-1"), PersonId::new("rehearsal-vault-2")];
+    let by = vec![
+        PersonId::new("rehearsal-vault-1"),
+        PersonId::new("rehearsal-vault-2"),
+    ];
     let mut lists: Vec<_> = std::fs::read_dir(hall_dir.join("packs"))?.collect::<Result<_, _>>()?;
     lists.sort_by_key(std::fs::DirEntry::path);
     for list in lists {
@@ -140,23 +160,39 @@ async fn receive_packs(facility: &Facility, hall_dir: &Path) -> anyhow::Result<(
             by: by.clone(),
             reason: "issued to the floor".to_owned(),
         };
-        let received =
-            Fact::PackReceived { pack: list.pack, blank_type: list.blank_type, blanks: list.blanks, by: by.clone() };
-        facility.ledger.append(vec![received, Fact::Stock { step: issue }], Vec::new()).await?;
+        let received = Fact::PackReceived {
+            pack: list.pack,
+            blank_type: list.blank_type,
+            blanks: list.blanks,
+            by: by.clone(),
+        };
+        facility
+            .ledger
+            .append(vec![received, Fact::Stock { step: issue }], Vec::new())
+            .await?;
     }
     Ok(())
 }
 
 /// The registry approves and sends; the facility admits or returns.
-async fn admit(line: &Arc<Line>, dir: &Path, people: &dossiers::Generated, count: usize) -> anyhow::Result<()> {
+async fn admit(
+    line: &Arc<Line>,
+    dir: &Path,
+    people: &dossiers::Generated,
+    count: usize,
+) -> anyhow::Result<()> {
     let authority = registry::Registry::open(&dir.join("registry.db")).await?;
     let (mut admitted, mut held, mut returned) = (0u64, 0u64, 0u64);
     let mut approved = Vec::new();
     for (number, request) in people.requests().enumerate() {
         approved.push(request.request_id.clone());
         let attachments = &request.attachments;
-        let resolve =
-            |name: &str| attachments.iter().find(|(known, _)| known == name).map(|(_, bytes)| bytes.clone());
+        let resolve = |name: &str| {
+            attachments
+                .iter()
+                .find(|(known, _)| known == name)
+                .map(|(_, bytes)| bytes.clone())
+        };
         match line.admit(&request.body, &resolve).await? {
             Intake::Admitted { held: true, .. } => held += 1,
             Intake::Admitted { .. } => admitted += 1,

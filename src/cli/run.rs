@@ -47,7 +47,11 @@ pub fn main(arguments: &Arguments) -> anyhow::Result<bool> {
         let clock = Clock::system();
         let facility = Facility::open(&arguments.dir, clock).await?;
         let line = Arc::new(line(&facility, clock).await?);
-        let ending = if arguments.drain { Ending::WhenDrained } else { Ending::WhenStopped };
+        let ending = if arguments.drain {
+            Ending::WhenDrained
+        } else {
+            Ending::WhenStopped
+        };
         let outcome = make(&facility, &line, ending).await;
         let balanced = super::summary::print(&facility, &line).await?;
         drop(line);
@@ -96,7 +100,8 @@ pub async fn line(facility: &Facility, clock: Clock) -> Result<Line, Fault> {
     };
     let line = Line::new(ports, rules, clock, Entropy::system(), Press::builtin()?);
     for key in facility.hsm.keys().await? {
-        line.progress.count_signatures(&key.label, key.signatures.unwrap_or(0));
+        line.progress
+            .count_signatures(&key.label, key.signatures.unwrap_or(0));
     }
     Ok(line)
 }
@@ -112,7 +117,10 @@ pub async fn make(facility: &Facility, line: &Arc<Line>, ending: Ending) -> Resu
             id: station.id.clone(),
             encoder: Box::new(HallEncoder::new(path(&station.encoder), line.clock)),
             printer: Box::new(serial(&path(&station.printer), station.baud, line.clock)?),
-            model: Model { baud: station.baud, ..Model::default() },
+            model: Model {
+                baud: station.baud,
+                ..Model::default()
+            },
             screen: Box::new(HallScreen::new(path(&station.screen), line.clock)),
             counters: Counters::default(),
         })
@@ -128,7 +136,8 @@ pub async fn make(facility: &Facility, line: &Arc<Line>, ending: Ending) -> Resu
         })
     });
     let desks = desks.collect::<Result<Vec<_>, Fault>>()?;
-    line.progress.want(wanted(&*facility.order_book, line.clock.today()).await?);
+    line.progress
+        .want(wanted(&*facility.order_book, line.clock.today()).await?);
     let showing = tokio::spawn(show(Arc::clone(line)));
     let stopping = tokio::spawn(stop_on_signal(Arc::clone(line)));
     let outcome = line::run(Arc::clone(line), stations, desks, ending).await;
@@ -138,7 +147,13 @@ pub async fn make(facility: &Facility, line: &Arc<Line>, ending: Ending) -> Resu
 }
 
 fn serial(path: &Path, baud: u32, clock: Clock) -> Result<SerialPort, Fault> {
-    SerialPort::open(&SerialConfig { path: path.to_owned(), baud }, clock)
+    SerialPort::open(
+        &SerialConfig {
+            path: path.to_owned(),
+            baud,
+        },
+        clock,
+    )
 }
 
 async fn wanted(book: &dyn OrderBook, today: time::Date) -> Result<u64, Fault> {
@@ -165,8 +180,11 @@ async fn stop_on_signal(line: Arc<Line>) {
 
 /// Progress: a bar per machine and one in all on a terminal, plain lines elsewhere.
 async fn show(line: Arc<Line>) {
-    let bars = std::io::stderr().is_terminal().then(indicatif::MultiProgress::new);
-    let mut shown: std::collections::BTreeMap<String, indicatif::ProgressBar> = std::collections::BTreeMap::new();
+    let bars = std::io::stderr()
+        .is_terminal()
+        .then(indicatif::MultiProgress::new);
+    let mut shown: std::collections::BTreeMap<String, indicatif::ProgressBar> =
+        std::collections::BTreeMap::new();
     loop {
         line.clock.sleep(TICK).await;
         let now = line.progress.snapshot();
@@ -194,7 +212,13 @@ async fn show(line: Arc<Line>) {
             bar.tick();
         };
         for (machine, state) in &now.machines {
-            show(machine.as_str(), format!("{machine}: {} cards, {} refused, {:?}", state.made, state.spoiled, state.activity));
+            show(
+                machine.as_str(),
+                format!(
+                    "{machine}: {} cards, {} refused, {:?}",
+                    state.made, state.spoiled, state.activity
+                ),
+            );
         }
         show("all", text);
     }

@@ -48,14 +48,40 @@ pub async fn print(facility: &Facility, line: &Line) -> anyhow::Result<bool> {
     }
     let snapshot = line.progress.snapshot();
     println!();
-    println!("Orders:   {}", words(states.iter().map(|(state, count)| (format!("{state:?}").to_lowercase(), *count))));
-    println!("Spoiled:  {}", words(snapshot.spoiled.iter().map(|(code, count)| (code.clone(), *count))));
+    println!(
+        "Orders:   {}",
+        words(
+            states
+                .iter()
+                .map(|(state, count)| (format!("{state:?}").to_lowercase(), *count))
+        )
+    );
+    println!(
+        "Spoiled:  {}",
+        words(
+            snapshot
+                .spoiled
+                .iter()
+                .map(|(code, count)| (code.clone(), *count))
+        )
+    );
     println!("Returned: {}", words(reasons.into_iter()));
     println!("Boxes:");
     for state in facility.ledger.boxes(true).await? {
-        println!("  {:<16} {:>4} cards  {:?}", state.label.as_str(), state.cards, state.standing);
+        println!(
+            "  {:<16} {:>4} cards  {:?}",
+            state.label.as_str(),
+            state.cards,
+            state.standing
+        );
     }
-    println!("Manifests: {}", facility.config.path(&facility.config.paths.papers.join("boxes")).display());
+    println!(
+        "Manifests: {}",
+        facility
+            .config
+            .path(&facility.config.paths.papers.join("boxes"))
+            .display()
+    );
     let stock = facility.ledger.stock().await?;
     let mut balance = Balance::new();
     for (pack, count) in facility.ledger.received().await? {
@@ -65,8 +91,10 @@ pub async fn print(facility: &Facility, line: &Line) -> anyhow::Result<bool> {
         balance.place(pack, place.clone(), u64::from(count));
     }
     let total = balance.total();
-    let places: Vec<String> =
-        by_name(total.places.iter().map(|(place, count)| (place.clone(), *count))).into_iter().map(|(name, count)| format!("{count} {name}")).collect();
+    let places: Vec<String> = by_name(total.places.iter().map(|(place, count)| (place.clone(), *count)))
+        .into_iter()
+        .map(|(name, count)| format!("{count} {name}"))
+        .collect();
     println!("Count:    {} received = {}", total.came_in(), places.join(" + "));
     let discrepancies = balance.check();
     for discrepancy in &discrepancies {
@@ -86,9 +114,16 @@ pub async fn against_hall(facility: &Facility, hall_dir: &Path) -> anyhow::Resul
     let inventory = hall::inventory(hall_dir)?;
     let boxed = inventory.boxes.len();
     let stock = facility.ledger.stock().await?;
-    let counted: u32 = stock.rows().filter(|(_, place, _)| **place == Place::Boxed).map(|(_, _, count)| count).sum();
+    let counted: u32 = stock
+        .rows()
+        .filter(|(_, place, _)| **place == Place::Boxed)
+        .map(|(_, _, count)| count)
+        .sum();
     let agrees = usize::try_from(counted)? == boxed;
-    println!("Hall:     {boxed} cards lie in boxes, the ledger says {counted}{}", if agrees { "" } else { ": NOT THE SAME" });
+    println!(
+        "Hall:     {boxed} cards lie in boxes, the ledger says {counted}{}",
+        if agrees { "" } else { ": NOT THE SAME" }
+    );
     Ok(agrees)
 }
 
@@ -102,5 +137,9 @@ fn by_name(places: impl Iterator<Item = (Place, u64)>) -> BTreeMap<&'static str,
 
 fn words(counts: impl Iterator<Item = (String, u64)>) -> String {
     let words: Vec<String> = counts.map(|(what, count)| format!("{count} {what}")).collect();
-    if words.is_empty() { "none".to_owned() } else { words.join(", ") }
+    if words.is_empty() {
+        "none".to_owned()
+    } else {
+        words.join(", ")
+    }
 }

@@ -84,7 +84,9 @@ impl Papers for FolderPapers {
 fn is_plain(text: &str) -> bool {
     !text.starts_with('.')
         && !text.contains(['\0', '/'])
-        && Path::new(text).components().eq([Component::Normal(text.as_ref())])
+        && Path::new(text)
+            .components()
+            .eq([Component::Normal(text.as_ref())])
 }
 
 #[cfg(test)]

@@ -175,7 +175,10 @@ impl Line {
         .map_err(|error| super::fault::unreadable(error.to_string()))?;
         let office_name = office.map_or("unknown", OfficeCode::as_str);
         let name = format!("{office_name}-{}.json", &document[..16]);
-        self.ports.papers.keep("returns", &name, notice.as_bytes()).await?;
+        self.ports
+            .papers
+            .keep("returns", &name, notice.as_bytes())
+            .await?;
         let codes: Vec<String> = findings
             .iter()
             .map(|finding| finding.code.id.to_owned())

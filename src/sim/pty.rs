@@ -44,7 +44,7 @@ impl Pty {
         replace_link(&target, link)?;
         #[expect(
             deprecated,
-            reason = "unsound only if the descriptor may change under it; an owned one does not, and the new name is unsafe"
+            reason = "unsound only if the descriptor may change under it; an owned one does not"
         )]
         let device = AsyncFd::new(device)?;
         Ok(Self {

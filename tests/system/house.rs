@@ -38,10 +38,12 @@ const RINGS: &[(&str, &[&str])] = &[
     ),
     ("device", &["base", "pki", "chip", "printer", "port", "config"]),
     ("store", &["base", "dossier", "job", "audit", "port", "config"]),
+    // Tests of the simulation lay a cable to the real door, so it may know the doors; they never know it.
     (
         "sim",
         &[
             "base", "dossier", "pki", "document", "chip", "printer", "job", "audit", "port", "config",
+            "device",
         ],
     ),
     ("control", &["base", "job", "audit", "port", "config", "line"]),
@@ -137,9 +139,10 @@ fn the_rings_have_no_cycle() {
 #[test]
 fn pure_rooms_do_no_io_and_read_no_clock() {
     let mut faults = Vec::new();
+    // A room's kit for its tests may ask other programs for their opinion.
     for source in sources("src")
         .iter()
-        .filter(|source| PURE.contains(&room(source)))
+        .filter(|source| PURE.contains(&room(source)) && !source.path.ends_with("/testkit.rs"))
     {
         for (number, line) in (1..).zip(source.code.lines()) {
             for word in IMPURE.iter().filter(|word| names(line, word)) {

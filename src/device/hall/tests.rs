@@ -18,7 +18,10 @@ async fn reader(listener: UnixListener, rule: impl Fn(&[u8]) -> Option<Vec<u8>>)
         let (mut stream, _) = listener.accept().await.unwrap();
         while let Ok(request) = read_frame(&mut stream).await {
             let Some(answer) = rule(&request) else { continue };
-            stream.write_u32(u32::try_from(answer.len()).unwrap()).await.unwrap();
+            stream
+                .write_u32(u32::try_from(answer.len()).unwrap())
+                .await
+                .unwrap();
             stream.write_all(&answer).await.unwrap();
         }
     }
