@@ -23,7 +23,7 @@ pub(super) fn resolve(module: &str, folder: &Path) -> Result<PathBuf, Fault> {
     }
     let missing = |detail: String| Fault::new(&fault::NO_SIMULATOR, detail);
     let program = std::env::current_exe().map_err(|error| missing(error.to_string()))?;
-    let beside = program.parent().unwrap_or(Path::new("/"));
+    let beside = program.parent().unwrap_or_else(|| Path::new("/"));
     [LIBRARY, "deps/libhsm_sim.so", "../lib/cardwright/libhsm_sim.so"]
         .into_iter()
         .map(|place| beside.join(place))

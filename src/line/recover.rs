@@ -97,7 +97,7 @@ async fn orders(line: &Line, found: &Found) -> Result<(), Fault> {
                     line.ports
                         .book
                         .set_state(order.key, OrderState::Waiting, !attempts.is_empty())
-                        .await?
+                        .await?;
                 }
             }
         }

@@ -1,11 +1,6 @@
 //! Every dependency may be used as we use it. An expression holds if its choices (`OR`) can be made so that every part
 //! that must hold (`AND`) is a licence on the list.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "without the list of dependencies there is nothing to test"
-)]
-
 use std::process::Command;
 
 use serde_json::Value;
