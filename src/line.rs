@@ -7,7 +7,8 @@
 //!   registry ◀──────────────────── reports ◀────────────────────── settle ◀─────────────────────────┘
 //! ```
 //!
-//! Every task keeps its own order of doing things; what they share is in [`context::Line`]. Nothing here opens a file, a
+//! Every task keeps its own order of doing things; what they share is in [`context::Line`]. Nothing here opens
+//! a file, a
 //! socket or a device, so the same code runs under a virtual clock with ports in memory.
 
 pub mod admit;

@@ -68,7 +68,8 @@ impl Facility {
     /// Opens the facility in this folder and proves that it can sign. Blocks while the HSM logs in: for start-up only.
     ///
     /// # Errors
-    /// What [`Config::load`], the databases and the HSM say; `FAC-002` if the ledger belongs to another facility or mode,
+    /// What [`Config::load`], the databases and the HSM say; `FAC-002` if the ledger belongs to another
+    /// facility or mode,
     /// `FAC-003` for an unreadable file, `FAC-004` for a missing key, `PKI-…` for a certificate that does not hold now.
     pub async fn open(folder: &Path, clock: Clock) -> Result<Self, Fault> {
         let config = Config::load(folder)?;
@@ -133,7 +134,8 @@ impl Facility {
     }
 }
 
-/// Opens the configured HSM with the PIN of its file; production refuses a token that says it is simulated, whatever its
+/// Opens the configured HSM with the PIN of its file; production refuses a token that says it is simulated,
+/// whatever its
 /// library is called. Blocks while the HSM answers.
 ///
 /// # Errors
@@ -151,8 +153,10 @@ pub fn open_hsm(config: &Config) -> Result<Hsm, Fault> {
     Ok(hsm)
 }
 
-/// Makes sure that hsm-sim will find this facility's token. A library reads the environment whenever it likes, so a process
-/// must not change its own: it starts itself again with the variable set, and does not come back. Returns at once where the
+/// Makes sure that hsm-sim will find this facility's token. A library reads the environment whenever it likes,
+/// so a process
+/// must not change its own: it starts itself again with the variable set, and does not come back. Returns at
+/// once where the
 /// variable is set.
 ///
 /// # Errors

@@ -24,12 +24,15 @@ const PROFILE: &str = "cc-2024";
 const PIN: &str = "secrets/pin";
 const OFFICER_PIN: &str = "secrets/officer-pin";
 
-/// Makes a facility in an empty or new folder. In a rehearsal it gets a token, keys, certificates and a registry of its own;
-/// `HSM_SIM_DIR` must lead to its token ([`super::facility::with_token_env`]). A production facility gets ledger, order book
+/// Makes a facility in an empty or new folder. In a rehearsal it gets a token, keys, certificates and a
+/// registry of its own;
+/// `HSM_SIM_DIR` must lead to its token ([`super::facility::with_token_env`]). A production facility gets
+/// ledger, order book
 /// and configuration: its token, keys and certificates come from people.
 ///
 /// # Errors
-/// `FAC-001` if the folder is not empty, `CFG-003` and `CFG-004` if the settings are refused, `FAC-003` for the disk, and what
+/// `FAC-001` if the folder is not empty, `CFG-003` and `CFG-004` if the settings are refused, `FAC-003` for the
+/// disk, and what
 /// the HSM and the databases say.
 pub async fn init(
     folder: &Path,

@@ -64,11 +64,13 @@ pub struct KeyLine {
     pub cards_left: Option<u64>,
 }
 
-/// The rehearsal's key ceremony: makes all keys in the token, a CSCA of its own, two document signers and a CRL after the
+/// The rehearsal's key ceremony: makes all keys in the token, a CSCA of its own, two document signers and a CRL
+/// after the
 /// rules of this card profile. Every certificate is verified by the other library before anything is written to `pki/`.
 ///
 /// # Errors
-/// What the HSM says (a label that exists is refused), `PKI-…` if the profile breaks Doc 9303-12, `FAC-003` for the disk.
+/// What the HSM says (a label that exists is refused), `PKI-…` if the profile breaks Doc 9303-12, `FAC-003` for
+/// the disk.
 pub async fn ceremony(
     signer: &dyn Signer,
     labels: &Keys,
@@ -144,7 +146,8 @@ pub async fn ceremony(
     })
 }
 
-/// Asks the national CSCA for a certificate: a PKCS#10 request for the document signer key with this label, which is made
+/// Asks the national CSCA for a certificate: a PKCS#10 request for the document signer key with this label,
+/// which is made
 /// if it does not exist, as PEM. The request is read back and its proof of possession verified before it is given out.
 ///
 /// # Errors
@@ -171,11 +174,13 @@ pub async fn request(
     armour("CERTIFICATE REQUEST", &der)
 }
 
-/// Takes the CSCA's answer (DER or PEM) for the key with this label and keeps it in `pki/`. The settings that are returned
+/// Takes the CSCA's answer (DER or PEM) for the key with this label and keeps it in `pki/`. The settings that
+/// are returned
 /// go into the configuration by hand.
 ///
 /// # Errors
-/// `FAC-004` if there is no such key, `PKI-…` if the certificate is not for it or no trusted CSCA issued it, `CFG-004` or
+/// `FAC-004` if there is no such key, `PKI-…` if the certificate is not for it or no trusted CSCA issued it,
+/// `CFG-004` or
 /// `CFG-006` if it is for the other mode, `FAC-003` if there is a certificate of this label already.
 pub async fn import(
     signer: &dyn Signer,

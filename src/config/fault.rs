@@ -4,7 +4,8 @@ crate::fault_codes! {
     /// There is no configuration.
     MISSING = "CFG-001", Operator, true,
         "the configuration cannot be read", "không đọc được cấu hình",
-        "Name the facility's folder, or make one: cardwright init.", "Chỉ đúng thư mục cơ sở hoặc tạo mới: cardwright init.";
+        "Name the facility's folder, or make one: cardwright init.",
+        "Chỉ đúng thư mục cơ sở hoặc tạo mới: cardwright init.";
     /// A setting is unknown, missing or of the wrong kind.
     UNREADABLE = "CFG-002", Operator, true,
         "the configuration is not understood", "cấu hình không hợp lệ",

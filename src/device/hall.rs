@@ -1,6 +1,7 @@
 //! The rehearsal's hall: readers and screens that another process simulates, one socket each.
 //!
-//! The hall outlives the controller, so a connection is made when it is needed and given up after any fault: an answer that
+//! The hall outlives the controller, so a connection is made when it is needed and given up after any fault: an
+//! answer that
 //! comes too late must never pass for the answer to the next question.
 
 pub mod fault;

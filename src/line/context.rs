@@ -240,7 +240,8 @@ impl Line {
     }
 }
 
-/// An attempt in the hands of one task, with the events that are not recorded yet: the outcome of a step and the intent of
+/// An attempt in the hands of one task, with the events that are not recorded yet: the outcome of a step and
+/// the intent of
 /// the next share a commit (law 1 and design of the ledger).
 #[derive(Debug)]
 pub struct Hand {

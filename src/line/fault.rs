@@ -10,7 +10,8 @@ crate::fault_codes! {
     /// A profile that an order asks for is not there.
     NO_PROFILE = "LIN-002", Operator, true,
         "the card profile is not installed", "chưa cài đặt mẫu thẻ",
-        "Add the profile to the facility's folder and start again.", "Thêm mẫu thẻ vào thư mục cơ sở rồi khởi động lại.";
+        "Add the profile to the facility's folder and start again.",
+        "Thêm mẫu thẻ vào thư mục cơ sở rồi khởi động lại.";
     /// The signature the HSM gave is wrong.
     BAD_SIGNATURE = "LIN-003", Key, false,
         "the HSM gave a signature that does not verify", "HSM trả chữ ký sai",

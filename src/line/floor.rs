@@ -48,7 +48,8 @@ impl Floor {
         self.bell.notify_waiters();
     }
 
-    /// Takes the oldest tray whose office no other desk is packing: one office's box has one desk at a time, so that its
+    /// Takes the oldest tray whose office no other desk is packing: one office's box has one desk at a
+    /// time, so that its
     /// cards stay in order.
     pub fn take_tray(&self) -> Option<Packing<'_>> {
         let mut state = self.state();

@@ -1,4 +1,5 @@
-//! What a supervisor sees: counts and what every machine is doing. Decisions never depend on it, but for the two states it
+//! What a supervisor sees: counts and what every machine is doing. Decisions never depend on it, but for the
+//! two states it
 //! keeps for the line: stopped positions and signatures made.
 
 use std::collections::BTreeMap;

@@ -26,7 +26,8 @@ pub struct Found {
     pub in_machines: BTreeMap<MachineId, Attempt>,
 }
 
-/// Reads the books and puts them in agreement: what is over is reported, orders follow their attempts, trays are set out.
+/// Reads the books and puts them in agreement: what is over is reported, orders follow their attempts, trays
+/// are set out.
 ///
 /// # Errors
 /// The books'.

@@ -55,7 +55,8 @@ pub async fn settle_once(line: &Line) -> Result<usize, Fault> {
         reports.push(report(line, attempt).await?);
     }
     line.ports.registry.report(&reports).await?;
-    // A remake may begin only now: the registry knows of the chip that must never be accepted (law 2). The order book is
+    // A remake may begin only now: the registry knows of the chip that must never be accepted (law 2). The
+    // order book is
     // told before the ledger: a crash between both repeats this batch, and the registry counts each key once.
     for attempt in &over {
         follow(line, attempt).await?;

@@ -57,7 +57,8 @@ impl Station {
         Ok(connected)
     }
 
-    /// Makes the cards it is given until there are no more, and hands each lot on when it is complete. Stopped by a fault, it
+    /// Makes the cards it is given until there are no more, and hands each lot on when it is complete.
+    /// Stopped by a fault, it
     /// waits for a person to let it go on.
     ///
     /// # Errors
@@ -114,7 +115,8 @@ impl Station {
         }
     }
 
-    /// Waits while the position is stopped; false when the line stops meanwhile, and the card stays ready for the next start.
+    /// Waits while the position is stopped; false when the line stops meanwhile, and the card stays ready
+    /// for the next start.
     async fn may_go_on(&mut self, line: &Line) -> bool {
         while line.progress.is_stopped(&self.id) && !line.is_stopping() {
             line.clock.sleep(STOPPED).await;

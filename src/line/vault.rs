@@ -1,4 +1,5 @@
-//! Personal data at rest: each order's dossier and each attempt's bundle under a data key of its own, wrapped by the HSM.
+//! Personal data at rest: each order's dossier and each attempt's bundle under a data key of its own, wrapped
+//! by the HSM.
 
 use zeroize::Zeroizing;
 

@@ -1,6 +1,7 @@
 //! The rehearsal's hall: machines, desks, people at their screens, and every card between them.
 //!
-//! A process of its own, whose books are on disk: it outlives the controller, and what it knows is physics, not opinion. In
+//! A process of its own, whose books are on disk: it outlives the controller, and what it knows is physics, not
+//! opinion. In
 //! its directory lie
 //!
 //! - `hall.json`, the [`Plan`]; `packs/<pack>.json`, the [`SupplierList`]s;

@@ -8,7 +8,8 @@ use super::plan::Plan;
 use crate::base::ids::{BlankId, BoxId, LotId, MachineId, PackId};
 use crate::printer::Outlet;
 
-/// One act of a machine or a person that moves cards. It names containers, not cards: which card moves follows from the acts
+/// One act of a machine or a person that moves cards. It names containers, not cards: which card moves follows
+/// from the acts
 /// before it, as it does in the hall.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "act")]

@@ -24,7 +24,8 @@ pub struct Card {
     pub back: Bitmap,
 }
 
-/// A card of the hall in this directory, wherever it lies, as it was when it last left a machine or a reader; one that was
+/// A card of the hall in this directory, wherever it lies, as it was when it last left a machine or a reader;
+/// one that was
 /// never in a machine is blank.
 ///
 /// # Errors

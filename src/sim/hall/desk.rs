@@ -1,7 +1,9 @@
 //! A desk: a reader, a hand scanner, and the person who looks at every card and puts it into its box.
 //!
-//! For each card the scanner sends `MRZ `, the 90 characters of the zone and CR, if it can read the zone; `QR `, the text of
-//! the code in UTF-8 and CR, if it can read the code; and in any case `END` and CR, before the screen says that it is done.
+//! For each card the scanner sends `MRZ `, the 90 characters of the zone and CR, if it can read the zone; `QR
+//! `, the text of
+//! the code in UTF-8 and CR, if it can read the code; and in any case `END` and CR, before the screen says that
+//! it is done.
 
 use std::io;
 use std::path::PathBuf;

@@ -58,7 +58,8 @@ pub enum Spot {
 }
 
 impl Spot {
-    /// The kind of place: `vault`, `feeder`, `machine`, `hopper`, `tray`, `boxed`, `reject`, `quarantine`. A card on a reader
+    /// The kind of place: `vault`, `feeder`, `machine`, `hopper`, `tray`, `boxed`, `reject`, `quarantine`.
+    /// A card on a reader
     /// counts to its tray.
     #[must_use]
     pub fn name(&self) -> &'static str {

@@ -202,7 +202,8 @@ impl Person for Station {
     }
 }
 
-/// What the printer moves and inks. The printer cannot be told of a failing disk, so the first failure is kept for the hall.
+/// What the printer moves and inks. The printer cannot be told of a failing disk, so the first failure is kept
+/// for the hall.
 struct Motors<'a> {
     station: &'a Station,
     inside: &'a mut Option<Card>,
