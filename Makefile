@@ -9,13 +9,13 @@ ifdef CI
 export CARGO_INCREMENTAL = 0
 endif
 
-.PHONY: help run test lint bench deps clean
+.PHONY: help run test lint deps clean
 
 help: ## what can be done here
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
 
 run: deps ## rehearse: a simulated hall makes, proves and packs cards
-	cargo run -- rehearse
+	cargo run --release -- rehearse
 
 test: deps lint ## everything that must hold before a push
 	if cargo nextest --version >/dev/null 2>&1; then cargo nextest run --workspace; else cargo test --workspace --lib --bins --tests; fi
@@ -24,9 +24,6 @@ test: deps lint ## everything that must hold before a push
 lint: ## formatting and lints; a warning is a failure
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
-
-bench: deps ## the speed of signing through PKCS#11, in numbers
-	cargo test --release --test system -- --nocapture hsm::hsm_sim_recovers
 
 deps: ## looks for the tools that building and testing need; as root on Debian it installs what is missing
 	@packages=(); \

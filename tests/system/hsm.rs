@@ -136,7 +136,6 @@ fn hsm_sim_recovers() {
         "hsm::recovery::ladder",
         "hsm::recovery::no_pin_loop",
         "hsm::recovery::count_survives_a_crash",
-        "hsm::recovery::speed",
     ] {
         let folder = tempfile::tempdir().unwrap();
         in_own_process(name, &simulator(), &[(hsm_sim::FOLDER_VARIABLE, folder.path())]);

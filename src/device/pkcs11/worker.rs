@@ -203,17 +203,21 @@ impl Connection {
         }
     }
 
-    /// All keys of this class and label. Nothing found while nobody is logged in proves nothing.
+    /// All keys of this class and label. Nothing found while nobody is logged in proves nothing, and another thread may
+    /// have logged in since the search: so nothing has to be found twice.
     pub(super) fn find(&self, class: ObjectClass, label: &str) -> Result<Vec<ObjectHandle>, Trouble> {
-        let found = self.session.find_objects(&[
-            Attribute::Token(true),
-            Attribute::Class(class),
-            Attribute::Label(label.as_bytes().to_vec()),
-        ])?;
-        if found.is_empty() {
+        for _ in 0..2 {
+            let found = self.session.find_objects(&[
+                Attribute::Token(true),
+                Attribute::Class(class),
+                Attribute::Label(label.as_bytes().to_vec()),
+            ])?;
+            if !found.is_empty() {
+                return Ok(found);
+            }
             self.need_login()?;
         }
-        Ok(found)
+        Ok(Vec::new())
     }
 
     /// Private keys can be seen now.

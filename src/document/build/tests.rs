@@ -33,7 +33,7 @@ fn a_card_of_2021_has_its_files() {
     );
     assert_eq!(
         hex::encode(&files[&FileId::CardAccess]),
-        "31143012060A04007F0007020204020202010202010D"
+        "31143012060A04007F0007020204020202010202010C"
     );
     for (file, bytes) in &files {
         let header = Header::read(bytes).unwrap();

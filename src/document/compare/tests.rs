@@ -140,7 +140,7 @@ fn a_chip_that_announces_other_protocols_is_told() {
     let mut read = built(&dossier);
     let other = SecurityInfos::new(vec![SecurityInfo::Pace {
         protocol: PACE_ECDH_GM_AES_128,
-        parameter_id: Some(12),
+        parameter_id: Some(13),
     }]);
     read.insert(FileId::CardAccess, other.card_access());
     assert_eq!(

@@ -3,10 +3,9 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use cardwright::base::clock::Stopwatch;
 use cardwright::port::{KeyPurpose, Signer};
 
-use super::{LABEL, PIN, block_on, fresh_token, module, open_with};
+use super::{PIN, block_on, fresh_token, open_with};
 
 fn folder() -> PathBuf {
     PathBuf::from(std::env::var_os(hsm_sim::FOLDER_VARIABLE).unwrap())
@@ -115,61 +114,6 @@ fn count_survives_a_crash() {
     block_on(async { hsm.sign("ds-01", [1; 32]).await.unwrap() });
     assert_eq!(count(&hsm), 1_025);
     block_on(async { hsm.stop().await.unwrap() });
-}
-
-/// About 11,000 signatures a second and core in this profile; the bound here leaves room for a busy machine.
-#[test]
-#[ignore = "runs in a process of its own, started by the tests of hsm.rs"]
-fn speed() {
-    use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
-    use cryptoki::mechanism::Mechanism;
-    use cryptoki::object::{Attribute, ObjectClass};
-    use cryptoki::session::UserType;
-    use cryptoki::types::AuthPin;
-
-    const SIGNATURES: u32 = 4_000;
-    fresh_token();
-    let hsm = open_with(1, PIN).unwrap();
-    block_on(async {
-        hsm.generate("ds-01", KeyPurpose::DocumentSigner).await.unwrap();
-        hsm.stop().await.unwrap();
-    });
-    let context = Pkcs11::new(module()).unwrap();
-    context
-        .initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK))
-        .unwrap();
-    let slot = context.get_slots_with_initialized_token().unwrap()[0];
-    assert_eq!(context.get_token_info(slot).unwrap().label().trim_end(), LABEL);
-    assert_eq!(
-        context.get_token_info(slot).unwrap().manufacturer_id(),
-        hsm_sim::MANUFACTURER
-    );
-    let main = context.open_ro_session(slot).unwrap();
-    main.login(UserType::User, Some(&AuthPin::from(PIN))).unwrap();
-    for threads in [1_u32, 2] {
-        let watch = Stopwatch::start();
-        std::thread::scope(|scope| {
-            for _ in 0..threads {
-                let context = context.clone();
-                scope.spawn(move || {
-                    let session = context.open_ro_session(slot).unwrap();
-                    let wanted = [Attribute::Class(ObjectClass::PRIVATE_KEY)];
-                    let key = session.find_objects(&wanted).unwrap()[0];
-                    for n in 0..SIGNATURES {
-                        let mut digest = [0; 32];
-                        digest[..4].copy_from_slice(&n.to_be_bytes());
-                        session.sign(&Mechanism::Ecdsa, key, &digest).unwrap();
-                    }
-                });
-            }
-        });
-        let rate = f64::from(SIGNATURES * threads) / watch.elapsed().as_secs_f64();
-        println!("{threads} threads: {rate:.0} signatures a second");
-        assert!(
-            rate > 2_000.0,
-            "{rate:.0} signatures a second with {threads} threads"
-        );
-    }
 }
 
 #[test]
