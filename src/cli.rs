@@ -6,6 +6,7 @@
     reason = "a command line speaks to its user"
 )]
 
+pub mod codes;
 pub mod facility;
 pub mod init;
 pub mod key;

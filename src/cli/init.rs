@@ -44,6 +44,22 @@ pub async fn init(
     module: &str,
 ) -> Result<Config, Fault> {
     check_empty(folder)?;
+    make(folder, name, mode, stations, desks, clock, module).await
+}
+
+/// [`init`] in a folder that the caller answers for.
+///
+/// # Errors
+/// As [`init`], but `FAC-001`.
+pub(super) async fn make(
+    folder: &Path,
+    name: &str,
+    mode: Mode,
+    stations: usize,
+    desks: usize,
+    clock: Clock,
+    module: &str,
+) -> Result<Config, Fault> {
     let mut config = plan(folder, name, mode, stations, desks, module)?;
     config.check()?;
     for place in [
@@ -197,8 +213,8 @@ fn plan(
     })
 }
 
-/// A folder that does not exist, or holds nothing but a token's empty folder.
-fn check_empty(folder: &Path) -> Result<(), Fault> {
+/// Succeeds for a folder that does not exist, or holds nothing but a token's empty folder.
+pub(super) fn check_empty(folder: &Path) -> Result<(), Fault> {
     let Ok(entries) = std::fs::read_dir(folder) else {
         return Ok(());
     };

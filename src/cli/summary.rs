@@ -4,11 +4,14 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::audit::Balance;
+use crate::base::ids::OrderKey;
 use crate::base::{Clock, Place};
+use crate::job::Phase;
 use crate::line::Line;
 use crate::port::{Ledger, OrderBook, OrderState};
 use crate::sim::hall;
 
+use super::codes;
 use super::facility::{Facility, with_token_env};
 
 /// Runs `status`.
@@ -33,39 +36,40 @@ pub fn main(dir: &Path) -> anyhow::Result<bool> {
 /// # Errors
 /// The ledger's or the order book's.
 pub async fn print(facility: &Facility, line: &Line) -> anyhow::Result<bool> {
-    let mut states: BTreeMap<OrderState, u64> = BTreeMap::new();
-    let counts = facility.order_book.counts(line.clock.today()).await?;
-    for office in counts.values() {
+    let mut states = Tally::default();
+    for office in facility.order_book.counts(line.clock.today()).await?.values() {
         for (state, count) in &office.orders {
-            *states.entry(*state).or_default() += count;
+            states.add(format!("{state:?}").to_lowercase(), *count);
         }
     }
-    let mut reasons: BTreeMap<String, u64> = BTreeMap::new();
-    for returned in facility.order_book.returns().await? {
-        for code in returned.codes {
-            *reasons.entry(code).or_default() += 1;
+    let mut held = Tally::default();
+    for order in facility
+        .order_book
+        .in_state(OrderState::Held, OrderKey(0), u32::MAX)
+        .await?
+    {
+        held.add(order.hold.unwrap_or_default(), 1);
+    }
+    let mut returned = Tally::default();
+    for dossier in facility.order_book.returns().await? {
+        for code in dossier.codes {
+            returned.add(code, 1);
         }
     }
-    let snapshot = line.progress.snapshot();
+    let mut spoiled = Tally::default();
+    for attempt in facility.ledger.all_attempts().await? {
+        if matches!(
+            attempt.phase,
+            Phase::Spoiled | Phase::Quarantined | Phase::NotFound
+        ) {
+            spoiled.add(attempt.code.unwrap_or_default(), 1);
+        }
+    }
     println!();
-    println!(
-        "Orders:   {}",
-        words(
-            states
-                .iter()
-                .map(|(state, count)| (format!("{state:?}").to_lowercase(), *count))
-        )
-    );
-    println!(
-        "Spoiled:  {}",
-        words(
-            snapshot
-                .spoiled
-                .iter()
-                .map(|(code, count)| (code.clone(), *count))
-        )
-    );
-    println!("Returned: {}", words(reasons.into_iter()));
+    println!("Orders:   {}", states.on_one_line());
+    held.print("Held");
+    spoiled.print("Spoiled");
+    returned.print("Returned");
     println!("Boxes:");
     for state in facility.ledger.boxes(true).await? {
         println!(
@@ -135,11 +139,34 @@ fn by_name(places: impl Iterator<Item = (Place, u64)>) -> BTreeMap<&'static str,
     names
 }
 
-fn words(counts: impl Iterator<Item = (String, u64)>) -> String {
-    let words: Vec<String> = counts.map(|(what, count)| format!("{count} {what}")).collect();
-    if words.is_empty() {
-        "none".to_owned()
-    } else {
-        words.join(", ")
+/// Counts by code or word.
+#[derive(Default)]
+struct Tally(BTreeMap<String, u64>);
+
+impl Tally {
+    fn add(&mut self, what: String, count: u64) {
+        *self.0.entry(what).or_default() += count;
+    }
+
+    fn on_one_line(&self) -> String {
+        let words: Vec<String> = self
+            .0
+            .iter()
+            .map(|(what, count)| format!("{count} {what}"))
+            .collect();
+        if words.is_empty() {
+            "none".to_owned()
+        } else {
+            words.join(", ")
+        }
+    }
+
+    /// A line per fault code, told in words.
+    fn print(&self, title: &str) {
+        println!("{:<9} {}", format!("{title}:"), self.0.values().sum::<u64>());
+        for (code, count) in &self.0 {
+            let words = codes::find(code).map_or("", |code| code.en);
+            println!("  {count:>4}  {code}  {words}");
+        }
     }
 }

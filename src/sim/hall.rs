@@ -9,7 +9,7 @@
 //! - `cards/<blank>.json`, `.front.png`, `.back.png`: chip and faces of every card that was out of a feeder;
 //! - `stations/<name>/encoder.sock`, `printer` (a serial port), `screen.sock`, `printer.json`;
 //! - `desks/<name>/reader.sock`, `scanner` (a serial port), `screen.sock`;
-//! - `ready`, while all of these are open.
+//! - `ready`, while all of these are open: the number of the process.
 //!
 //! How sockets and scanner speak is said in `wire` and `desk`. A hall that is stopped goes on later where it was. One
 //! that is killed forgets only what happened to the cards inside its machines since they were fed.
@@ -59,7 +59,7 @@ pub async fn run(dir: &Path, stop: impl Future) -> io::Result<()> {
         Desk::serve(&Desk::open(&floor, name)?, &mut tasks)?;
     }
     let ready = dir.join("ready");
-    std::fs::write(&ready, b"")?;
+    disk::write(&ready, std::process::id().to_string().as_bytes())?;
     let outcome = tokio::select! {
         _ = stop => Ok(()),
         outcome = first_failure(&mut tasks) => outcome,
@@ -71,6 +71,13 @@ pub async fn run(dir: &Path, stop: impl Future) -> io::Result<()> {
         station.save()?;
     }
     outcome
+}
+
+/// The number of the process that runs the hall in `dir` and is ready. What a killed hall left behind does not count.
+#[must_use]
+pub fn running(dir: &Path) -> Option<u32> {
+    let number = std::fs::read_to_string(dir.join("ready")).ok()?.parse().ok()?;
+    floor::is_taken(dir).then_some(number)
 }
 
 /// Waits until a task fails; with nothing to run, for ever.

@@ -1,6 +1,6 @@
 //! The floor that all machines and desks share: the plan, the cards on disk, and the journal of positions.
 
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -26,6 +26,12 @@ pub(super) struct Floor {
 struct Books {
     positions: Positions,
     journal: File,
+}
+
+/// A process has the books in `dir` open.
+pub(super) fn is_taken(dir: &Path) -> bool {
+    let journal = File::options().append(true).open(dir.join(JOURNAL));
+    journal.is_ok_and(|journal| matches!(journal.try_lock_shared(), Err(TryLockError::WouldBlock)))
 }
 
 impl Floor {
