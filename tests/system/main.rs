@@ -4,3 +4,4 @@ mod faces;
 mod house;
 mod hsm;
 mod licences;
+mod rehearsal;

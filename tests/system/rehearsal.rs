@@ -1,0 +1,113 @@
+//! The whole journey with the real program, the real PKCS#11 module, real sockets and pseudo-terminals. The judge is the
+//! hall: its books say what physically lies where.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "helpers of tests, which clippy does not count as tests; the moments of death are told"
+)]
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+use cardwright::base::{Clock, Entropy};
+use cardwright::document::FileId;
+use cardwright::sim::hall;
+
+/// Enough for several offices, lots, remakes and a few mistakes.
+const CARDS: &str = "60";
+/// Deaths in a row before a run may end.
+const DEATHS: usize = 5;
+/// A death comes at most this long after the machines have started.
+const LIFE_MAX_MS: u16 = 2_500;
+
+fn rehearse(dir: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cardwright"));
+    command
+        .env_remove("HSM_SIM_DIR")
+        .args(["rehearse", "--cards", CARDS, "--dir"])
+        .arg(dir);
+    command
+}
+
+/// Runs to the end, which must be a balanced one.
+fn to_the_end(dir: &Path) -> String {
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = rehearse(dir).output().unwrap();
+    let text = format!(
+        "{}{}",
+        String::from_utf8_lossy(&stdout),
+        String::from_utf8_lossy(&stderr)
+    );
+    assert!(status.success(), "{text}");
+    assert!(text.contains("\nbalanced"), "{text}");
+    text
+}
+
+/// Cards in boxes by the hall's books, once it is sure that no two of them are for one person and that every order has
+/// its card.
+fn judge(dir: &Path, told: &str) -> usize {
+    let dir = dir.join("hall");
+    let inventory = hall::inventory(&dir).expect("the hall's books");
+    let mut people: BTreeMap<Vec<u8>, usize> = BTreeMap::new();
+    for boxed in &inventory.boxes {
+        let card = hall::card(&dir, &boxed.blank).expect("a boxed card's books");
+        let mrz = card.chip.file(FileId::Dg(1)).expect("a boxed chip has DG1");
+        *people.entry(mrz.to_vec()).or_default() += 1;
+    }
+    let twins = people.values().filter(|count| **count > 1).count();
+    assert_eq!(twins, 0, "people with two good cards\n{told}");
+    let orders = told.lines().find(|line| line.starts_with("Orders:")).expect(told);
+    assert!(
+        orders.contains(&format!(" {} boxed", inventory.boxes.len())),
+        "{} cards lie in boxes\n{told}",
+        inventory.boxes.len()
+    );
+    for unfinished in ["waiting", "inlot"] {
+        assert!(!orders.contains(unfinished), "{told}");
+    }
+    inventory.boxes.len()
+}
+
+/// Runs until the machines have worked for this long, then kills the controller; the hall lives on.
+fn to_its_death(dir: &Path, life: Duration) {
+    let mut controller = rehearse(dir)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let told = BufReader::new(controller.stdout.take().unwrap());
+    let making = told.lines().any(|line| line.unwrap().starts_with("Making cards"));
+    assert!(making, "it ended before the machines started");
+    super::hsm::block_on(Clock::system().sleep(life));
+    controller.kill().unwrap();
+    controller.wait().unwrap();
+}
+
+#[test]
+fn approved_dossiers_become_proven_cards_in_boxes() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = judge(dir.path(), &to_the_end(dir.path()));
+    assert!(first >= 50, "only {first} cards in boxes");
+    // Run again, it continues: nothing is made twice.
+    assert_eq!(judge(dir.path(), &to_the_end(dir.path())), first);
+}
+
+#[test]
+fn killed_at_random_moments_it_ends_balanced() {
+    let dir = tempfile::tempdir().unwrap();
+    for _ in 0..DEATHS {
+        let dice = u16::from_be_bytes(Entropy::system().bytes().unwrap());
+        let life = Duration::from_millis(u64::from(dice % LIFE_MAX_MS));
+        println!("killed after {life:?}");
+        to_its_death(dir.path(), life);
+    }
+    judge(dir.path(), &to_the_end(dir.path()));
+}
