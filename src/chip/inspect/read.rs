@@ -2,6 +2,7 @@
 
 use super::super::apdu::{Command, Status};
 use super::super::link::Card;
+use super::super::sm::SHORT_READ_MAX;
 use super::super::{fault, tlv};
 use crate::base::{Fault, limits};
 use crate::document::FileId;
@@ -42,8 +43,8 @@ pub(super) async fn read_file(card: &mut Card, file: FileId, read_max: u32) -> R
         .ok_or_else(|| lies("is longer than a chip"))?;
     contents.reserve_exact(length.saturating_sub(contents.len()));
     while contents.len() < length {
-        let wanted = (length - contents.len()).min(read_max as usize);
-        let block = read_block(card, file, contents.len(), wanted).await?;
+        let wanted = length - contents.len();
+        let block = read_block(card, file, contents.len(), wanted, read_max).await?;
         if block.is_empty() || block.len() > wanted {
             return Err(lies("ends before its length, or after"));
         }
@@ -53,21 +54,24 @@ pub(super) async fn read_file(card: &mut Card, file: FileId, read_max: u32) -> R
     Ok(Found::File(contents))
 }
 
-/// READ BINARY of the current file from an offset (ISO/IEC 7816-4, section 7.2.3).
-async fn read_block(card: &mut Card, file: FileId, offset: usize, wanted: usize) -> Result<Vec<u8>, Fault> {
+/// READ BINARY of the current file from an offset (ISO/IEC 7816-4, section 7.2.3): at most what is wanted.
+async fn read_block(
+    card: &mut Card,
+    file: FileId,
+    offset: usize,
+    wanted: usize,
+    read_max: u32,
+) -> Result<Vec<u8>, Fault> {
     let [.., high, low] = offset.to_be_bytes();
-    let wanted = u32::try_from(wanted).unwrap_or(u32::MAX);
     let answer = if offset <= OFFSET_MAX {
-        card.send(&Command::new(0, 0xB0, high, low).le(wanted)).await?
+        card.send(&Command::new(0, 0xB0, high, low).le(askable(wanted, read_max)))
+            .await?
     } else {
         // Odd: the offset is an object in the data, and the block comes wrapped in another, which needs room as well.
         let place = [0x54, 0x02, high, low];
+        let asked = askable(wanted.saturating_add(4), read_max);
         let (answer, status) = card
-            .send(
-                &Command::new(0, 0xB1, 0, 0)
-                    .data(&place)
-                    .le(wanted.saturating_add(4)),
-            )
+            .send(&Command::new(0, 0xB1, 0, 0).data(&place).le(asked))
             .await?;
         let block = tlv::only(0x53, &answer).map(<[u8]>::to_vec);
         (block.unwrap_or_default(), status)
@@ -78,5 +82,16 @@ async fn read_block(card: &mut Card, file: FileId, offset: usize, wanted: usize)
             &fault::REFUSED,
             format!("READ BINARY {file} at {offset} {status}"),
         )),
+    }
+}
+
+/// So much can be asked for at once. Just below 256 bytes, the protected answer would not fit into the short one that
+/// such a command announces.
+fn askable(wanted: usize, read_max: u32) -> u32 {
+    let most = u32::try_from(wanted).unwrap_or(u32::MAX).min(read_max);
+    if (SHORT_READ_MAX..=256).contains(&most) {
+        SHORT_READ_MAX
+    } else {
+        most
     }
 }

@@ -250,6 +250,25 @@ fn files_beyond_the_reach_of_short_offsets_are_written_and_read() {
     assert_eq!(inspection.files[&FileId::Dg(2)], card.files[&FileId::Dg(2)]);
 }
 
+/// A protected answer is longer than what it holds: a rest just below 256 bytes needs an extended answer.
+#[test]
+fn any_rest_of_a_file_is_read() {
+    let full = Rehearsal::full().profile.apdu.read_max as usize;
+    for blocks in [full, 2 * full] {
+        for rest in [1, 15, 16, 219, 220, 223, 224, 239, 240, 252, 255, 256, 257] {
+            let mut card = Rehearsal::full();
+            card.files
+                .insert(FileId::Dg(2), filled(FileId::Dg(2), blocks + rest));
+            card.files.insert(FileId::Dg(3), filled(FileId::Dg(3), 50));
+            let mut card = card.sealed();
+            let mut request = card.request();
+            request.wanted = Wanted::Only(vec![FileId::Dg(2)]);
+            let inspection = card.inspect(request).unwrap();
+            assert_eq!(inspection.files[&FileId::Dg(2)], card.files[&FileId::Dg(2)]);
+        }
+    }
+}
+
 #[test]
 fn a_torn_writing_is_resumed_wherever_it_tore() {
     let whole = Rehearsal::full().personalize().unwrap().commands;
