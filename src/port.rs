@@ -357,6 +357,9 @@ pub trait OrderBook: Send + Sync {
     async fn sealed(&self, key: OrderKey) -> Result<Option<(Vec<u8>, Vec<u8>)>, Fault>;
     /// Records where an order stands; `remake` when a good card is owed after a spoiled one.
     async fn set_state(&self, key: OrderKey, state: OrderState, remake: bool) -> Result<(), Fault>;
+    /// A machine gives an order up for a person to decide: from `InLot` to `Held` in one step, so that no other machine
+    /// claims it in between. A good card is still owed.
+    async fn hold(&self, key: OrderKey, reason: &str) -> Result<(), Fault>;
     /// A person's change; refused when the order is past the point of no return for it.
     async fn change(&self, key: OrderKey, change: OrderChange) -> Result<Order, Fault>;
     /// Counts per office as of a day.

@@ -113,15 +113,7 @@ impl Line {
     /// The order book's.
     pub async fn hold(&self, order: OrderKey, reason: &str) -> Result<(), Fault> {
         self.progress.held();
-        self.ports
-            .book
-            .set_state(order, OrderState::Waiting, true)
-            .await?;
-        self.ports
-            .book
-            .change(order, crate::port::OrderChange::Hold(reason.to_owned()))
-            .await
-            .map(|_| ())
+        self.ports.book.hold(order, reason).await
     }
 
     /// Stops a position until a person has looked.

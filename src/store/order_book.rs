@@ -69,6 +69,19 @@ impl SqliteOrderBook {
         &self.author
     }
 
+    /// The order as it stands, once a change of it has changed exactly one row.
+    async fn proven(&self, key: OrderKey, changed: u64) -> Result<Order, Fault> {
+        let order = self
+            .order(key)
+            .await?
+            .ok_or_else(|| Fault::new(&NO_ORDER, key.to_string()))?;
+        if changed == 1 {
+            Ok(order)
+        } else {
+            Err(Fault::new(&TOO_LATE, format!("{key} is {}", name(order.state))))
+        }
+    }
+
     /// Closes the file.
     pub async fn close(self) {
         self.pool.close().await;
@@ -250,6 +263,20 @@ impl OrderBook for SqliteOrderBook {
         }
     }
 
+    async fn hold(&self, key: OrderKey, reason: &str) -> Result<(), Fault> {
+        let changed = sqlx::query(
+            "UPDATE orders SET state = 'held', hold = $2, remake = TRUE
+             WHERE key = $1 AND state IN ('in_lot', 'held')",
+        )
+        .bind(int(key.0))
+        .bind(reason)
+        .execute(&self.pool)
+        .await
+        .map_err(|error| database(&error))?
+        .rows_affected();
+        self.proven(key, changed).await.map(|_| ())
+    }
+
     async fn change(&self, key: OrderKey, change: OrderChange) -> Result<Order, Fault> {
         let query = match &change {
             OrderChange::Hold(reason) => sqlx::query(
@@ -276,15 +303,7 @@ impl OrderBook for SqliteOrderBook {
             .await
             .map_err(|error| database(&error))?
             .rows_affected();
-        let order = self
-            .order(key)
-            .await?
-            .ok_or_else(|| Fault::new(&NO_ORDER, key.to_string()))?;
-        if changed == 1 {
-            Ok(order)
-        } else {
-            Err(Fault::new(&TOO_LATE, format!("{key} is {}", name(order.state))))
-        }
+        self.proven(key, changed).await
     }
 
     async fn counts(&self, today: Date) -> Result<BTreeMap<OfficeCode, OfficeCounts>, Fault> {
