@@ -48,5 +48,19 @@ pub const BRAKE_POSITIONS_PER_PACK: usize = 2;
 pub const ATTEMPTS_PER_ORDER: u16 = 2;
 /// A request on the control socket.
 pub const CONTROL_FRAME_BYTES_MAX: usize = 1 << 20;
+/// An answer on the control socket: lists of cards and differences, which a person reads in pages.
+pub const CONTROL_REPLY_BYTES_MAX: usize = 16 << 20;
+/// Connections on the control socket that are served at a time: people at their screens, not a service for crowds.
+pub const CONTROL_CONNECTIONS_MAX: usize = 16;
+/// A connection on the control socket that asks nothing for so long is closed, and gives its place to another.
+pub const CONTROL_IDLE: Duration = Duration::from_secs(30);
+/// The longest act a person may ask for is reconciling with the registry, order by order.
+pub const CONTROL_ACT_DEADLINE: Duration = Duration::from_secs(600);
+/// The second person of a two-person act has to come within this time: longer, and the first has left the place.
+pub const SECOND_PERSON_WITHIN: Duration = Duration::from_secs(15 * 60);
+/// Acts that wait for a second person at a time.
+pub const PROPOSALS_MAX: usize = 64;
+/// What a person types as a reason.
+pub const REASON_CHARACTERS_MAX: usize = 200;
 /// The stop list may be this old before new binds stop (law 9).
 pub const STOP_LIST_AGE_MAX: Duration = Duration::from_secs(15 * 60);

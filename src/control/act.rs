@@ -1,0 +1,145 @@
+//! What can be asked for, and who answers it.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::base::Fault;
+use crate::base::ids::PersonId;
+use crate::job::fact::Mode;
+use crate::line::Line;
+
+use super::fault::NAMED;
+use super::proposals::{Proposals, Seconded};
+use super::wire::Call;
+use super::{Answer, Who};
+
+/// One request: the room of handlers it is for, and what it asks of it.
+///
+/// A new room of handlers adds its variant here, an arm to [`act`] and one to [`Request::needs_two`].
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(
+    rename_all = "snake_case",
+    tag = "room",
+    content = "request",
+    deny_unknown_fields
+)]
+pub enum Request {
+    /// Is anybody there, and which facility is it?
+    Hello,
+}
+
+impl Request {
+    /// Must two different people ask for it (law 2 and the rules of quarantine)?
+    #[must_use]
+    pub fn needs_two(&self) -> bool {
+        match self {
+            Self::Hello => false,
+        }
+    }
+
+    /// The same act has the same key, whoever asks for it.
+    fn key(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+/// Carries out a request on behalf of these people.
+///
+/// # Errors
+/// Whatever the handler refuses, with what to do next.
+pub async fn act(line: &Line, _who: &Who, request: Request) -> Result<Answer, Fault> {
+    match request {
+        Request::Hello => {
+            let (facility, mode) = (&line.rules.facility, line.rules.mode);
+            Ok(Answer::good(
+                format!("{facility}, {mode:?}"),
+                json!({ "facility": facility, "mode": mode, "version": env!("CARGO_PKG_VERSION") }),
+            ))
+        }
+    }
+}
+
+/// The line with what its control room remembers: acts that wait for a second person.
+pub struct Control {
+    /// The line.
+    pub line: Arc<Line>,
+    proposals: Mutex<Proposals>,
+}
+
+impl fmt::Debug for Control {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Control({})", self.line.rules.facility)
+    }
+}
+
+impl Control {
+    /// A control room that remembers only as long as it lives.
+    #[must_use]
+    pub fn new(line: Arc<Line>) -> Self {
+        Self {
+            line,
+            proposals: Mutex::new(Proposals::default()),
+        }
+    }
+
+    /// A control room that keeps what waits for a second person in this file, so that both may come and go.
+    #[must_use]
+    pub fn keeping(line: Arc<Line>, file: &Path) -> Self {
+        Self {
+            line,
+            proposals: Mutex::new(Proposals::load(file)),
+        }
+    }
+
+    /// Answers a call of a person as the operating system names them.
+    ///
+    /// # Errors
+    /// `CTL-007` for a name in a production call, and what the handler refuses.
+    pub async fn answer(&self, peer: PersonId, call: Call) -> Result<Answer, Fault> {
+        let person = match call.on_behalf {
+            None => peer,
+            Some(named) if self.line.rules.mode == Mode::Rehearsal => named,
+            Some(named) => return Err(Fault::new(&NAMED, format!("{peer} says {named}"))),
+        };
+        let mut who = Who::new(person);
+        let key = call.request.key();
+        if call.request.needs_two() {
+            let now = self.line.clock.now();
+            let seconded = self.proposals().propose(&key, &who.person, now)?;
+            match seconded {
+                Seconded::Waiting(until) => return Ok(waiting(&who.person, until)),
+                Seconded::By(first) => who.first = Some(first),
+            }
+        }
+        let needs_two = call.request.needs_two();
+        let outcome = act(&self.line, &who, call.request).await;
+        if needs_two && outcome.is_ok() {
+            self.proposals().done(&key);
+        }
+        outcome
+    }
+
+    fn proposals(&self) -> std::sync::MutexGuard<'_, Proposals> {
+        self.proposals.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Nothing is done yet, so the answer is not good.
+fn waiting(person: &PersonId, until: time::OffsetDateTime) -> Answer {
+    let until = until.to_offset(time::macros::offset!(+7));
+    let text = format!(
+        "{person} has said so. Nothing is done yet: a second person must give the very same command until {:02}:{:02}.",
+        until.hour(),
+        until.minute()
+    );
+    let data = json!({
+        "waiting_for": "a second person",
+        "first": person,
+        "until": until.unix_timestamp(),
+    });
+    Answer::bad(text, data)
+}
