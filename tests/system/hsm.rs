@@ -1,5 +1,5 @@
 //! The HSM door: one conformance suite, run unchanged on hsm-sim and on SoftHSM2, then what only hsm-sim can show
-//! (faults, speed, `pkcs11-tool`).
+//! (faults, `pkcs11-tool`).
 //!
 //! A PKCS#11 library finds its token through the environment and lives once per process, so each suite runs in a
 //! process of its own: the test starts this very executable again with the environment set.
@@ -7,8 +7,7 @@
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
-    clippy::print_stdout,
-    reason = "helpers of tests, which clippy does not count as tests; the speed is told"
+    reason = "helpers of tests, which clippy does not count as tests"
 )]
 
 mod conformance;

@@ -1,5 +1,5 @@
-//! The whole journey with the real program, the real PKCS#11 module, real sockets and pseudo-terminals. The judge is the
-//! hall: its books say what physically lies where.
+//! The whole journey with the real program, the real PKCS#11 module, real sockets and pseudo-terminals. The judge is
+//! the hall: its books say what physically lies where.
 
 #![expect(
     clippy::unwrap_used,
