@@ -35,9 +35,9 @@ mod wire;
 mod tests;
 
 pub use card::{Card, card};
+pub use floor::set_printer;
 pub use inventory::{Boxed, Inventory, Spot, Whereabouts, inventory};
 pub use plan::{Plan, SupplierList, create};
-pub use floor::set_printer;
 
 pub(super) use desk::{Desk, Followed, Scan, spoken};
 pub(super) use floor::Floor;

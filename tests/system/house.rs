@@ -44,8 +44,7 @@ const RINGS: &[(&str, &[&str])] = &[
         "sim",
         &[
             "base", "dossier", "pki", "document", "chip", "printer", "job", "audit", "port", "config",
-            "device",
-            "store",
+            "device", "store",
         ],
     ),
     ("control", &["base", "job", "audit", "port", "config", "line"]),

@@ -60,10 +60,7 @@ impl Station {
     pub(super) fn save(&self) -> io::Result<()> {
         let mut inner = self.inner();
         self.save_printer(&mut inner)?;
-        inner
-            .inside
-            .as_ref()
-            .map_or(Ok(()), |card| self.floor.save(card))
+        inner.inside.as_ref().map_or(Ok(()), |card| self.floor.save(card))
     }
 
     /// Does this with the chip at the encoder, if there is one.

@@ -8,8 +8,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::{Power, locked};
-use crate::base::ids::{BlankId, MachineId};
 use crate::base::Fault;
+use crate::base::ids::{BlankId, MachineId};
 use crate::device::hall::fault::{LOST, NO_CARD, SILENT};
 use crate::port::{Answer, Encoder, Instruction, Screen, Serial};
 use crate::sim::chip::Chip;
@@ -171,7 +171,12 @@ impl Hall {
 
 impl std::fmt::Debug for Hall {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Hall({} machines, {} desks)", self.stations.len(), self.desks.len())
+        write!(
+            f,
+            "Hall({} machines, {} desks)",
+            self.stations.len(),
+            self.desks.len()
+        )
     }
 }
 

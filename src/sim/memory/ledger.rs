@@ -2,25 +2,34 @@
 
 mod tables;
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use time::OffsetDateTime;
 
 use super::{Power, locked};
+use crate::audit::Hash;
+use crate::audit::chain::{ChainEntry, extend, genesis};
 use crate::base::Fault;
 use crate::base::ids::{AttemptId, BlankId, ChipId, PackId};
 use crate::job::lot::Lot;
 use crate::job::stock::Stock;
 use crate::job::{Attempt, Fact};
-use crate::port::{Attempts, BoxState, BundlePart, Entry, Ledger, Part};
+use crate::port::{Attempts, BoxState, BundlePart, Entry, Ledger, Part, RawEntry};
+use crate::store::fault::unreadable;
 use tables::Tables;
 
 /// A commit takes this long.
 const COMMIT: Duration = Duration::from_millis(1);
 
-/// The ledger of one controller. Its record is kept, without a chain: nobody can reach it to bend it.
+/// Who writes.
+const CONTROLLER: &str = "K1#1";
+
+/// The ledger of one controller, chained as the one on disk.
 pub struct MemoryLedger {
+    name: String,
     power: Arc<Power>,
     books: Mutex<Books>,
 }
@@ -28,14 +37,16 @@ pub struct MemoryLedger {
 #[derive(Default)]
 struct Books {
     entries: Vec<Entry>,
+    raw: Vec<RawEntry>,
     tables: Tables,
 }
 
 impl MemoryLedger {
-    /// An empty ledger.
+    /// An empty ledger of this name.
     #[must_use]
-    pub fn new(power: Arc<Power>) -> Self {
+    pub fn new(power: Arc<Power>, name: &str) -> Self {
         Self {
+            name: name.to_owned(),
             power,
             books: Mutex::default(),
         }
@@ -53,25 +64,47 @@ impl MemoryLedger {
         locked(&self.books).tables.attempts.values().cloned().collect()
     }
 
-    /// Blanks received, by pack: what the suppliers' lists say, not what the counts say.
-    #[must_use]
-    pub fn received(&self) -> Vec<(PackId, u64)> {
-        let mut packs = std::collections::BTreeMap::new();
-        for (_, pack) in locked(&self.books).tables.blanks.values() {
-            *packs.entry(pack.clone()).or_default() += 1;
-        }
-        packs.into_iter().collect()
-    }
-
     fn write(&self, facts: Vec<Fact>, parts: Vec<BundlePart>) -> Result<(), Fault> {
         let at = self.power.clock().now();
         let mut books = locked(&self.books);
         books.tables.append(&facts, parts)?;
         for fact in facts {
-            let seq = u64::try_from(books.entries.len()).unwrap_or(u64::MAX) + 1;
-            books.entries.push(Entry { seq, at, fact });
+            let raw = self.chained(books.raw.last(), at, &fact)?;
+            books.entries.push(Entry {
+                seq: raw.seq,
+                at,
+                fact,
+            });
+            books.raw.push(raw);
         }
         Ok(())
+    }
+
+    /// The record of a fact behind another.
+    fn chained(&self, last: Option<&RawEntry>, at: OffsetDateTime, fact: &Fact) -> Result<RawEntry, Fault> {
+        let before = last.and_then(|last| Hash::from_slice(&last.hash));
+        let body = serde_json::to_vec(fact).map_err(|error| unreadable(error.to_string()))?;
+        let (seq, at_unix_ns) = (
+            last.map_or(0, |last| last.seq) + 1,
+            i64::try_from(at.unix_timestamp_nanos()).unwrap_or(i64::MAX),
+        );
+        let entry = ChainEntry {
+            seq,
+            controller: CONTROLLER,
+            at_unix_ns,
+            kind: fact.kind(),
+            body: &body,
+        };
+        let hash = extend(&before.unwrap_or_else(|| genesis(&self.name)), &entry);
+        Ok(RawEntry {
+            seq,
+            at_unix_ns,
+            controller: CONTROLLER.to_owned(),
+            kind: fact.kind().to_owned(),
+            subject: fact.subject(),
+            hash: hash.as_bytes().to_vec(),
+            body,
+        })
     }
 
     /// Asks the books.
@@ -93,7 +126,8 @@ impl Ledger for MemoryLedger {
     }
 
     async fn attempt(&self, attempt: AttemptId) -> Result<Option<Attempt>, Fault> {
-        self.ask(|books| books.tables.attempts.get(&attempt).cloned()).await
+        self.ask(|books| books.tables.attempts.get(&attempt).cloned())
+            .await
     }
 
     async fn attempts(&self, which: Attempts) -> Result<Vec<Attempt>, Fault> {
@@ -125,6 +159,28 @@ impl Ledger for MemoryLedger {
     async fn size(&self) -> Result<u64, Fault> {
         self.ask(|books| u64::try_from(books.entries.len()).unwrap_or(u64::MAX))
             .await
+    }
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    async fn entries_after(&self, seq: u64, limit: u32) -> Result<Vec<RawEntry>, Fault> {
+        let (from, limit) = (usize::try_from(seq), usize::try_from(limit));
+        let (from, limit) = (from.unwrap_or(usize::MAX), limit.unwrap_or(usize::MAX));
+        self.ask(|books| books.raw.iter().skip(from).take(limit).cloned().collect())
+            .await
+    }
+
+    async fn received(&self) -> Result<Vec<(PackId, u64)>, Fault> {
+        self.ask(|books| {
+            let mut packs = BTreeMap::new();
+            for (_, pack) in books.tables.blanks.values() {
+                *packs.entry(pack.clone()).or_default() += 1;
+            }
+            packs.into_iter().collect()
+        })
+        .await
     }
 }
 

@@ -104,7 +104,10 @@ impl OrderBook for MemoryOrderBook {
         self.ask(|books| {
             let orders = books.orders.values().map(|row| &row.order);
             let found = orders.filter(|order| order.state == state && order.key > after);
-            found.take(usize::try_from(limit).unwrap_or(usize::MAX)).cloned().collect()
+            found
+                .take(usize::try_from(limit).unwrap_or(usize::MAX))
+                .cloned()
+                .collect()
         })
         .await
     }
@@ -121,6 +124,10 @@ impl OrderBook for MemoryOrderBook {
         self.write(|books| books.set_state(key, state, remake)).await
     }
 
+    async fn hold(&self, key: OrderKey, reason: &str) -> Result<(), Fault> {
+        self.write(|books| books.hold(key, reason)).await
+    }
+
     async fn change(&self, key: OrderKey, change: OrderChange) -> Result<Order, Fault> {
         self.write(|books| books.change(key, &change)).await
     }
@@ -132,7 +139,9 @@ impl OrderBook for MemoryOrderBook {
 
 impl Books {
     fn admit(&mut self, new: NewOrder) -> Admission {
-        let known = self.of_request(&new.request).map(|order| (order.key, order.version, order.state));
+        let known = self
+            .of_request(&new.request)
+            .map(|order| (order.key, order.version, order.state));
         let key = known.map(|(key, ..)| key);
         if let Some((key, version, state)) = known {
             match new.version.cmp(&version) {
@@ -183,7 +192,10 @@ impl Books {
     }
 
     fn keep_return(&mut self, returned: Returned) -> bool {
-        let known = self.returned.iter().any(|kept| kept.document == returned.document);
+        let known = self
+            .returned
+            .iter()
+            .any(|kept| kept.document == returned.document);
         if !known {
             self.returned.push(returned);
         }
@@ -232,6 +244,16 @@ impl Books {
         Ok(())
     }
 
+    fn hold(&mut self, key: OrderKey, reason: &str) -> Result<(), Fault> {
+        let row = self.orders.get_mut(&key);
+        let order = &mut row.ok_or_else(|| Fault::new(&NO_ORDER, key.to_string()))?.order;
+        if !matches!(order.state, OrderState::InLot | OrderState::Held) {
+            return Err(Fault::new(&TOO_LATE, format!("{key} is {:?}", order.state)));
+        }
+        (order.state, order.hold, order.remake) = (OrderState::Held, Some(reason.to_owned()), true);
+        Ok(())
+    }
+
     fn change(&mut self, key: OrderKey, change: &OrderChange) -> Result<Order, Fault> {
         let row = self.orders.get_mut(&key);
         let order = &mut row.ok_or_else(|| Fault::new(&NO_ORDER, key.to_string()))?.order;
@@ -273,7 +295,9 @@ impl Books {
     fn live_order_of(&self, person: &str, but: Option<OrderKey>) -> Option<OrderKey> {
         let rows = self.orders.values();
         let mut others = rows.filter(|row| row.person == person && Some(row.order.key) != but);
-        others.find(|row| is_live(row.order.state)).map(|row| row.order.key)
+        others
+            .find(|row| is_live(row.order.state))
+            .map(|row| row.order.key)
     }
 }
 

@@ -100,8 +100,13 @@ impl Registry for MemoryRegistry {
 
     async fn stopped(&self, requests: &[String]) -> Result<BTreeMap<String, String>, Fault> {
         self.exchange(|books| {
-            let asked = books.stops.iter().filter(|(request, _)| requests.contains(request));
-            Ok(asked.map(|(request, reason)| (request.clone(), reason.clone())).collect())
+            let asked = books
+                .stops
+                .iter()
+                .filter(|(request, _)| requests.contains(request));
+            Ok(asked
+                .map(|(request, reason)| (request.clone(), reason.clone()))
+                .collect())
         })
         .await
     }
@@ -120,7 +125,10 @@ impl Registry for MemoryRegistry {
 
     async fn statement(&self, after: &str, limit: u32) -> Result<Vec<Statement>, Fault> {
         self.exchange(|books| {
-            let later = books.requests.iter().filter(|(request, _)| request.as_str() > after);
+            let later = books
+                .requests
+                .iter()
+                .filter(|(request, _)| request.as_str() > after);
             let page = later.take(usize::try_from(limit).unwrap_or(usize::MAX));
             Ok(page.map(|(request, row)| books.state(request, row)).collect())
         })
@@ -139,11 +147,17 @@ impl Books {
             (Outcome::Made, _) if request.sod.is_none() => {
                 (request.status, request.sod) = ("ISSUED", report.sod.clone());
             }
-            (Outcome::Spoiled | Outcome::NotFound, Some(chip)) => {
-                let first = self.refused.entry(chip.clone());
-                first.or_insert_with(|| report.request.clone());
+            // A card that was counted as valid and is waste or lost now is owed again.
+            (Outcome::Spoiled | Outcome::NotFound, _)
+                if request.sod.is_some() && request.sod == report.sod =>
+            {
+                (request.status, request.sod) = ("PENDING", None);
             }
             _ => {}
+        }
+        if let (Outcome::Spoiled | Outcome::NotFound, Some(chip)) = (report.outcome, &report.chip) {
+            let first = self.refused.entry(chip.clone());
+            first.or_insert_with(|| report.request.clone());
         }
         self.reports.insert(report.key.clone(), report.clone());
         Ok(())
@@ -162,6 +176,10 @@ impl Books {
 
 impl std::fmt::Debug for MemoryRegistry {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "MemoryRegistry({} requests)", locked(&self.books).requests.len())
+        write!(
+            f,
+            "MemoryRegistry({} requests)",
+            locked(&self.books).requests.len()
+        )
     }
 }

@@ -133,10 +133,7 @@ impl Signer for MemorySigner {
         self.with(key, &[KeyPurpose::Wrap], |key| {
             let refused = || Fault::new(&SEALED, "");
             let (nonce, msg) = sealed.split_first_chunk::<NONCE>().ok_or_else(refused)?;
-            let payload = Payload {
-                msg,
-                aad: associated,
-            };
+            let payload = Payload { msg, aad: associated };
             let plain = Aes256Gcm::new(key.secret.expose().into()).decrypt(&Nonce::from(*nonce), payload);
             plain.map(Secret::new).map_err(|_| refused())
         })

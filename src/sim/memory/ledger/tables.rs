@@ -54,7 +54,12 @@ impl Tables {
 
     /// Attempts by a question.
     pub(super) fn find(&self, which: &Attempts) -> Vec<Attempt> {
-        let one = |id: Option<&AttemptId>| id.and_then(|id| self.attempts.get(id)).cloned().into_iter().collect();
+        let one = |id: Option<&AttemptId>| {
+            id.and_then(|id| self.attempts.get(id))
+                .cloned()
+                .into_iter()
+                .collect()
+        };
         let all = self.attempts.values();
         match which {
             Attempts::Open => {
@@ -62,7 +67,10 @@ impl Tables {
                 open.sort_by_key(|attempt| (attempt.lot, attempt.id));
                 open
             }
-            Attempts::Of(order) => all.filter(|attempt| attempt.id.order == *order).cloned().collect(),
+            Attempts::Of(order) => all
+                .filter(|attempt| attempt.id.order == *order)
+                .cloned()
+                .collect(),
             Attempts::InLot(lot) => all.filter(|attempt| attempt.lot == *lot).cloned().collect(),
             Attempts::OfChip(chip) => one(self.chips.get(chip)),
             Attempts::OfSod(sod) => one(self.sods.get(sod)),
@@ -74,15 +82,17 @@ impl Tables {
             }
             Attempts::InBox(label) => {
                 let slots = self.slots.range((label.clone(), 0)..=(label.clone(), u16::MAX));
-                slots.filter_map(|(_, id)| self.attempts.get(id)).cloned().collect()
+                slots
+                    .filter_map(|(_, id)| self.attempts.get(id))
+                    .cloned()
+                    .collect()
             }
         }
     }
 
     pub(super) fn boxes(&self, all: bool) -> Vec<BoxState> {
-        let here = |state: &&BoxState| {
-            all || matches!(state.standing, BoxStanding::Open | BoxStanding::Sealed)
-        };
+        let here =
+            |state: &&BoxState| all || matches!(state.standing, BoxStanding::Open | BoxStanding::Sealed);
         self.boxes.values().filter(here).cloned().collect()
     }
 
@@ -157,8 +167,8 @@ impl Tables {
 
     fn event(&mut self, id: AttemptId, event: &Event, undo: &mut Vec<Undo>) -> Result<(), Fault> {
         let before = self.attempts.get(&id).cloned();
-        let after = apply(before.as_ref(), id, event)
-            .map_err(|illegal| Fault::new(&ILLEGAL, illegal.to_string()))?;
+        let after =
+            apply(before.as_ref(), id, event).map_err(|illegal| Fault::new(&ILLEGAL, illegal.to_string()))?;
         if let Some(step) = implied(before.as_ref(), &after) {
             self.shift(&step, undo)?;
         }
@@ -178,12 +188,42 @@ impl Tables {
         let id = attempt.id;
         let other = |found: Option<&AttemptId>| found.is_some_and(|found| *found != id);
         let twice = [
-            ("chip", attempt.chip.as_ref().is_some_and(|chip| other(self.chips.get(chip)))),
-            ("blank", attempt.blank.as_ref().is_some_and(|blank| other(self.used.get(blank)))),
-            ("sod", attempt.sod.as_ref().is_some_and(|sod| other(self.sods.get(sod)))),
-            ("chip key", attempt.chip_key.as_ref().is_some_and(|key| other(self.chip_keys.get(key)))),
-            ("slot", attempt.boxed.as_ref().is_some_and(|slot| other(self.slots.get(slot)))),
-            ("live attempt", attempt.is_live() && other(self.live.get(&id.order))),
+            (
+                "chip",
+                attempt
+                    .chip
+                    .as_ref()
+                    .is_some_and(|chip| other(self.chips.get(chip))),
+            ),
+            (
+                "blank",
+                attempt
+                    .blank
+                    .as_ref()
+                    .is_some_and(|blank| other(self.used.get(blank))),
+            ),
+            (
+                "sod",
+                attempt.sod.as_ref().is_some_and(|sod| other(self.sods.get(sod))),
+            ),
+            (
+                "chip key",
+                attempt
+                    .chip_key
+                    .as_ref()
+                    .is_some_and(|key| other(self.chip_keys.get(key))),
+            ),
+            (
+                "slot",
+                attempt
+                    .boxed
+                    .as_ref()
+                    .is_some_and(|slot| other(self.slots.get(slot))),
+            ),
+            (
+                "live attempt",
+                attempt.is_live() && other(self.live.get(&id.order)),
+            ),
         ];
         match twice.iter().find(|(_, twice)| *twice) {
             Some((what, _)) => Err(Fault::new(&TWICE, format!("{id}: {what}"))),
