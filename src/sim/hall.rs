@@ -24,6 +24,7 @@ mod books;
 mod card;
 mod desk;
 mod disk;
+mod door;
 mod floor;
 mod inventory;
 mod plan;
@@ -34,13 +35,13 @@ mod wire;
 mod tests;
 
 pub use card::{Card, card};
+pub use floor::set_printer;
 pub use inventory::{Boxed, Inventory, Spot, Whereabouts, inventory};
 pub use plan::{Plan, SupplierList, create};
-pub use station::set_printer;
 
-use desk::Desk;
-use floor::Floor;
-use station::Station;
+pub(super) use desk::{Desk, Followed, Scan, spoken};
+pub(super) use floor::Floor;
+pub(super) use station::Station;
 
 /// Opens the hall and runs it until `stop` is over; then cards inside machines and printers' states are put on disk.
 ///
@@ -52,11 +53,13 @@ pub async fn run(dir: &Path, stop: impl Future) -> io::Result<()> {
     let mut stations = Vec::new();
     for name in &floor.plan.stations {
         let station = Station::open(&floor, name)?;
-        Station::serve(&station, &mut tasks)?;
+        let folder = dir.join("stations").join(name);
+        door::station(&station, &folder, floor.plan.real_time, &mut tasks)?;
         stations.push(station);
     }
     for name in &floor.plan.desks {
-        Desk::serve(&Desk::open(&floor, name)?, &mut tasks)?;
+        let desk = Desk::open(&floor, name)?;
+        door::desk(&desk, name, &dir.join("desks").join(name), &mut tasks)?;
     }
     let ready = dir.join("ready");
     disk::write(&ready, std::process::id().to_string().as_bytes())?;

@@ -37,6 +37,11 @@ crate::fault_codes! {
     NO_FILE = "STO-008", Operator, true,
         "there is no facility here", "không có cơ sở tại đây",
         "Make one: cardwright init.", "Tạo mới: cardwright init.";
+    /// The authority's registry does not answer. What was to be said there is said again until it does.
+    REGISTRY = "STO-009", Registry, true,
+        "the registry does not answer", "cơ quan quản lý không trả lời",
+        "Check the connection to the registry: reports wait until it answers.",
+        "Kiểm tra kết nối với cơ quan quản lý: báo cáo sẽ chờ đến khi có trả lời.";
 }
 
 /// A database error as a fault. Unique-index violations are laws speaking; texts of the driver hold no values.

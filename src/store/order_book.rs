@@ -340,29 +340,35 @@ async fn admit(connection: &mut SqliteConnection, new: &NewOrder) -> Result<Admi
             .fetch_optional(&mut *connection)
             .await
             .map_err(|error| database(&error))?;
+    let mut replaced = None;
     if let Some((key, version, state)) = known {
         let order = OrderKey(uint(key));
-        return match i64::from(new.version).cmp(&version) {
-            std::cmp::Ordering::Equal => Ok(Admission::Known(order)),
-            std::cmp::Ordering::Less => Ok(Admission::Outdated(order)),
+        match i64::from(new.version).cmp(&version) {
+            std::cmp::Ordering::Equal => return Ok(Admission::Known(order)),
+            std::cmp::Ordering::Less => return Ok(Admission::Outdated(order)),
             std::cmp::Ordering::Greater
-                if matches!(parse_state(&state)?, OrderState::Waiting | OrderState::Held) =>
+                if !matches!(parse_state(&state)?, OrderState::Waiting | OrderState::Held) =>
             {
-                replace(connection, key, new).await?;
-                Ok(Admission::Replaced(order))
+                return Ok(Admission::TooLate(order));
             }
-            std::cmp::Ordering::Greater => Ok(Admission::TooLate(order)),
-        };
+            std::cmp::Ordering::Greater => replaced = Some(key),
+        }
     }
+    // A corrected version may be another person's, too.
     let live: Option<i64> = sqlx::query_scalar(
-        "SELECT key FROM orders WHERE person = $1 AND state IN ('waiting', 'held', 'in_lot')",
+        "SELECT key FROM orders WHERE person = $1 AND state IN ('waiting', 'held', 'in_lot') AND key IS NOT $2",
     )
     .bind(&new.person)
+    .bind(replaced)
     .fetch_optional(&mut *connection)
     .await
     .map_err(|error| database(&error))?;
     if let Some(key) = live {
         return Ok(Admission::SecondForPerson(OrderKey(uint(key))));
+    }
+    if let Some(key) = replaced {
+        replace(connection, key, new).await?;
+        return Ok(Admission::Replaced(OrderKey(uint(key))));
     }
     let key: i64 = sqlx::query_scalar(
         "INSERT INTO orders (request, version, person, office, profile, priority, place, received, due, state, hold,

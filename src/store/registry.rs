@@ -16,7 +16,7 @@ use crate::base::Fault;
 use crate::base::ids::{ChipId, SodHash};
 use crate::port::{Outcome, Registry, Report, Statement, StopList};
 
-use super::fault::{NO_FILE, database};
+use super::fault::{NO_FILE, REGISTRY};
 
 /// A connection to the registry.
 #[derive(Debug)]
@@ -28,7 +28,7 @@ impl SqliteRegistry {
     /// Connects; the registry's schema is its own.
     ///
     /// # Errors
-    /// `STO-008` if there is no registry at this place, `STO-001` if it does not answer.
+    /// `STO-008` if there is no registry at this place, `STO-009` if it does not answer.
     pub async fn open(path: &Path) -> Result<Self, Fault> {
         if !path.exists() {
             return Err(Fault::new(&NO_FILE, path.display().to_string()));
@@ -40,7 +40,7 @@ impl SqliteRegistry {
             .max_connections(2)
             .connect_with(options)
             .await
-            .map_err(|error| database(&error))?;
+            .map_err(|error| away(&error))?;
         Ok(Self { pool })
     }
 
@@ -56,7 +56,7 @@ impl Registry for SqliteRegistry {
         let rows: Vec<(String, String)> = sqlx::query_as("SELECT request, reason FROM stop")
             .fetch_all(&self.pool)
             .await
-            .map_err(|error| database(&error))?;
+            .map_err(|error| away(&error))?;
         Ok(StopList {
             requests: rows.into_iter().collect(),
         })
@@ -70,16 +70,16 @@ impl Registry for SqliteRegistry {
         .bind(list)
         .fetch_all(&self.pool)
         .await
-        .map_err(|error| database(&error))?;
+        .map_err(|error| away(&error))?;
         Ok(rows.into_iter().collect())
     }
 
     async fn report(&self, reports: &[Report]) -> Result<(), Fault> {
-        let mut connection = self.pool.acquire().await.map_err(|error| database(&error))?;
+        let mut connection = self.pool.acquire().await.map_err(|error| away(&error))?;
         let mut transaction = connection
             .begin_with("BEGIN IMMEDIATE")
             .await
-            .map_err(|error| database(&error))?;
+            .map_err(|error| away(&error))?;
         for report in reports {
             sqlx::query(
                 "INSERT INTO report (key, request, version, outcome, chip, sod, box) VALUES ($1, $2, $3, $4, $5, $6, $7)
@@ -94,9 +94,9 @@ impl Registry for SqliteRegistry {
             .bind(report.label.as_ref().map(|label| label.as_str()))
             .execute(&mut *transaction)
             .await
-            .map_err(|error| database(&error))?;
+            .map_err(|error| away(&error))?;
         }
-        transaction.commit().await.map_err(|error| database(&error))
+        transaction.commit().await.map_err(|error| away(&error))
     }
 
     async fn statement(&self, after: &str, limit: u32) -> Result<Vec<Statement>, Fault> {
@@ -108,7 +108,7 @@ impl Registry for SqliteRegistry {
         .bind(i64::from(limit))
         .fetch_all(&self.pool)
         .await
-        .map_err(|error| database(&error))?;
+        .map_err(|error| away(&error))?;
         Ok(rows
             .into_iter()
             .map(|(request, status, sod, refused)| Statement {
@@ -123,6 +123,11 @@ impl Registry for SqliteRegistry {
             })
             .collect())
     }
+}
+
+/// Whatever goes wrong there is not ours to mend: the line waits for the registry, it does not stop.
+fn away(error: &sqlx::Error) -> Fault {
+    Fault::new(&REGISTRY, error.to_string())
 }
 
 fn outcome(outcome: Outcome) -> &'static str {

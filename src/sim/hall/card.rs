@@ -38,14 +38,25 @@ impl Card {
     /// The card as the disk knows it, or blank if it does not.
     pub(super) fn load(dir: &Path, plan: &Plan, profile: &ChipProfile, blank: &BlankId) -> io::Result<Self> {
         // Before anything is read: the name is then safe to be part of a path.
-        let fresh = plan
+        let fresh = Self::fresh(plan, profile, blank)?;
+        Ok(Self {
+            chip: disk::read_json(&file(dir, blank, "json"))?.unwrap_or(fresh.chip),
+            front: read_face(&file(dir, blank, "front.png"))?,
+            back: read_face(&file(dir, blank, "back.png"))?,
+            blank: fresh.blank,
+        })
+    }
+
+    /// The card as it was delivered.
+    pub(super) fn fresh(plan: &Plan, profile: &ChipProfile, blank: &BlankId) -> io::Result<Self> {
+        let chip = plan
             .chip(blank, profile)
             .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, format!("there is no blank {blank}")))?;
         Ok(Self {
-            chip: disk::read_json(&file(dir, blank, "json"))?.unwrap_or(fresh),
-            front: read_face(&file(dir, blank, "front.png"))?,
-            back: read_face(&file(dir, blank, "back.png"))?,
             blank: blank.clone(),
+            chip,
+            front: Bitmap::new(FACE_WIDTH, FACE_HEIGHT),
+            back: Bitmap::new(FACE_WIDTH, FACE_HEIGHT),
         })
     }
 

@@ -6,79 +6,114 @@
 //! it is done.
 
 use std::io;
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
-use std::time::Duration;
-
-use tokio::sync::oneshot;
-use tokio::task::JoinSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::books::Act;
 use super::card::Card;
 use super::floor::Floor;
-use super::wire::{self, Person, Reader};
+use crate::base::Bitmap;
 use crate::base::ids::MachineId;
-use crate::base::{Bitmap, Clock};
 use crate::port::{Answer, Instruction};
 use crate::sim::chip::Chip;
-use crate::sim::pty::Pty;
 use crate::sim::scan;
 
-/// How long the scanner waits for a cable that nobody listens to.
-const CABLE_PATIENCE: Duration = Duration::from_secs(1);
-
 /// One desk.
-pub(super) struct Desk {
+pub(in crate::sim) struct Desk {
     name: MachineId,
-    folder: PathBuf,
     floor: Arc<Floor>,
     reader: Mutex<Option<OnReader>>,
-    scanner: mpsc::Sender<Scan>,
-    cable: Pty,
 }
 
 /// A card on the reader.
 struct OnReader {
     card: Card,
-    /// Its chip may have changed since it was taken from disk.
+    /// Its chip may have changed since it was taken up.
     touched: bool,
     /// What the scanner says of it, once it was scanned.
     scan: Option<Vec<u8>>,
 }
 
-/// A scan to be made.
-struct Scan {
-    front: Bitmap,
-    back: Bitmap,
-    said: oneshot::Sender<Vec<u8>>,
+/// What came of an instruction.
+#[derive(Debug, Eq, PartialEq)]
+pub(in crate::sim) enum Followed {
+    /// This is the answer.
+    Answer(Answer),
+    /// First the card on the reader is scanned, and the scanner says what it read: then it is done.
+    Scan,
+}
+
+/// What the scanner has to do for the card on the reader.
+#[derive(Debug)]
+pub(in crate::sim) enum Scan {
+    /// It was scanned before: say this again.
+    Known(Vec<u8>),
+    /// Read these faces.
+    Faces { front: Bitmap, back: Bitmap },
 }
 
 impl Desk {
-    /// A desk as it was left. Must be called on a tokio runtime.
-    pub(super) fn open(floor: &Arc<Floor>, name: &str) -> io::Result<Arc<Self>> {
+    /// A desk as it was left.
+    pub(in crate::sim) fn open(floor: &Arc<Floor>, name: &str) -> io::Result<Arc<Self>> {
         let id = MachineId::new(name);
-        let folder = floor.dir.join("desks").join(name);
         let blank = floor.look(|positions| positions.on_reader(&id).cloned());
         let card = blank.map(|blank| floor.card(&blank)).transpose()?;
-        let (scanner, scans) = mpsc::channel();
-        // Reading dots is long work: it has a thread of its own, which ends with the desk.
-        std::thread::Builder::new()
-            .name(format!("scanner-{name}"))
-            .spawn(move || work_off(&scans))?;
         Ok(Arc::new(Self {
             name: id,
             floor: Arc::clone(floor),
             reader: Mutex::new(card.map(OnReader::new)),
-            scanner,
-            cable: Pty::open(&folder.join("scanner"))?,
-            folder,
         }))
     }
 
-    /// Opens reader and screen.
-    pub(super) fn serve(desk: &Arc<Self>, tasks: &mut JoinSet<io::Result<()>>) -> io::Result<()> {
-        wire::serve_reader(&desk.folder.join("reader.sock"), Arc::clone(desk), tasks)?;
-        wire::serve_screen(&desk.folder.join("screen.sock"), Arc::clone(desk), tasks)
+    /// Does this with the chip on the reader, if there is one.
+    pub(in crate::sim) fn with_chip<T>(&self, act: impl FnOnce(Option<&mut Chip>) -> T) -> T {
+        let mut reader = self.reader();
+        act(reader.as_mut().map(|on_reader| {
+            on_reader.touched = true;
+            &mut on_reader.card.chip
+        }))
+    }
+
+    /// The person at the desk does what the screen says.
+    pub(in crate::sim) fn follow(&self, instruction: Instruction) -> io::Result<Followed> {
+        let desk = self.name.clone();
+        let done = match instruction {
+            Instruction::TakeTray { lot } => {
+                self.put_back()?;
+                self.floor.act(&Act::Bring { desk, lot })?
+            }
+            Instruction::NextCard if self.next_card()? => return Ok(Followed::Scan),
+            Instruction::ScanAgain if self.reader().is_some() => return Ok(Followed::Scan),
+            Instruction::PutInBox { label, slot } => self.dispose(&Act::Pack { desk, label, slot })?,
+            Instruction::Reject { .. } => self.dispose(&Act::Reject { desk })?,
+            Instruction::PutAside { .. } => self.dispose(&Act::PutAside { desk })?,
+            Instruction::LookInBox { label, slot } => {
+                self.floor.look(|positions| positions.boxed(&label, slot))
+            }
+            Instruction::TakeOut { label, slot } => self.floor.act(&Act::TakeOut { label, slot })?,
+            Instruction::CloseBox { label } => self.floor.act(&Act::Close { label })?,
+            // There is no card; or it is for a machine, and nothing here can be meant.
+            _ => false,
+        };
+        let answer = if done { Answer::Done } else { Answer::Nothing };
+        Ok(Followed::Answer(answer))
+    }
+
+    /// What there is to scan; nothing if there is no card on the reader.
+    pub(in crate::sim) fn to_scan(&self) -> Option<Scan> {
+        self.reader().as_ref().map(|on_reader| match &on_reader.scan {
+            Some(bytes) => Scan::Known(bytes.clone()),
+            None => Scan::Faces {
+                front: on_reader.card.front.clone(),
+                back: on_reader.card.back.clone(),
+            },
+        })
+    }
+
+    /// The card on the reader was scanned, and this is what the scanner says of it.
+    pub(in crate::sim) fn scanned(&self, bytes: Vec<u8>) {
+        if let Some(on_reader) = &mut *self.reader() {
+            on_reader.scan = Some(bytes);
+        }
     }
 
     /// Takes the card from the reader and does this with it; false if there is none or it cannot be done.
@@ -89,12 +124,12 @@ impl Desk {
         };
         on_reader.card.chip.power_off();
         if on_reader.touched {
-            on_reader.card.save_chip(&self.floor.dir)?;
+            self.floor.save_chip(&on_reader.card)?;
             on_reader.touched = false;
         }
         let done = self.floor.act(act)?;
-        if done {
-            *reader = None;
+        if done && let Some(on_reader) = reader.take() {
+            self.floor.lay_down(on_reader.card);
         }
         Ok(done)
     }
@@ -105,7 +140,7 @@ impl Desk {
     }
 
     /// Puts the tray's next card onto the reader. One that still lies there was not dealt with, and is that next card.
-    async fn next_card(&self) -> io::Result<bool> {
+    fn next_card(&self) -> io::Result<bool> {
         self.put_back()?;
         let desk = self.name.clone();
         if !self.floor.act(&Act::Take { desk })? {
@@ -116,74 +151,11 @@ impl Desk {
             .look(|positions| positions.on_reader(&self.name).cloned());
         let card = blank.map(|blank| self.floor.card(&blank)).transpose()?;
         *self.reader() = card.map(OnReader::new);
-        self.scan().await
-    }
-
-    /// Scans the card on the reader and sends what was read; false if there is none.
-    async fn scan(&self) -> io::Result<bool> {
-        let (bytes, faces) = match &*self.reader() {
-            None => return Ok(false),
-            Some(OnReader {
-                scan: Some(bytes), ..
-            }) => (Some(bytes.clone()), None),
-            Some(OnReader { card, .. }) => (None, Some((card.front.clone(), card.back.clone()))),
-        };
-        let mut bytes = bytes.unwrap_or_default();
-        if let Some((front, back)) = faces {
-            let (said, hears) = oneshot::channel();
-            self.scanner
-                .send(Scan { front, back, said })
-                .map_err(io::Error::other)?;
-            bytes = hears.await.map_err(io::Error::other)?;
-            if let Some(on_reader) = &mut *self.reader() {
-                on_reader.scan = Some(bytes.clone());
-            }
-        }
-        // What a full cable does not take is lost, as with a real scanner.
-        let sent = Clock::system()
-            .within(CABLE_PATIENCE, self.cable.write_all(&bytes))
-            .await;
-        sent.unwrap_or(Ok(()))?;
         Ok(true)
     }
 
     fn reader(&self) -> MutexGuard<'_, Option<OnReader>> {
         self.reader.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Reader for Desk {
-    fn with_chip<T>(&self, act: impl FnOnce(Option<&mut Chip>) -> T) -> T {
-        let mut reader = self.reader();
-        act(reader.as_mut().map(|on_reader| {
-            on_reader.touched = true;
-            &mut on_reader.card.chip
-        }))
-    }
-}
-
-impl Person for Desk {
-    async fn follow(&self, instruction: Instruction) -> io::Result<Answer> {
-        let desk = self.name.clone();
-        let done = match instruction {
-            Instruction::TakeTray { lot } => {
-                self.put_back()?;
-                self.floor.act(&Act::Bring { desk, lot })?
-            }
-            Instruction::NextCard => self.next_card().await?,
-            Instruction::ScanAgain => self.scan().await?,
-            Instruction::PutInBox { label, slot } => self.dispose(&Act::Pack { desk, label, slot })?,
-            Instruction::Reject { .. } => self.dispose(&Act::Reject { desk })?,
-            Instruction::PutAside { .. } => self.dispose(&Act::PutAside { desk })?,
-            Instruction::LookInBox { label, slot } => {
-                self.floor.look(|positions| positions.boxed(&label, slot))
-            }
-            Instruction::TakeOut { label, slot } => self.floor.act(&Act::TakeOut { label, slot })?,
-            Instruction::CloseBox { label } => self.floor.act(&Act::Close { label })?,
-            // For a machine: nothing here can be meant.
-            Instruction::LoadPack { .. } | Instruction::EmptyHopper { .. } | Instruction::ClearPath => false,
-        };
-        Ok(if done { Answer::Done } else { Answer::Nothing })
     }
 }
 
@@ -197,15 +169,8 @@ impl OnReader {
     }
 }
 
-/// The scanner's thread.
-fn work_off(scans: &mpsc::Receiver<Scan>) {
-    for Scan { front, back, said } in scans {
-        // A desk that went away meanwhile needs no answer.
-        let _ = said.send(spoken(&scan::read(&front, &back)));
-    }
-}
-
-fn spoken(reading: &scan::Reading) -> Vec<u8> {
+/// What the scanner says of a reading.
+pub(in crate::sim) fn spoken(reading: &scan::Reading) -> Vec<u8> {
     let mut bytes = Vec::new();
     if let Some(lines) = &reading.mrz {
         bytes.extend(format!("MRZ {}\r", lines.concat()).bytes());

@@ -1,5 +1,9 @@
-//! The floor that all machines and desks share: the plan, the cards on disk, and the journal of positions.
+//! The floor that all machines and desks share: the plan, the cards, and the book of positions.
+//!
+//! A hall that is a process of its own keeps everything on disk; one in memory keeps it as long as it lives. Machines and
+//! desks do not know which it is.
 
+use std::collections::BTreeMap;
 use std::fs::{File, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -8,24 +12,27 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::books::{Act, Positions};
 use super::card::Card;
 use super::disk;
-use super::plan::{self, Plan};
-use crate::base::ids::BlankId;
+use super::inventory::{Inventory, count};
+use super::plan::{self, Plan, SupplierList};
+use crate::base::ids::{BlankId, MachineId};
 use crate::chip::ChipProfile;
+use crate::sim::printer::State;
 
 /// The file of all acts.
 const JOURNAL: &str = "journal.jsonl";
 
 /// What machines and desks share.
-pub(super) struct Floor {
-    pub(super) dir: PathBuf,
+pub(in crate::sim) struct Floor {
     pub(super) plan: Plan,
     profile: ChipProfile,
-    books: Mutex<Books>,
+    positions: Mutex<Positions>,
+    keep: Keep,
 }
 
-struct Books {
-    positions: Positions,
-    journal: File,
+/// Where the hall remembers.
+enum Keep {
+    Disk { dir: PathBuf, journal: File },
+    Memory { shelf: Mutex<BTreeMap<BlankId, Card>> },
 }
 
 /// A process has the books in `dir` open.
@@ -35,7 +42,7 @@ pub(super) fn is_taken(dir: &Path) -> bool {
 }
 
 impl Floor {
-    /// Opens the books for this process alone.
+    /// Opens the books on disk for this process alone.
     pub(super) fn open(dir: &Path) -> io::Result<Self> {
         let plan = Plan::read(dir)?;
         let path = dir.join(JOURNAL);
@@ -44,39 +51,132 @@ impl Floor {
         let (positions, whole) = replay(dir, &plan)?;
         // The end of a line that a killed hall did not finish: that act was never acknowledged.
         journal.set_len(whole)?;
+        let dir = dir.to_owned();
+        Self::new(plan, positions, Keep::Disk { dir, journal })
+    }
+
+    /// A new hall that is forgotten when it is dropped.
+    pub(in crate::sim) fn in_memory(plan: Plan) -> io::Result<Self> {
+        plan.check()?;
+        let shelf = Mutex::default();
+        Self::new(plan, Positions::default(), Keep::Memory { shelf })
+    }
+
+    fn new(plan: Plan, positions: Positions, keep: Keep) -> io::Result<Self> {
         Ok(Self {
-            dir: dir.to_owned(),
             plan,
             profile: plan::profile()?,
-            books: Mutex::new(Books { positions, journal }),
+            positions: Mutex::new(positions),
+            keep,
         })
     }
 
     /// Does an act and writes it down; false if it cannot be done.
     pub(super) fn act(&self, act: &Act) -> io::Result<bool> {
-        let mut books = self.books();
-        if books.positions.apply(&self.plan, act).is_none() {
+        let mut positions = locked(&self.positions);
+        if positions.apply(&self.plan, act).is_none() {
             return Ok(false);
         }
-        let mut line = serde_json::to_vec(act)?;
-        line.push(b'\n');
-        books.journal.write_all(&line)?;
+        if let Keep::Disk { journal, .. } = &self.keep {
+            let mut line = serde_json::to_vec(act)?;
+            line.push(b'\n');
+            let mut journal = journal;
+            journal.write_all(&line)?;
+        }
         Ok(true)
     }
 
     /// Asks the books.
     pub(super) fn look<T>(&self, question: impl FnOnce(&Positions) -> T) -> T {
-        question(&self.books().positions)
+        question(&locked(&self.positions))
+    }
+
+    /// What the suppliers say of the packs.
+    pub(in crate::sim) fn lists(&self) -> Vec<SupplierList> {
+        self.plan.lists(&self.profile)
+    }
+
+    /// Counts the hall.
+    pub(in crate::sim) fn inventory(&self) -> Inventory {
+        let lists = self.lists();
+        self.look(|positions| count(positions, lists))
     }
 
     /// Takes a card into a hand.
     pub(super) fn card(&self, blank: &BlankId) -> io::Result<Card> {
-        Card::load(&self.dir, &self.plan, &self.profile, blank)
+        match &self.keep {
+            Keep::Disk { dir, .. } => Card::load(dir, &self.plan, &self.profile, blank),
+            Keep::Memory { shelf } => match locked(shelf).remove(blank) {
+                Some(card) => Ok(card),
+                None => Card::fresh(&self.plan, &self.profile, blank),
+            },
+        }
     }
 
-    fn books(&self) -> MutexGuard<'_, Books> {
-        self.books.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Looks at a card that was out of a feeder and lies somewhere now; nothing if there is none such.
+    pub(in crate::sim) fn look_at<T>(&self, blank: &BlankId, eye: impl FnOnce(&Card) -> T) -> Option<T> {
+        match &self.keep {
+            Keep::Disk { dir, .. } => Card::load(dir, &self.plan, &self.profile, blank)
+                .ok()
+                .map(|card| eye(&card)),
+            Keep::Memory { shelf } => locked(shelf).get(blank).map(eye),
+        }
     }
+
+    /// Remembers the whole card as it is now, before it is moved.
+    pub(super) fn save(&self, card: &Card) -> io::Result<()> {
+        match &self.keep {
+            Keep::Disk { dir, .. } => card.save(dir),
+            Keep::Memory { .. } => Ok(()),
+        }
+    }
+
+    /// Remembers the chip as it is now; the faces have not changed.
+    pub(super) fn save_chip(&self, card: &Card) -> io::Result<()> {
+        match &self.keep {
+            Keep::Disk { dir, .. } => card.save_chip(dir),
+            Keep::Memory { .. } => Ok(()),
+        }
+    }
+
+    /// Lays a card out of the hand; it was saved, and its move is in the books.
+    pub(super) fn lay_down(&self, card: Card) {
+        if let Keep::Memory { shelf } = &self.keep {
+            locked(shelf).insert(card.blank.clone(), card);
+        }
+    }
+
+    /// The state in which a machine's printer was left.
+    pub(super) fn printer(&self, station: &MachineId) -> io::Result<Option<State>> {
+        match &self.keep {
+            Keep::Disk { dir, .. } => disk::read_json(&printer_file(dir, station.as_str())),
+            Keep::Memory { .. } => Ok(None),
+        }
+    }
+
+    /// Remembers the state of a machine's printer.
+    pub(super) fn save_printer(&self, station: &MachineId, state: &State) -> io::Result<()> {
+        match &self.keep {
+            Keep::Disk { dir, .. } => disk::write_json(&printer_file(dir, station.as_str()), state),
+            Keep::Memory { .. } => Ok(()),
+        }
+    }
+}
+
+/// Sets a printer's state, troubles to come included. For a hall that does not run: a running one does not look.
+///
+/// # Errors
+/// The disk's.
+pub fn set_printer(dir: &Path, station: &str, state: &State) -> io::Result<()> {
+    disk::write_json(&printer_file(dir, station), state)
+}
+
+fn printer_file(dir: &Path, station: &str) -> PathBuf {
+    dir.join("stations").join(station).join("printer.json")
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// All positions by the journal, and the length of the journal's whole lines in bytes.

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use super::books::Positions;
 use super::disk;
 use super::floor;
 use super::plan::{Plan, SupplierList};
@@ -122,6 +123,16 @@ pub struct Inventory {
 pub fn inventory(dir: &Path) -> io::Result<Inventory> {
     let plan = Plan::read(dir)?;
     let (positions, _) = floor::replay(dir, &plan)?;
+    let list = |pack: PackId| {
+        disk::read_json(&dir.join("packs").join(format!("{pack}.json")))?
+            .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, format!("there is no list of {pack}")))
+    };
+    let lists = plan.pack_ids().map(list).collect::<io::Result<_>>()?;
+    Ok(count(&positions, lists))
+}
+
+/// Where the cards of these packs are.
+pub(super) fn count(positions: &Positions, lists: Vec<SupplierList>) -> Inventory {
     let mut spots: BTreeMap<&BlankId, Spot> = BTreeMap::new();
     for (station, blanks) in &positions.feeders {
         let station = || station.clone();
@@ -166,11 +177,9 @@ pub fn inventory(dir: &Path) -> io::Result<Inventory> {
         closed: positions.closed.clone(),
         ..Inventory::default()
     };
-    for pack in plan.pack_ids() {
-        let list: SupplierList = disk::read_json(&dir.join("packs").join(format!("{pack}.json")))?
-            .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, format!("there is no list of {pack}")))?;
+    for SupplierList { pack, blanks, .. } in lists {
         let counts = inventory.packs.entry(pack.clone()).or_default();
-        for entry in list.blanks {
+        for entry in blanks {
             let spot = spots.get(&entry.blank).cloned().unwrap_or(Spot::Vault);
             *counts.entry(spot.name().to_owned()).or_default() += 1;
             if let Spot::Boxed { label, slot } = &spot {
@@ -192,5 +201,5 @@ pub fn inventory(dir: &Path) -> io::Result<Inventory> {
     inventory
         .boxes
         .sort_by(|one, other| (&one.label, one.slot).cmp(&(&other.label, other.slot)));
-    Ok(inventory)
+    inventory
 }

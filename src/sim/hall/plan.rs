@@ -74,20 +74,9 @@ pub fn create(dir: &Path, plan: Plan) -> io::Result<Vec<SupplierList>> {
         std::fs::create_dir_all(folder)?;
     }
     let profile = profile()?;
-    let mut lists = Vec::new();
-    for pack in plan.pack_ids() {
-        let blanks = plan.blanks(&pack).unwrap_or_default();
-        let blanks = blanks.into_iter().map(|blank| {
-            let chip = chip_id(&plan.chip(&blank, &profile)?);
-            Some(Blank { blank, chip })
-        });
-        let list = SupplierList {
-            blanks: blanks.flatten().collect(),
-            blank_type: BLANK_TYPE.to_owned(),
-            pack,
-        };
-        disk::write_json(&dir.join("packs").join(format!("{}.json", list.pack)), &list)?;
-        lists.push(list);
+    let lists = plan.lists(&profile);
+    for list in &lists {
+        disk::write_json(&dir.join("packs").join(format!("{}.json", list.pack)), list)?;
     }
     // Last: a directory with this file is a whole hall.
     disk::write_json(&file, &plan)?;
@@ -118,6 +107,23 @@ impl Plan {
         (1..=self.packs).map(|number| PackId::new(format!("P{number:04}")))
     }
 
+    /// What the suppliers say of all packs.
+    pub(super) fn lists(&self, profile: &ChipProfile) -> Vec<SupplierList> {
+        let list = |pack: PackId| {
+            let blanks = self.blanks(&pack).unwrap_or_default();
+            let blanks = blanks.into_iter().map(|blank| {
+                let chip = chip_id(&self.chip(&blank, profile)?);
+                Some(Blank { blank, chip })
+            });
+            SupplierList {
+                blanks: blanks.flatten().collect(),
+                blank_type: BLANK_TYPE.to_owned(),
+                pack,
+            }
+        };
+        self.pack_ids().map(list).collect()
+    }
+
     /// The blanks in a pack, in their order; nothing if no such pack was delivered.
     pub(super) fn blanks(&self, pack: &PackId) -> Option<Vec<BlankId>> {
         let number: u32 = pack.as_str().strip_prefix('P')?.parse().ok()?;
@@ -146,7 +152,7 @@ impl Plan {
         Some(Chip::blank(serial, batch, profile))
     }
 
-    fn check(&self) -> io::Result<()> {
+    pub(super) fn check(&self) -> io::Result<()> {
         let refuse = |why: &str| Err(io::Error::new(io::ErrorKind::InvalidInput, why));
         if self.packs > u32::from(u16::MAX)
             || self

@@ -1,57 +1,42 @@
 //! A machine: feeder, encoder, printer, two outputs, and the person who serves it.
 
 use std::io;
-use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-
-use tokio::task::JoinSet;
 
 use super::books::Act;
 use super::card::Card;
-use super::disk;
 use super::floor::Floor;
-use super::wire::{self, Person, Reader};
+use crate::base::Bitmap;
 use crate::base::ids::MachineId;
-use crate::base::{Bitmap, Clock};
 use crate::port::{Answer, Instruction};
 use crate::printer::Outlet;
 use crate::sim::chip::Chip;
-use crate::sim::printer::{CardPath, Effect, Position, Printer, Setup, Side, State};
-use crate::sim::pty::Pty;
+use crate::sim::printer::{CardPath, Effect, Position, Printer, Setup, Side, State, What, When};
 
 /// Panels on a new ribbon.
 const RIBBON_PANELS: u64 = 1_000;
 /// Panels that a card takes.
 const PANELS_PER_CARD: u64 = 2;
 
-/// Sets a printer's state, troubles to come included. For a hall that does not run: a running one does not look.
-///
-/// # Errors
-/// The disk's.
-pub fn set_printer(dir: &Path, station: &str, state: &State) -> io::Result<()> {
-    disk::write_json(&state_file(dir, station), state)
-}
-
 /// One machine.
-pub(super) struct Station {
+pub(in crate::sim) struct Station {
     name: MachineId,
-    folder: PathBuf,
     floor: Arc<Floor>,
     inner: Mutex<Inner>,
 }
 
 struct Inner {
     printer: Printer,
-    /// The printer's state as the disk knows it.
+    /// The printer's state as the floor remembers it.
     saved: State,
     inside: Option<Card>,
 }
 
 impl Station {
     /// A machine as it was left.
-    pub(super) fn open(floor: &Arc<Floor>, name: &str) -> io::Result<Arc<Self>> {
+    pub(in crate::sim) fn open(floor: &Arc<Floor>, name: &str) -> io::Result<Arc<Self>> {
         let id = MachineId::new(name);
-        let mut state: State = disk::read_json(&state_file(&floor.dir, name))?.unwrap_or_default();
+        let mut state: State = floor.printer(&id)?.unwrap_or_default();
         let blank = floor.look(|positions| positions.machines.get(&id).cloned());
         let inside = blank.map(|blank| floor.card(&blank)).transpose()?;
         // The journal knows better whether there is a card: it is written first.
@@ -61,7 +46,6 @@ impl Station {
             ..floor.plan.printer.clone()
         };
         Ok(Arc::new(Self {
-            folder: floor.dir.join("stations").join(name),
             name: id,
             floor: Arc::clone(floor),
             inner: Mutex::new(Inner {
@@ -72,45 +56,23 @@ impl Station {
         }))
     }
 
-    /// Opens encoder, printer and screen.
-    pub(super) fn serve(station: &Arc<Self>, tasks: &mut JoinSet<io::Result<()>>) -> io::Result<()> {
-        let folder = &station.folder;
-        wire::serve_reader(&folder.join("encoder.sock"), Arc::clone(station), tasks)?;
-        wire::serve_screen(&folder.join("screen.sock"), Arc::clone(station), tasks)?;
-        let cable = Pty::open(&folder.join("printer"))?;
-        let station = Arc::clone(station);
-        tasks.spawn(async move { station.print(&cable).await });
-        Ok(())
-    }
-
-    /// Puts everything on disk that is not there yet.
+    /// Remembers everything that is not remembered yet: the hall closes.
     pub(super) fn save(&self) -> io::Result<()> {
         let mut inner = self.inner();
         self.save_printer(&mut inner)?;
-        inner
-            .inside
-            .as_ref()
-            .map_or(Ok(()), |card| card.save(&self.floor.dir))
+        inner.inside.as_ref().map_or(Ok(()), |card| self.floor.save(card))
     }
 
-    /// The printer's side of its cable.
-    async fn print(&self, cable: &Pty) -> io::Result<()> {
-        let clock = Clock::system();
-        let mut buffer = [0; 4_096];
-        loop {
-            let length = cable.read(&mut buffer).await?;
-            for effect in self.input(buffer.get(..length).unwrap_or_default())? {
-                match effect {
-                    Effect::Pause(time) if self.floor.plan.real_time => clock.sleep(time).await,
-                    Effect::Pause(_) => {}
-                    Effect::Reply(bytes) => cable.write_all(&bytes).await?,
-                }
-            }
-        }
+    /// Does this with the chip at the encoder, if there is one.
+    pub(in crate::sim) fn with_chip<T>(&self, act: impl FnOnce(Option<&mut Chip>) -> T) -> T {
+        let mut inner = self.inner();
+        let at_encoder = inner.printer.state().card == Some(Position::Station);
+        let card = inner.inside.as_mut().filter(|_| at_encoder);
+        act(card.map(|card| &mut card.chip))
     }
 
-    /// Lets the printer do what these bytes say. When its effects are known, cards and books are on disk.
-    fn input(&self, bytes: &[u8]) -> io::Result<Vec<Effect>> {
+    /// Lets the printer do what these bytes say. When its effects are known, cards and books are remembered.
+    pub(in crate::sim) fn input(&self, bytes: &[u8]) -> io::Result<Vec<Effect>> {
         let mut inner = self.inner();
         let Inner { printer, inside, .. } = &mut *inner;
         let mut motors = Motors {
@@ -126,10 +88,37 @@ impl Station {
         Ok(effects)
     }
 
+    /// The person at the machine does what the screen says.
+    pub(in crate::sim) fn follow(&self, instruction: Instruction) -> io::Result<Answer> {
+        let station = self.name.clone();
+        let done = match instruction {
+            Instruction::LoadPack { pack } => self.floor.act(&Act::Load { pack, station })?,
+            Instruction::EmptyHopper { lot } => {
+                let nothing_new = self.floor.look(|positions| {
+                    positions.trays.contains_key(&lot) && !positions.hoppers.contains_key(&station)
+                });
+                nothing_new || self.floor.act(&Act::Empty { station, lot })?
+            }
+            Instruction::ClearPath => {
+                self.clear_path()?;
+                true
+            }
+            // For a desk: nothing here can be meant.
+            _ => return Ok(Answer::Nothing),
+        };
+        self.look_after()?;
+        Ok(if done { Answer::Done } else { Answer::Nothing })
+    }
+
+    /// Trouble to come for the printer.
+    pub(in crate::sim) fn plan(&self, when: When, what: What) {
+        self.inner().printer.plan(when, what);
+    }
+
     fn save_printer(&self, inner: &mut Inner) -> io::Result<()> {
         if inner.printer.state() != &inner.saved {
             inner.saved = inner.printer.state().clone();
-            disk::write_json(&self.folder.join("printer.json"), &inner.saved)?;
+            self.floor.save_printer(&self.name, &inner.saved)?;
         }
         Ok(())
     }
@@ -139,9 +128,10 @@ impl Station {
         inner.printer.take_card_out();
         if let Some(mut card) = inner.inside.take() {
             card.chip.power_off();
-            card.save(&self.floor.dir)?;
+            self.floor.save(&card)?;
             let station = self.name.clone();
             self.floor.act(&Act::Clear { station })?;
+            self.floor.lay_down(card);
         }
         Ok(())
     }
@@ -170,38 +160,6 @@ impl Station {
     }
 }
 
-impl Reader for Station {
-    fn with_chip<T>(&self, act: impl FnOnce(Option<&mut Chip>) -> T) -> T {
-        let mut inner = self.inner();
-        let at_encoder = inner.printer.state().card == Some(Position::Station);
-        let card = inner.inside.as_mut().filter(|_| at_encoder);
-        act(card.map(|card| &mut card.chip))
-    }
-}
-
-impl Person for Station {
-    async fn follow(&self, instruction: Instruction) -> io::Result<Answer> {
-        let station = self.name.clone();
-        let done = match instruction {
-            Instruction::LoadPack { pack } => self.floor.act(&Act::Load { pack, station })?,
-            Instruction::EmptyHopper { lot } => {
-                let nothing_new = self.floor.look(|positions| {
-                    positions.trays.contains_key(&lot) && !positions.hoppers.contains_key(&station)
-                });
-                nothing_new || self.floor.act(&Act::Empty { station, lot })?
-            }
-            Instruction::ClearPath => {
-                self.clear_path()?;
-                true
-            }
-            // For a desk: nothing here can be meant.
-            _ => return Ok(Answer::Nothing),
-        };
-        self.look_after()?;
-        Ok(if done { Answer::Done } else { Answer::Nothing })
-    }
-}
-
 /// What the printer moves and inks. The printer cannot be told of a failing disk, so the first failure is kept
 /// for the hall.
 struct Motors<'a> {
@@ -227,10 +185,12 @@ impl Motors<'_> {
         let Some(mut card) = self.inside.take() else {
             return Ok(());
         };
+        let floor = &self.station.floor;
         card.chip.power_off();
-        card.save(&self.station.floor.dir)?;
+        floor.save(&card)?;
         let station = self.station.name.clone();
-        self.station.floor.act(&Act::Eject { station, to })?;
+        floor.act(&Act::Eject { station, to })?;
+        floor.lay_down(card);
         Ok(())
     }
 }
@@ -271,8 +231,4 @@ impl CardPath for Motors<'_> {
             self.failure.get_or_insert(error);
         }
     }
-}
-
-fn state_file(dir: &Path, station: &str) -> PathBuf {
-    dir.join("stations").join(station).join("printer.json")
 }

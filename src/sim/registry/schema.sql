@@ -34,6 +34,8 @@ END;
 
 -- A card that was counted as valid and is waste or lost now is owed again.
 CREATE TRIGGER IF NOT EXISTS report_refused AFTER INSERT ON report WHEN NEW.outcome <> 'made' BEGIN
-    INSERT INTO refused (chip, sod, request) VALUES (NEW.chip, NEW.sod, NEW.request) ON CONFLICT (chip) DO NOTHING;
+    -- A card that nobody found before its chip had named itself has no chip to refuse.
+    INSERT INTO refused (chip, sod, request) SELECT NEW.chip, NEW.sod, NEW.request WHERE NEW.chip IS NOT NULL
+        ON CONFLICT (chip) DO NOTHING;
     UPDATE request SET status = 'PENDING', sod = NULL WHERE id = NEW.request AND sod = NEW.sod;
 END;

@@ -1,0 +1,387 @@
+//! The doors of a hall in memory: each machine's and desk's devices, and the people at their screens.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::{Power, locked};
+use crate::base::Fault;
+use crate::base::ids::{BlankId, MachineId};
+use crate::device::hall::fault::{LOST, NO_CARD, SILENT};
+use crate::port::{Answer, Encoder, Instruction, Screen, Serial};
+use crate::sim::chip::Chip;
+use crate::sim::hall::{Card, Desk, Floor, Followed, Inventory, Plan, Scan, Station, SupplierList, spoken};
+use crate::sim::printer::{Effect, What, When};
+use crate::sim::scan;
+
+/// One APDU and its answer.
+const APDU: Duration = Duration::from_millis(2);
+/// Bytes are given to a port.
+const SEND: Duration = Duration::from_millis(1);
+/// A person does what the screen says.
+const PERSON: Duration = Duration::from_millis(700);
+
+/// The hall. It outlives every controller that is connected to it.
+pub struct Hall {
+    power: Arc<Power>,
+    floor: Arc<Floor>,
+    stations: BTreeMap<MachineId, Arc<StationSpot>>,
+    desks: BTreeMap<MachineId, Arc<DeskSpot>>,
+}
+
+/// A machine in its place.
+struct StationSpot {
+    station: Arc<Station>,
+    cable: Mutex<Cable>,
+    trouble: Mutex<VecDeque<(u64, ReaderTrouble)>>,
+}
+
+/// A desk in its place.
+struct DeskSpot {
+    desk: Arc<Desk>,
+    cable: Mutex<Cable>,
+    trouble: Mutex<VecDeque<(u64, ReaderTrouble)>>,
+}
+
+/// What goes wrong in a reader's field.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum ReaderTrouble {
+    /// The field vanishes while the command is under way.
+    Tear,
+    /// The command is carried out, its answer lost.
+    LoseAnswer,
+    /// The reader is gone: nothing reaches the chip, and its field is off.
+    Vanish,
+}
+
+/// What is on its way from a device: bytes and when they arrive.
+#[derive(Default)]
+struct Cable {
+    coming: VecDeque<(Duration, Vec<u8>)>,
+    busy_until: Duration,
+}
+
+impl Hall {
+    /// A hall as it was built: everything is empty, the packs are closed.
+    ///
+    /// # Errors
+    /// If the plan cannot be built.
+    pub fn new(power: Arc<Power>, plan: Plan) -> io::Result<Self> {
+        let (stations, desks) = (plan.stations.clone(), plan.desks.clone());
+        let floor = Arc::new(Floor::in_memory(plan)?);
+        let stations = stations.iter().map(|name| {
+            let spot = StationSpot {
+                station: Station::open(&floor, name)?,
+                cable: Mutex::default(),
+                trouble: Mutex::default(),
+            };
+            Ok((MachineId::new(name), Arc::new(spot)))
+        });
+        let stations = stations.collect::<io::Result<_>>()?;
+        let desks = desks.iter().map(|name| {
+            let spot = DeskSpot {
+                desk: Desk::open(&floor, name)?,
+                cable: Mutex::default(),
+                trouble: Mutex::default(),
+            };
+            Ok((MachineId::new(name), Arc::new(spot)))
+        });
+        let desks = desks.collect::<io::Result<_>>()?;
+        Ok(Self {
+            power,
+            floor,
+            stations,
+            desks,
+        })
+    }
+
+    /// What the suppliers say of the packs.
+    #[must_use]
+    pub fn lists(&self) -> Vec<SupplierList> {
+        self.floor.lists()
+    }
+
+    /// Counts the hall.
+    #[must_use]
+    pub fn inventory(&self) -> Inventory {
+        self.floor.inventory()
+    }
+
+    /// Looks at a card that was out of a feeder and lies somewhere now; nothing if there is none such.
+    pub fn look_at<T>(&self, blank: &BlankId, eye: impl FnOnce(&Card) -> T) -> Option<T> {
+        self.floor.look_at(blank, eye)
+    }
+
+    /// Names of the machines.
+    pub fn stations(&self) -> impl Iterator<Item = &MachineId> {
+        self.stations.keys()
+    }
+
+    /// Names of the desks.
+    pub fn desks(&self) -> impl Iterator<Item = &MachineId> {
+        self.desks.keys()
+    }
+
+    /// A machine's encoder or a desk's reader.
+    #[must_use]
+    pub fn encoder(&self, id: &MachineId) -> Option<Box<dyn Encoder>> {
+        let spot = self.spot(id)?;
+        let power = Arc::clone(&self.power);
+        Some(Box::new(Reader { power, spot }))
+    }
+
+    /// A machine's printer or a desk's scanner.
+    #[must_use]
+    pub fn serial(&self, id: &MachineId) -> Option<Box<dyn Serial>> {
+        let spot = self.spot(id)?;
+        let power = Arc::clone(&self.power);
+        Some(Box::new(Port { power, spot }))
+    }
+
+    /// The screen at a machine or a desk, and the person before it.
+    #[must_use]
+    pub fn screen(&self, id: &MachineId) -> Option<Box<dyn Screen>> {
+        let spot = self.spot(id)?;
+        let power = Arc::clone(&self.power);
+        Some(Box::new(Person { power, spot }))
+    }
+
+    /// Trouble to come for a machine's printer.
+    pub fn printer_trouble(&self, id: &MachineId, when: When, what: What) {
+        if let Some(spot) = self.stations.get(id) {
+            spot.station.plan(when, what);
+        }
+    }
+
+    /// Trouble to come in a reader's field, at the n-th command from now; 1 is the next.
+    pub fn reader_trouble(&self, id: &MachineId, command: u64, what: ReaderTrouble) {
+        if let Some(spot) = self.spot(id) {
+            locked(spot.trouble()).push_back((command, what));
+        }
+    }
+
+    fn spot(&self, id: &MachineId) -> Option<Spot> {
+        let station = self.stations.get(id).map(|spot| Spot::Station(Arc::clone(spot)));
+        station.or_else(|| self.desks.get(id).map(|spot| Spot::Desk(Arc::clone(spot))))
+    }
+}
+
+impl std::fmt::Debug for Hall {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "Hall({} machines, {} desks)",
+            self.stations.len(),
+            self.desks.len()
+        )
+    }
+}
+
+/// A place in the hall that has devices.
+enum Spot {
+    Station(Arc<StationSpot>),
+    Desk(Arc<DeskSpot>),
+}
+
+impl Spot {
+    fn with_chip<T>(&self, act: impl FnOnce(Option<&mut Chip>) -> T) -> T {
+        match self {
+            Self::Station(spot) => spot.station.with_chip(act),
+            Self::Desk(spot) => spot.desk.with_chip(act),
+        }
+    }
+
+    fn cable(&self) -> &Mutex<Cable> {
+        match self {
+            Self::Station(spot) => &spot.cable,
+            Self::Desk(spot) => &spot.cable,
+        }
+    }
+
+    fn trouble(&self) -> &Mutex<VecDeque<(u64, ReaderTrouble)>> {
+        match self {
+            Self::Station(spot) => &spot.trouble,
+            Self::Desk(spot) => &spot.trouble,
+        }
+    }
+
+    /// Counts a command; the trouble that strikes it, if any.
+    fn strike(&self) -> Option<ReaderTrouble> {
+        let mut coming = locked(self.trouble());
+        for (left, _) in coming.iter_mut() {
+            *left = left.saturating_sub(1);
+        }
+        let struck = coming.iter().position(|(left, _)| *left == 0)?;
+        coming.remove(struck).map(|(_, what)| what)
+    }
+
+    /// The other end of the cable gets these bytes.
+    fn hears(&self, bytes: &[u8], now: Duration) -> io::Result<()> {
+        let Self::Station(spot) = self else {
+            // Nobody tells a scanner anything.
+            return Ok(());
+        };
+        let effects = spot.station.input(bytes)?;
+        let mut cable = locked(&spot.cable);
+        let mut at = cable.busy_until.max(now);
+        for effect in effects {
+            match effect {
+                Effect::Pause(time) => at += time,
+                Effect::Reply(bytes) => cable.coming.push_back((at, bytes)),
+            }
+        }
+        cable.busy_until = at;
+        Ok(())
+    }
+
+    fn follow(&self, instruction: Instruction, now: Duration) -> io::Result<Answer> {
+        match self {
+            Self::Station(spot) => spot.station.follow(instruction),
+            Self::Desk(spot) => match spot.desk.follow(instruction)? {
+                Followed::Answer(answer) => Ok(answer),
+                Followed::Scan => Ok(spot.scan(now)),
+            },
+        }
+    }
+}
+
+impl DeskSpot {
+    /// Scans the card on the reader and sends what was read.
+    fn scan(&self, now: Duration) -> Answer {
+        let bytes = match self.desk.to_scan() {
+            None => return Answer::Nothing,
+            Some(Scan::Known(bytes)) => bytes,
+            Some(Scan::Faces { front, back }) => {
+                let bytes = spoken(&scan::read(&front, &back));
+                self.desk.scanned(bytes.clone());
+                bytes
+            }
+        };
+        locked(&self.cable).coming.push_back((now, bytes));
+        Answer::Done
+    }
+}
+
+/// A contactless reader.
+struct Reader {
+    power: Arc<Power>,
+    spot: Spot,
+}
+
+impl Drop for Reader {
+    /// A controller that leaves takes the field with it.
+    fn drop(&mut self) {
+        self.spot.with_chip(|chip| chip.map(Chip::power_off));
+    }
+}
+
+#[async_trait]
+impl Encoder for Reader {
+    async fn power_on(&mut self) -> Result<Vec<u8>, Fault> {
+        let on = || self.spot.with_chip(|chip| chip.map(Chip::power_on));
+        let answer = self.power.act(APDU, on).await;
+        answer.ok_or_else(|| Fault::new(&NO_CARD, ""))
+    }
+
+    async fn transmit(&mut self, command: &[u8], deadline: Duration) -> Result<Vec<u8>, Fault> {
+        let strike = self.spot.strike();
+        let answer = self.power.act(APDU, || {
+            self.spot.with_chip(|chip| {
+                let chip = chip?;
+                match strike {
+                    None => Some(chip.transmit(command)),
+                    Some(ReaderTrouble::LoseAnswer) => {
+                        chip.transmit(command);
+                        None
+                    }
+                    Some(ReaderTrouble::Tear) => {
+                        chip.tear(command);
+                        None
+                    }
+                    Some(ReaderTrouble::Vanish) => {
+                        chip.power_off();
+                        None
+                    }
+                }
+            })
+        });
+        let answer = answer.await.filter(|answer| !answer.is_empty());
+        if answer.is_none() && strike != Some(ReaderTrouble::Vanish) {
+            self.power.clock().sleep(deadline).await;
+        }
+        let code = if strike == Some(ReaderTrouble::Vanish) {
+            &LOST
+        } else {
+            &SILENT
+        };
+        answer.ok_or_else(|| Fault::new(code, ""))
+    }
+
+    async fn power_off(&mut self) -> Result<(), Fault> {
+        let off = || self.spot.with_chip(|chip| chip.map(Chip::power_off));
+        self.power.act(APDU, off).await;
+        Ok(())
+    }
+}
+
+/// The controller's end of a cable. What came for a controller that is gone, the next one finds.
+struct Port {
+    power: Arc<Power>,
+    spot: Spot,
+}
+
+#[async_trait]
+impl Serial for Port {
+    async fn send(&mut self, bytes: &[u8], _deadline: Duration) -> Result<(), Fault> {
+        let clock = self.power.clock();
+        let sent = self.power.act(SEND, || self.spot.hears(bytes, clock.elapsed()));
+        sent.await.map_err(|error| Fault::new(&LOST, error.to_string()))
+    }
+
+    async fn receive(&mut self, deadline: Duration) -> Result<Vec<u8>, Fault> {
+        let clock = self.power.clock();
+        self.power.alive().await;
+        let until = clock.elapsed() + deadline;
+        loop {
+            let now = clock.elapsed();
+            let (bytes, next) = locked(self.spot.cable()).arrived(now);
+            if !bytes.is_empty() || now >= until {
+                return Ok(bytes);
+            }
+            // Nothing is put on the cable while its only listener waits here.
+            let wake = next.map_or(until, |next| next.min(until));
+            clock.sleep(wake - now).await;
+            self.power.alive().await;
+        }
+    }
+}
+
+impl Cable {
+    /// What has arrived by now, and when the next bytes do.
+    fn arrived(&mut self, now: Duration) -> (Vec<u8>, Option<Duration>) {
+        let mut bytes = Vec::new();
+        while let Some((_, more)) = self.coming.pop_front_if(|(at, _)| *at <= now) {
+            bytes.extend(more);
+        }
+        (bytes, self.coming.front().map(|(at, _)| *at))
+    }
+}
+
+/// A screen and the person before it.
+struct Person {
+    power: Arc<Power>,
+    spot: Spot,
+}
+
+#[async_trait]
+impl Screen for Person {
+    async fn ask(&mut self, instruction: &Instruction) -> Result<Answer, Fault> {
+        let clock = self.power.clock();
+        let follow = || self.spot.follow(instruction.clone(), clock.elapsed());
+        let followed = self.power.act(PERSON, follow).await;
+        followed.map_err(|error| Fault::new(&LOST, error.to_string()))
+    }
+}

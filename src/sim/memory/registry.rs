@@ -1,0 +1,185 @@
+//! The authority's registry in memory: its own books, kept by its own rules.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::{Power, locked};
+use crate::base::Fault;
+use crate::base::ids::{ChipId, SodHash};
+use crate::port::{Outcome, Registry, Report, Statement, StopList};
+use crate::store::fault::REGISTRY;
+
+/// An exchange with the authority takes this long.
+const EXCHANGE: Duration = Duration::from_millis(20);
+
+/// The registry.
+pub struct MemoryRegistry {
+    power: Arc<Power>,
+    books: Mutex<Books>,
+}
+
+#[derive(Clone, Default)]
+struct Books {
+    requests: BTreeMap<String, Request>,
+    stops: BTreeMap<String, String>,
+    reports: BTreeMap<String, Report>,
+    refused: BTreeMap<ChipId, String>,
+    /// Exchanges that will fail.
+    away: u32,
+}
+
+#[derive(Clone)]
+struct Request {
+    status: &'static str,
+    sod: Option<SodHash>,
+}
+
+impl MemoryRegistry {
+    /// A registry that knows no request.
+    #[must_use]
+    pub fn new(power: Arc<Power>) -> Self {
+        Self {
+            power,
+            books: Mutex::default(),
+        }
+    }
+
+    /// Enters a request that was approved; one it knows stays as it is.
+    pub fn approve(&self, request: &str) {
+        let mut books = locked(&self.books);
+        books.requests.entry(request.to_owned()).or_insert(Request {
+            status: "PENDING",
+            sod: None,
+        });
+    }
+
+    /// Puts a request on the stop list.
+    pub fn stop(&self, request: &str, reason: &str) {
+        let mut books = locked(&self.books);
+        books.stops.insert(request.to_owned(), reason.to_owned());
+    }
+
+    /// Does not answer the next so many exchanges.
+    pub fn go_away(&self, exchanges: u32) {
+        locked(&self.books).away = exchanges;
+    }
+
+    /// Reports as they were first received, by their keys.
+    #[must_use]
+    pub fn reports(&self) -> BTreeMap<String, Report> {
+        locked(&self.books).reports.clone()
+    }
+
+    async fn exchange<T>(&self, act: impl FnOnce(&mut Books) -> Result<T, Fault>) -> Result<T, Fault> {
+        self.power
+            .act(EXCHANGE, || {
+                let mut books = locked(&self.books);
+                if books.away > 0 {
+                    books.away -= 1;
+                    return Err(Fault::new(&REGISTRY, "no answer"));
+                }
+                act(&mut books)
+            })
+            .await
+    }
+}
+
+#[async_trait]
+impl Registry for MemoryRegistry {
+    async fn stop_list(&self) -> Result<StopList, Fault> {
+        self.exchange(|books| {
+            Ok(StopList {
+                requests: books.stops.clone(),
+            })
+        })
+        .await
+    }
+
+    async fn stopped(&self, requests: &[String]) -> Result<BTreeMap<String, String>, Fault> {
+        self.exchange(|books| {
+            let asked = books
+                .stops
+                .iter()
+                .filter(|(request, _)| requests.contains(request));
+            Ok(asked
+                .map(|(request, reason)| (request.clone(), reason.clone()))
+                .collect())
+        })
+        .await
+    }
+
+    async fn report(&self, reports: &[Report]) -> Result<(), Fault> {
+        self.exchange(|books| {
+            let mut changed = books.clone();
+            for report in reports {
+                changed.receive(report)?;
+            }
+            *books = changed;
+            Ok(())
+        })
+        .await
+    }
+
+    async fn statement(&self, after: &str, limit: u32) -> Result<Vec<Statement>, Fault> {
+        self.exchange(|books| {
+            let later = books
+                .requests
+                .iter()
+                .filter(|(request, _)| request.as_str() > after);
+            let page = later.take(usize::try_from(limit).unwrap_or(usize::MAX));
+            Ok(page.map(|(request, row)| books.state(request, row)).collect())
+        })
+        .await
+    }
+}
+
+impl Books {
+    fn receive(&mut self, report: &Report) -> Result<(), Fault> {
+        if self.reports.contains_key(&report.key) {
+            return Ok(());
+        }
+        let request = self.requests.get_mut(&report.request);
+        let request = request.ok_or_else(|| Fault::new(&REGISTRY, "a request that was never approved"))?;
+        match (report.outcome, &report.chip) {
+            (Outcome::Made, _) if request.sod.is_none() => {
+                (request.status, request.sod) = ("ISSUED", report.sod.clone());
+            }
+            // A card that was counted as valid and is waste or lost now is owed again.
+            (Outcome::Spoiled | Outcome::NotFound, _)
+                if request.sod.is_some() && request.sod == report.sod =>
+            {
+                (request.status, request.sod) = ("PENDING", None);
+            }
+            _ => {}
+        }
+        if let (Outcome::Spoiled | Outcome::NotFound, Some(chip)) = (report.outcome, &report.chip) {
+            let first = self.refused.entry(chip.clone());
+            first.or_insert_with(|| report.request.clone());
+        }
+        self.reports.insert(report.key.clone(), report.clone());
+        Ok(())
+    }
+
+    fn state(&self, request: &str, row: &Request) -> Statement {
+        let refused = self.refused.iter().filter(|(_, of)| of.as_str() == request);
+        Statement {
+            request: request.to_owned(),
+            status: row.status.to_owned(),
+            sod: row.sod.clone(),
+            refused: refused.map(|(chip, _)| chip.clone()).collect(),
+        }
+    }
+}
+
+impl std::fmt::Debug for MemoryRegistry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "MemoryRegistry({} requests)",
+            locked(&self.books).requests.len()
+        )
+    }
+}
