@@ -174,6 +174,25 @@ pub struct Entry {
     pub fact: Fact,
 }
 
+/// One record as it is stored, with its place in the chain: what an audit reads.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct RawEntry {
+    /// Number, from 1, without gaps.
+    pub seq: u64,
+    /// Nanoseconds since 1970-01-01 UTC.
+    pub at_unix_ns: i64,
+    /// Controller and fencing token.
+    pub controller: String,
+    /// Kind of fact.
+    pub kind: String,
+    /// What it is about.
+    pub subject: String,
+    /// The fact in JSON.
+    pub body: Vec<u8>,
+    /// Its hash (32 bytes).
+    pub hash: Vec<u8>,
+}
+
 /// The controller's append-only record. State tables (attempts, stock, boxes, lots) are written in the append's own
 /// transaction with [`crate::job::apply`], so they always equal the fold of the record.
 #[async_trait]
@@ -200,6 +219,12 @@ pub trait Ledger: Send + Sync {
     async fn history(&self, subject: &str) -> Result<Vec<Entry>, Fault>;
     /// Number of records.
     async fn size(&self) -> Result<u64, Fault>;
+    /// Its name, from which its hash chain begins.
+    fn name(&self) -> &str;
+    /// Records after this number as they are stored, oldest first, at most `limit`.
+    async fn entries_after(&self, seq: u64, limit: u32) -> Result<Vec<RawEntry>, Fault>;
+    /// Blanks on the suppliers' lists, by pack: what came in, not what is counted.
+    async fn received(&self) -> Result<Vec<(PackId, u64)>, Fault>;
 }
 
 /// A dossier that passed admission, sealed under its own key.

@@ -19,6 +19,7 @@ use crate::dossier::office::OfficeTable;
 use crate::job::Fact;
 use crate::job::fact::Mode;
 use crate::pki::{SignerKey, TrustStore};
+use crate::port::Ledger;
 use crate::store::{SqliteLedger, SqliteOrderBook, SqliteRegistry};
 
 pub(super) use files::{read, read_pin, write};

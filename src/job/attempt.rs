@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::base::Place;
-use crate::base::ids::{AttemptId, BlankId, BoxId, ChipId, LotId, MachineId, PackId, SodHash};
+use crate::base::ids::{AttemptId, BlankId, BoxId, ChipId, LotId, MachineId, PackId, PersonId, SodHash};
 
 use super::event::{Aim, Event, Evidence, Output};
 use super::step::{Class, Step, StepSet};
@@ -116,6 +116,12 @@ impl Attempt {
         !matches!(self.phase, Phase::Spoiled | Phase::NotFound | Phase::Withdrawn)
     }
 
+    /// It lay in a box as the order's good card, and does so no more.
+    #[must_use]
+    pub fn is_revoked(&self) -> bool {
+        self.boxed.is_some() && matches!(self.phase, Phase::Spoiled | Phase::NotFound)
+    }
+
     /// The registry must still be told of its end. Until then nothing follows: no remake, no farewell.
     #[must_use]
     pub fn must_be_reported(&self) -> bool {
@@ -222,7 +228,7 @@ pub fn apply(state: Option<&Attempt>, id: AttemptId, event: &Event) -> Result<At
             next.code = Some(code.clone());
         }
         Event::NotFound { by } => {
-            if state.phase != Phase::Quarantined || by.len() < 2 || by[0] == by[1] {
+            if state.phase != Phase::Quarantined || !two_people(by) {
                 return Err(illegal("two people declare a quarantined card not found"));
             }
             next.phase = Phase::NotFound;
@@ -240,6 +246,21 @@ pub fn apply(state: Option<&Attempt>, id: AttemptId, event: &Event) -> Result<At
             next.done = next.done.with(Step::Deliver);
             next.phase = Phase::Did(Step::Deliver);
             next.place = Some(Place::Hopper(state.machine.clone()));
+        }
+        Event::Revoked { code, lost, by } => {
+            if !state.is_good() {
+                return Err(illegal("only an order's good card can be revoked"));
+            }
+            if *lost && !two_people(by) {
+                return Err(illegal("two people declare a box lost"));
+            }
+            (next.phase, next.place) = if *lost {
+                (Phase::NotFound, Some(Place::NotFound))
+            } else {
+                (Phase::Spoiled, Some(Place::Spoiled))
+            };
+            next.code = Some(code.clone());
+            next.reported = false;
         }
         Event::Withdrawn { code } => {
             if !matches!(state.phase, Phase::Planned | Phase::Signing | Phase::Ready) {
@@ -354,6 +375,11 @@ fn finish(next: &mut Attempt, state: &Attempt, evidence: &Evidence) -> Result<()
         | Evidence::Prove { .. } => {}
     }
     Ok(())
+}
+
+/// Are these at least two different people?
+fn two_people(by: &[PersonId]) -> bool {
+    by.iter().any(|person| Some(person) != by.first())
 }
 
 /// The phase as it was before a step that turned out not to have happened.

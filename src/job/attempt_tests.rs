@@ -279,3 +279,33 @@ proptest! {
         prop_assert!(signed <= 1, "signed {signed} times");
     }
 }
+
+#[test]
+fn a_boxed_card_is_revoked_by_two_people_if_it_is_lost_and_the_registry_hears_again() {
+    let by = |names: &[&str]| names.iter().map(|name| PersonId::new(*name)).collect::<Vec<_>>();
+    let revoked = |lost, by| Event::Revoked {
+        code: "lost".into(),
+        lost,
+        by,
+    };
+    let mut boxed = through(Step::Box);
+    boxed.push(Event::Reported);
+    let state = run(&boxed).unwrap();
+    for alone in [by(&[]), by(&["a"]), by(&["a", "a"])] {
+        assert!(apply(Some(&state), id(), &revoked(true, alone)).is_err());
+    }
+    let lost = apply(Some(&state), id(), &revoked(true, by(&["a", "b"]))).unwrap();
+    assert!(lost.must_be_reported() && lost.is_revoked() && !lost.is_live());
+    assert_eq!(lost.place, Some(Place::NotFound));
+    let waste = apply(Some(&state), id(), &revoked(false, by(&[]))).unwrap();
+    assert_eq!(waste.phase, Phase::Spoiled);
+    assert!(apply(Some(&waste), id(), &revoked(false, by(&[]))).is_err());
+    assert!(
+        apply(
+            Some(&run(&through(Step::Prove)).unwrap()),
+            id(),
+            &revoked(false, by(&["a"]))
+        )
+        .is_err()
+    );
+}

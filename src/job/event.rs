@@ -87,6 +87,16 @@ pub enum Event {
         /// Who tapped it.
         by: Vec<PersonId>,
     },
+    /// A boxed card is the order's good card no more: lost with its box, which two people must say, or waste. The
+    /// registry, which counts it as good, must hear of it before another is made.
+    Revoked {
+        /// Fault code or reason.
+        code: String,
+        /// It cannot be found; otherwise it is waste.
+        lost: bool,
+        /// Who says so; nobody when the registry itself has stopped the order.
+        by: Vec<PersonId>,
+    },
     /// Called back before any blank was touched.
     Withdrawn {
         /// Fault code or reason.
@@ -205,6 +215,7 @@ impl Event {
             Self::Quarantined { .. } => "quarantined",
             Self::NotFound { .. } => "not_found",
             Self::Found { .. } => "found",
+            Self::Revoked { .. } => "revoked",
             Self::Withdrawn { .. } => "withdrawn",
             Self::KeysErased => "keys_erased",
             Self::Reported => "reported",

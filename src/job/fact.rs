@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::base::Place;
 use crate::base::ids::{
     AttemptId, BlankId, BoxId, ChipId, LotId, MachineId, OfficeCode, OrderKey, PackId, PersonId,
 };
@@ -82,6 +83,27 @@ pub enum Fact {
         /// The move.
         #[serde(flatten)]
         step: Move,
+    },
+    /// Blanks or cards were counted by hand in a place. A number that is not the books' own must be explained before
+    /// a lot of that machine is closed; a later count that agrees explains it.
+    Counted {
+        /// Where.
+        place: Place,
+        /// What was counted.
+        is: u64,
+        /// What the books said.
+        books: u64,
+        /// Who counted.
+        by: Vec<PersonId>,
+    },
+    /// A printer's own counters as they were read.
+    Counters {
+        /// The machine.
+        machine: MachineId,
+        /// Cards inserted since it was made.
+        cards: u64,
+        /// Panels printed since it was made.
+        panels: u64,
     },
     /// A chip that no supplier's list knows, or that was used before, came out of a feeder.
     Stranger {
@@ -166,6 +188,9 @@ pub enum Fact {
         label: String,
         /// The token's own count.
         count: u64,
+        /// Signatures among them, since the count before, that tested the key and went on no card.
+        #[serde(default)]
+        tests: u64,
     },
     /// A signed head of the ledger.
     Checkpoint {
@@ -173,6 +198,8 @@ pub enum Fact {
         size: u64,
         /// Merkle root, hexadecimal.
         root: String,
+        /// When it was signed, in seconds since 1970-01-01 UTC.
+        at_unix_s: i64,
         /// ECDSA signature r‖s, hexadecimal.
         signature: String,
     },
@@ -197,6 +224,8 @@ impl Fact {
             Self::LotClosed { .. } => "lot_closed",
             Self::PackReceived { .. } => "pack_received",
             Self::Stock { .. } => "stock",
+            Self::Counted { .. } => "counted",
+            Self::Counters { .. } => "counters",
             Self::Stranger { .. } => "stranger",
             Self::PositionStopped { .. } => "position_stopped",
             Self::PositionResumed { .. } => "position_resumed",
@@ -220,7 +249,11 @@ impl Fact {
             Self::LotClosed { lot } => lot.to_string(),
             Self::PackReceived { pack, .. } => pack.to_string(),
             Self::Stock { step } => step.pack.to_string(),
-            Self::Stranger { machine, .. }
+            Self::Counted { place, .. } => place
+                .machine()
+                .map_or_else(|| place.name().to_owned(), ToString::to_string),
+            Self::Counters { machine, .. }
+            | Self::Stranger { machine, .. }
             | Self::PositionStopped { machine, .. }
             | Self::PositionResumed { machine, .. } => machine.to_string(),
             Self::BoxOpened { label, .. }

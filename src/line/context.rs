@@ -136,6 +136,8 @@ pub struct Line {
     brake: Mutex<Brake>,
     stop_list: Mutex<Option<(StopList, Duration)>>,
     stopping: watch::Sender<bool>,
+    /// Held while the registry is told of cards, and while a card it may have been told of is revoked.
+    pub telling: tokio::sync::Mutex<()>,
     /// Rings when orders may have become available.
     pub work: tokio::sync::Notify,
 }
@@ -163,6 +165,7 @@ impl Line {
             brake: Mutex::default(),
             stop_list: Mutex::default(),
             stopping: watch::Sender::new(false),
+            telling: tokio::sync::Mutex::default(),
             work: tokio::sync::Notify::new(),
         }
     }

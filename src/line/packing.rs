@@ -130,8 +130,9 @@ async fn take_out_stopped(line: &Line, screen: &mut dyn Screen, label: &BoxId) -
         else {
             continue;
         };
-        let spoiled = Event::Spoiled {
+        let revoked = Event::Revoked {
             code: STOPPED_BY_REGISTRY.id.to_owned(),
+            lost: false,
             by: Vec::new(),
         };
         screen
@@ -140,11 +141,13 @@ async fn take_out_stopped(line: &Line, screen: &mut dyn Screen, label: &BoxId) -
                 slot: *slot,
             })
             .await?;
-        line.event(attempt.id, spoiled).await?;
+        // Cancelled first: an order whose card is revoked is made again.
         line.ports
             .book
             .set_state(attempt.id.order, OrderState::Cancelled, false)
             .await?;
+        let _told = line.telling.lock().await;
+        line.event(attempt.id, revoked).await?;
     }
     Ok(())
 }

@@ -136,6 +136,14 @@ pub async fn resume(line: &Line, mut attempt: Attempt) -> Result<Ready, Fault> {
     let sod = match line.ports.ledger.part(id, Part::Signed).await? {
         Some(stored) => open_part(line, id, Part::Signed, &stored).await?.to_vec(),
         None if attempt.phase == Phase::Signing => {
+            // The answer was lost. Each signature asked for has its intent, so that the token's count can be explained.
+            let intended = Event::SignIntended {
+                signer: content.signer.clone(),
+                digest: hex::encode(&content.draft.digest),
+                chip_key: attempt.chip_key.clone(),
+            };
+            attempt = fold(Some(&attempt), id, &intended)?;
+            line.event(id, intended).await?;
             let key = line.fresh_key(&bundle_context(id)).await?;
             sign(line, &mut attempt, &content, &key).await?
         }

@@ -46,6 +46,8 @@ pub async fn settle(line: &Line) -> Result<(), Fault> {
 /// # Errors
 /// As [`settle`].
 pub async fn settle_once(line: &Line) -> Result<usize, Fault> {
+    // What is told must be what is recorded as told: nobody may revoke a card in between.
+    let _told = line.telling.lock().await;
     let over = line.ports.ledger.attempts(Attempts::Unreported(BATCH)).await?;
     if over.is_empty() {
         return Ok(0);
@@ -75,8 +77,10 @@ async fn report(line: &Line, attempt: &Attempt) -> Result<Report, Fault> {
         line.ports.book.order(attempt.id.order).await?.ok_or_else(|| {
             super::fault::unreadable(format!("{} is not in the order book", attempt.id.order))
         })?;
+    // The registry counts each key once, and it may have counted this card as good under the first.
+    let again = if attempt.is_revoked() { "/revoked" } else { "" };
     Ok(Report {
-        key: format!("{}/{}", line.rules.facility, attempt.id),
+        key: format!("{}/{}{again}", line.rules.facility, attempt.id),
         request: order.request,
         version: order.version,
         outcome: match attempt.phase {
@@ -97,13 +101,28 @@ async fn follow(line: &Line, attempt: &Attempt) -> Result<(), Fault> {
         return line.ports.book.set_state(order, OrderState::Boxed, false).await;
     }
     let state = line.ports.book.order(order).await?.map(|order| order.state);
-    if state != Some(OrderState::InLot) {
+    let owed = match state {
+        Some(OrderState::InLot) => true,
+        Some(OrderState::Boxed) => attempt.is_revoked(),
+        _ => false,
+    };
+    if !owed {
         return Ok(());
     }
-    if attempt.id.number >= ATTEMPTS_PER_ORDER {
-        return line.hold(order, TOO_MANY_ATTEMPTS.id).await;
+    let followed = if attempt.id.number >= ATTEMPTS_PER_ORDER {
+        line.hold(order, TOO_MANY_ATTEMPTS.id).await
+    } else {
+        line.ports.book.set_state(order, OrderState::Waiting, true).await
+    };
+    match followed {
+        // The book keeps one live order per person: if another was admitted since this card was boxed, its card
+        // takes this one's place.
+        Err(fault) if attempt.is_revoked() && fault.blame() == Blame::Bug => {
+            tracing::warn!(%order, code = fault.code.id, "not made again: {fault}");
+            Ok(())
+        }
+        followed => followed,
     }
-    line.ports.book.set_state(order, OrderState::Waiting, true).await
 }
 
 impl Line {

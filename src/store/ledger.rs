@@ -20,10 +20,10 @@ use crate::base::{Clock, Fault};
 use crate::job::lot::Lot;
 use crate::job::stock::Stock;
 use crate::job::{Attempt, Fact};
-use crate::port::{Attempts, BoxState, BundlePart, Entry, Ledger, Part};
+use crate::port::{Attempts, BoxState, BundlePart, Entry, Ledger, Part, RawEntry};
 
 use super::fault::{CLOSED, LOCKED, NO_FILE, database, unreadable};
-use super::sqlite::{int, open, uint};
+use super::sqlite::{int, open, open_to_read, uint};
 
 const MIGRATIONS: &[(&str, &str)] = &[("ledger", include_str!("migrations/ledger-1.sql"))];
 
@@ -47,10 +47,11 @@ impl std::fmt::Display for Author {
 /// The ledger of one controller, held under an exclusive lock.
 #[derive(Debug)]
 pub struct SqliteLedger {
+    name: String,
     pool: SqlitePool,
     queue: mpsc::Sender<Append>,
-    writer: JoinHandle<()>,
-    _lock: File,
+    writer: Option<JoinHandle<()>>,
+    _lock: Option<File>,
 }
 
 /// One append on its way to the writer.
@@ -59,23 +60,6 @@ struct Append {
     facts: Vec<Fact>,
     parts: Vec<BundlePart>,
     done: oneshot::Sender<Result<(), Fault>>,
-}
-
-/// One record with its place in the chain, for the audit.
-#[derive(Clone, Debug)]
-pub struct RawEntry {
-    /// Number.
-    pub seq: u64,
-    /// Nanoseconds since 1970.
-    pub at_unix_ns: i64,
-    /// Controller and fencing token.
-    pub controller: String,
-    /// Kind of fact.
-    pub kind: String,
-    /// The fact in JSON.
-    pub body: Vec<u8>,
-    /// Its hash.
-    pub hash: Vec<u8>,
 }
 
 impl SqliteLedger {
@@ -90,43 +74,58 @@ impl SqliteLedger {
         let lock = lock(path)?;
         let pool = open(path, create, 4, MIGRATIONS).await?;
         let (queue, requests) = mpsc::channel(LEDGER_QUEUE);
+        let name = author.ledger.clone();
         let writer = writer::Writer::start(pool.clone(), author, clock).await?;
         let writer = tokio::spawn(writer.run(requests));
         Ok(Self {
+            name,
             pool,
             queue,
-            writer,
-            _lock: lock,
+            writer: Some(writer),
+            _lock: Some(lock),
         })
+    }
+
+    /// Opens a ledger only to read it, whoever holds it: an append is refused as by a ledger that is closed.
+    ///
+    /// # Errors
+    /// `STO-008` if there is none, `STO-001` for the database's own troubles.
+    pub async fn read(path: &Path, name: &str) -> Result<Self, Fault> {
+        if !path.exists() {
+            return Err(Fault::new(&NO_FILE, path.display().to_string()));
+        }
+        let (queue, _) = mpsc::channel(1);
+        Ok(Self {
+            name: name.to_owned(),
+            pool: open_to_read(path).await?,
+            queue,
+            writer: None,
+            _lock: None,
+        })
+    }
+
+    /// What the database itself finds wrong with its file: pages, indexes, rows that a rule of the schema forbids.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn damage(&self) -> Result<Vec<String>, Fault> {
+        let lines: Vec<String> = sqlx::query_scalar("PRAGMA integrity_check(20)")
+            .fetch_all(&self.pool)
+            .await
+            .map_err(|error| database(&error))?;
+        Ok(lines.into_iter().filter(|line| line != "ok").collect())
     }
 
     /// Finishes what is queued, folds the write-ahead log into the file, and lets go of the lock.
     pub async fn close(self) {
         drop(self.queue);
-        let _ = self.writer.await;
-        let _ = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
-            .execute(&self.pool)
-            .await;
+        if let Some(writer) = self.writer {
+            let _ = writer.await;
+            let _ = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
+                .execute(&self.pool)
+                .await;
+        }
         self.pool.close().await;
-    }
-
-    /// Records after this number, oldest first.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn entries_after(&self, seq: u64, limit: u32) -> Result<Vec<RawEntry>, Fault> {
-        let rows = sqlx::query(
-            "SELECT seq, at, controller, kind, body, hash FROM entry WHERE seq > $1 ORDER BY seq LIMIT $2",
-        )
-        .bind(int(seq))
-        .bind(i64::from(limit))
-        .fetch_all(&self.pool)
-        .await
-        .map_err(|error| database(&error))?;
-        rows.iter()
-            .map(raw)
-            .collect::<Result<_, _>>()
-            .map_err(|error| database(&error))
     }
 
     /// Number and hash of the last record.
@@ -135,22 +134,6 @@ impl SqliteLedger {
     /// When the database fails.
     pub async fn head(&self) -> Result<Option<(u64, Hash)>, Fault> {
         writer::head(&self.pool).await
-    }
-
-    /// Blanks received, by pack: what the suppliers' lists say, not what the counts say.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn received(&self) -> Result<Vec<(PackId, u64)>, Fault> {
-        let rows: Vec<(String, i64)> =
-            sqlx::query_as("SELECT pack, count(*) FROM blank GROUP BY pack ORDER BY pack")
-                .fetch_all(&self.pool)
-                .await
-                .map_err(|error| database(&error))?;
-        Ok(rows
-            .into_iter()
-            .map(|(pack, count)| (PackId(pack), uint(count)))
-            .collect())
     }
 
     /// Rows of the attempt table, for the audit to compare with its own fold.
@@ -310,6 +293,37 @@ impl Ledger for SqliteLedger {
     async fn size(&self) -> Result<u64, Fault> {
         Ok(self.head().await?.map_or(0, |(seq, _)| seq))
     }
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    async fn entries_after(&self, seq: u64, limit: u32) -> Result<Vec<RawEntry>, Fault> {
+        let rows = sqlx::query(
+            "SELECT seq, at, controller, kind, subject, body, hash FROM entry WHERE seq > $1 ORDER BY seq LIMIT $2",
+        )
+        .bind(int(seq))
+        .bind(i64::from(limit))
+        .fetch_all(&self.pool)
+        .await
+        .map_err(|error| database(&error))?;
+        rows.iter()
+            .map(raw)
+            .collect::<Result<_, _>>()
+            .map_err(|error| database(&error))
+    }
+
+    async fn received(&self) -> Result<Vec<(PackId, u64)>, Fault> {
+        let rows: Vec<(String, i64)> =
+            sqlx::query_as("SELECT pack, count(*) FROM blank GROUP BY pack ORDER BY pack")
+                .fetch_all(&self.pool)
+                .await
+                .map_err(|error| database(&error))?;
+        Ok(rows
+            .into_iter()
+            .map(|(pack, count)| (PackId(pack), uint(count)))
+            .collect())
+    }
 }
 
 /// How a part is named in the table.
@@ -338,8 +352,9 @@ fn raw(row: &SqliteRow) -> Result<RawEntry, sqlx::Error> {
         at_unix_ns: row.try_get(1)?,
         controller: row.try_get(2)?,
         kind: row.try_get(3)?,
-        body: row.try_get(4)?,
-        hash: row.try_get(5)?,
+        subject: row.try_get(4)?,
+        body: row.try_get(5)?,
+        hash: row.try_get(6)?,
     })
 }
 

@@ -54,6 +54,19 @@ pub(crate) async fn open(
     Ok(pool)
 }
 
+/// Opens a database that nobody may change through this door.
+pub(crate) async fn open_to_read(path: &Path) -> Result<SqlitePool, Fault> {
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .read_only(true)
+        .busy_timeout(Duration::from_secs(10));
+    SqlitePoolOptions::new()
+        .max_connections(2)
+        .connect_with(options)
+        .await
+        .map_err(|error| database(&error).at(path.display()))
+}
+
 /// A count or key as SQLite keeps it. Ours never reach 2^63.
 pub(crate) fn int(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)

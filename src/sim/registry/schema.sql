@@ -32,6 +32,8 @@ CREATE TRIGGER IF NOT EXISTS report_made AFTER INSERT ON report WHEN NEW.outcome
     UPDATE request SET status = 'ISSUED', sod = NEW.sod WHERE id = NEW.request AND sod IS NULL;
 END;
 
+-- A card that was counted as valid and is waste or lost now is owed again.
 CREATE TRIGGER IF NOT EXISTS report_refused AFTER INSERT ON report WHEN NEW.outcome <> 'made' BEGIN
     INSERT INTO refused (chip, sod, request) VALUES (NEW.chip, NEW.sod, NEW.request) ON CONFLICT (chip) DO NOTHING;
+    UPDATE request SET status = 'PENDING', sod = NULL WHERE id = NEW.request AND sod = NEW.sod;
 END;

@@ -235,6 +235,8 @@ impl Writer {
                 Fact::Opened { .. }
                 | Fact::Started { .. }
                 | Fact::Stopped
+                | Fact::Counted { .. }
+                | Fact::Counters { .. }
                 | Fact::Stranger { .. }
                 | Fact::PositionStopped { .. }
                 | Fact::PositionResumed { .. }
