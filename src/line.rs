@@ -12,7 +12,10 @@
 //! socket or a device, so the same code runs under a virtual clock with ports in memory.
 
 pub mod admit;
+pub mod audit;
+pub mod books;
 pub mod bundle;
+pub mod checkpoint;
 pub mod context;
 pub mod desk;
 pub mod fault;
@@ -21,6 +24,7 @@ pub mod floor;
 pub mod packing;
 pub mod prepare;
 pub mod progress;
+pub mod readings;
 pub mod recover;
 pub mod settle;
 pub mod station;

@@ -111,6 +111,8 @@ pub enum Attempts {
     Unreported(u32),
     /// Those in one box, by slot.
     InBox(BoxId),
+    /// All there are, by order and number, after this one, at most this many.
+    After(AttemptId, u32),
 }
 
 /// One box and where it stands.

@@ -19,7 +19,7 @@ use crate::dossier::office::OfficeTable;
 use crate::job::Fact;
 use crate::job::fact::Mode;
 use crate::pki::{SignerKey, TrustStore};
-use crate::port::Ledger;
+use crate::port::{Ledger, Signer};
 use crate::store::{SqliteLedger, SqliteOrderBook, SqliteRegistry};
 
 pub(super) use files::{read, read_pin, write};
@@ -95,6 +95,7 @@ impl Facility {
         let registry = SqliteRegistry::open(&path(&config.paths.registry)).await?;
 
         let hsm = open_hsm(&config)?;
+        announce_tests(&ledger, &hsm, &signers).await?;
         let (manifest_key, checkpoint_key, intake_key) = keys::prove(&hsm, &config, &signers).await?;
         let papers = FolderPapers::new(path(&config.paths.papers));
         Ok(Self {
@@ -186,4 +187,18 @@ async fn check_first_record(ledger: &SqliteLedger, config: &Config) -> Result<()
         Ok(Fact::Opened { facility, mode }) => Err(other(&format!("{facility}, {mode:?}"))),
         _ => Err(other("its first record is not its opening")),
     }
+}
+
+/// Every signature that goes on no card is on record before it is asked for, or the token's count could not be explained.
+async fn announce_tests(ledger: &SqliteLedger, hsm: &Hsm, signers: &[SignerKey]) -> Result<(), Fault> {
+    let keys = hsm.keys().await?;
+    let counted = signers.iter().filter_map(|signer| {
+        let key = keys.iter().find(|key| key.label == signer.label)?;
+        Some(Fact::SignatureCount {
+            label: signer.label.clone(),
+            count: key.signatures?,
+            tests: 1,
+        })
+    });
+    ledger.append(counted.collect(), Vec::new()).await
 }

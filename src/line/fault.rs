@@ -20,6 +20,25 @@ crate::fault_codes! {
     TASK = "LIN-004", Bug, false,
         "a part of the line ended by itself", "một bộ phận của dây chuyền tự kết thúc",
         "The line stops; report this with the log.", "Dây chuyền dừng; báo lỗi kèm nhật ký.";
+    /// A record says what the rules forbid at that point.
+    RECORD_FORBIDDEN = "LIN-010", Bug, false,
+        "a ledger record says what cannot have happened", "một bản ghi sổ cái ghi điều không thể xảy ra",
+        "Stop the line, keep the file as it is and call the auditor.",
+        "Dừng dây chuyền, giữ nguyên tệp và báo kiểm toán.";
+    /// The columns beside a record are not those of its content.
+    RECORD_MISLABELLED = "LIN-011", Bug, false,
+        "a ledger record is filed under a wrong name", "một bản ghi sổ cái bị xếp sai tên",
+        "Stop the line, keep the file as it is and call the auditor.",
+        "Dừng dây chuyền, giữ nguyên tệp và báo kiểm toán.";
+    /// A state table is not what the records amount to.
+    STATE_DIFFERS = "LIN-012", Bug, false,
+        "a state table does not say what the records say", "bảng trạng thái không khớp với bản ghi",
+        "Stop the line, keep the file as it is and call the auditor.",
+        "Dừng dây chuyền, giữ nguyên tệp và báo kiểm toán.";
+    /// The records grow faster than they can be compared.
+    TOO_BUSY = "LIN-013", Operator, true,
+        "the line is too busy to compare its books", "dây chuyền đang quá bận để đối chiếu sổ",
+        "Ask again when fewer machines run.", "Thử lại khi ít máy chạy hơn.";
     /// The screen's answer makes no sense here.
     ANSWER = "LIN-005", Operator, true,
         "the answer at the screen does not fit the question", "câu trả lời trên màn hình không phù hợp",

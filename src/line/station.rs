@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 use crate::base::ids::{MachineId, PackId};
 use crate::base::{Fault, Place};
 use crate::job::Fact;
+use crate::job::fault::TOO_MANY_PRINTS;
 use crate::job::stock::Move;
 use crate::port::{Answer, Encoder, Instruction, Screen, Serial};
 use crate::printer::{Connect, Connected, Counters, Model, ReadCounters};
@@ -87,7 +88,7 @@ impl Station {
                 }
             };
             match next {
-                None => return Ok(()),
+                None => return self.last_reading(&line).await,
                 Some(Work::Card(ready)) => {
                     if !self.may_go_on(&line).await {
                         continue;
@@ -105,12 +106,42 @@ impl Station {
                     if line.is_stopping() {
                         continue;
                     }
+                    self.check_counters(&line).await?;
                     self.screen_must(&Instruction::EmptyHopper { lot: lot.id })
                         .await?;
                     line.record(vec![Fact::LotClosed { lot: lot.id }], Vec::new())
                         .await?;
                     line.floor.tray(lot);
                 }
+            }
+        }
+    }
+
+    /// More prints than jobs stop the machine before its lot is closed (law 7). A printer that does not answer is found
+    /// out at its next card.
+    async fn check_counters(&mut self, line: &Line) -> Result<(), Fault> {
+        let Ok(now) = with_serial(&mut *self.printer, ReadCounters::new(&self.model)).await else {
+            return Ok(());
+        };
+        let before = std::mem::replace(&mut self.counters, now);
+        if now.panels_printed > before.panels_printed {
+            let detail = format!(
+                "{} panels that nobody asked for",
+                now.panels_printed - before.panels_printed
+            );
+            line.stop_position(&self.id, &Fault::new(&TOO_MANY_PRINTS, detail))
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// What the next start compares with.
+    async fn last_reading(&mut self, line: &Line) -> Result<(), Fault> {
+        match with_serial(&mut *self.printer, ReadCounters::new(&self.model)).await {
+            Ok(counters) => super::readings::printer(line, &self.id, &counters).await,
+            Err(fault) => {
+                tracing::warn!(machine = %self.id, code = fault.code.id, "the counters cannot be read: {fault}");
+                Ok(())
             }
         }
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinSet;
 
 use crate::base::Fault;
@@ -13,11 +13,12 @@ use crate::job::Fact;
 use crate::port::OrderState;
 
 use super::Line;
+use super::checkpoint::Checkpoints;
 use super::desk::Desk;
 use super::feed::feed;
 use super::settle::{settle, settle_once};
 use super::station::Station;
-use super::{packing, recover};
+use super::{packing, readings, recover};
 
 /// How often the stop list is fetched.
 const STOP_LIST: Duration = Duration::from_secs(60);
@@ -44,7 +45,10 @@ pub async fn run(
     ending: Ending,
 ) -> Result<(), Fault> {
     let version = env!("CARGO_PKG_VERSION").to_owned();
-    line.record(vec![Fact::Started { version }], Vec::new()).await?;
+    let mut started = vec![Fact::Started { version }];
+    started.extend(readings::signatures(&line).await?);
+    line.record(started, Vec::new()).await?;
+    let heads = Arc::new(Mutex::new(Checkpoints::new(&line)));
     let mut found = recover::books(&line).await?;
     let mut tasks: JoinSet<Result<Option<Desk>, Fault>> = JoinSet::new();
     for mut station in stations {
@@ -56,6 +60,7 @@ pub async fn run(
                 own.stop_position(&station.id, &fault).await?;
                 return Ok(None);
             }
+            readings::printer(&own, &station.id, &station.counters).await?;
             let resumed = match in_path {
                 Some(attempt) => recover::machine(&own, &mut station, attempt).await?,
                 None => None,
@@ -73,6 +78,8 @@ pub async fn run(
     }
     let own = Arc::clone(&line);
     tasks.spawn(async move { settle(&own).await.map(|()| None) });
+    let (own, signing) = (Arc::clone(&line), Arc::clone(&heads));
+    tasks.spawn(async move { signing.lock().await.keep(&own).await.map(|()| None) });
     let own = Arc::clone(&line);
     tasks.spawn(async move {
         loop {
@@ -117,7 +124,11 @@ pub async fn run(
         packing::seal_all(&line, &mut *desk.screen).await?;
         while settle_once(&line).await? > 0 {}
     }
-    line.record(vec![Fact::Stopped], Vec::new()).await
+    let mut stopped = readings::signatures(&line).await?;
+    stopped.push(Fact::Stopped);
+    line.record(stopped, Vec::new()).await?;
+    let signed = heads.lock().await.sign(&line).await;
+    signed.map(|_| ())
 }
 
 /// Returns when no order waits or is being made, or when every machine is stopped and nothing more can happen.

@@ -203,6 +203,12 @@ impl Ledger for SqliteLedger {
                 "SELECT state FROM attempt WHERE unreported = 1 ORDER BY order_key, number LIMIT $1",
             )
             .bind(i64::from(limit)),
+            Attempts::After(id, limit) => sqlx::query(
+                "SELECT state FROM attempt WHERE (order_key, number) > ($1, $2) ORDER BY order_key, number LIMIT $3",
+            )
+            .bind(int(id.order.0))
+            .bind(i64::from(id.number))
+            .bind(i64::from(limit)),
             Attempts::InBox(label) => {
                 sqlx::query("SELECT state FROM attempt WHERE box = $1 ORDER BY slot").bind(label.0)
             }

@@ -1,0 +1,314 @@
+//! The books as the record itself tells them: everything folded from the first entry on, to be compared with what the
+//! state tables, the token and the printers say.
+
+mod meters;
+mod signatures;
+
+use std::collections::BTreeMap;
+
+use crate::audit::chain::{ChainEntry, Link};
+use crate::audit::{Balance, Hash, Verifier};
+use crate::base::ids::{AttemptId, BlankId, BoxId, ChipId, LotId, PackId};
+use crate::base::{Fault, Place};
+use crate::job::fault::ILLEGAL;
+use crate::job::lot::Lot;
+use crate::job::stock::{Move, Stock, implied};
+use crate::job::{Attempt, Event, Evidence, Fact, apply};
+use crate::port::{BoxStanding, BoxState, RawEntry};
+
+use super::fault::{RECORD_FORBIDDEN, RECORD_MISLABELLED, unreadable};
+
+pub use meters::{Meters, Reading};
+pub use signatures::{Judgement, Signatures, Tally};
+
+/// What came in with one pack.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct PackIn {
+    /// Kind of blank.
+    pub blank_type: String,
+    /// How many.
+    pub blanks: u64,
+}
+
+/// Everything that the entries read so far amount to.
+#[derive(Clone, Debug)]
+pub struct Books {
+    chain: Verifier,
+    at_unix_ns: i64,
+    /// Attempts that were not set aside with [`Self::set_aside`].
+    pub attempts: BTreeMap<AttemptId, Attempt>,
+    /// How many attempts there are.
+    pub planned: u64,
+    /// Counts of blanks.
+    pub stock: Stock,
+    /// Packs that came in.
+    pub packs: BTreeMap<PackId, PackIn>,
+    /// All boxes.
+    pub boxes: BTreeMap<BoxId, BoxState>,
+    /// Lots that are not closed.
+    pub lots: BTreeMap<LotId, Lot>,
+    /// Printers' counters against print jobs.
+    pub meters: Meters,
+    /// Signatures asked for and got.
+    pub signatures: Signatures,
+}
+
+/// What an entry brought that must be looked up elsewhere.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Brought {
+    /// Nothing.
+    Nothing,
+    /// An attempt came to an end that the registry knows: nothing but the erasing of its keys will follow, as a rule.
+    End(AttemptId),
+    /// A supplier's list: each chip, with its blank and pack.
+    Blanks(Vec<(ChipId, BlankId, PackId)>),
+}
+
+impl Books {
+    /// Before the first entry of the ledger of this name.
+    #[must_use]
+    pub fn new(ledger: &str) -> Self {
+        Self {
+            chain: Verifier::new(ledger),
+            at_unix_ns: i64::MIN,
+            attempts: BTreeMap::new(),
+            planned: 0,
+            stock: Stock::default(),
+            packs: BTreeMap::new(),
+            boxes: BTreeMap::new(),
+            lots: BTreeMap::new(),
+            meters: Meters::default(),
+            signatures: Signatures::default(),
+        }
+    }
+
+    /// Entries read so far.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.chain.verified().size()
+    }
+
+    /// When the last of them was written, in nanoseconds since 1970-01-01 UTC.
+    #[must_use]
+    pub fn at_unix_ns(&self) -> i64 {
+        self.at_unix_ns
+    }
+
+    /// The chain as verified so far.
+    #[must_use]
+    pub fn chain(&self) -> &Verifier {
+        &self.chain
+    }
+
+    /// Reads the next entry.
+    ///
+    /// # Errors
+    /// `AUDIT-001` to `AUDIT-004` if it is not what was written; `LIN-011` if its columns contradict its content;
+    /// `LIN-010` if the rules forbid what it says; nothing of it is taken then, and nothing after it can be.
+    pub fn take(&mut self, entry: &RawEntry) -> Result<Brought, Fault> {
+        self.link(entry)?;
+        let fact: Fact = serde_json::from_slice(&entry.body)
+            .map_err(|error| unreadable(format!("record {}: {error}", entry.seq)))?;
+        if fact.kind() != entry.kind || fact.subject() != entry.subject {
+            return Err(Fault::new(&RECORD_MISLABELLED, format!("record {}", entry.seq)));
+        }
+        self.at_unix_ns = entry.at_unix_ns;
+        self.fold(entry.seq, fact).map_err(|fault| {
+            Fault::new(
+                &RECORD_FORBIDDEN,
+                format!("record {}: {}", entry.seq, fault.detail),
+            )
+        })
+    }
+
+    /// Lets go of an attempt that nothing more is expected of; [`Self::recall`] brings it back if something comes.
+    pub fn set_aside(&mut self, attempt: AttemptId) {
+        self.attempts.remove(&attempt);
+    }
+
+    /// Does this entry need an attempt that was set aside?
+    #[must_use]
+    pub fn misses(&self, entry: &RawEntry) -> Option<AttemptId> {
+        if !entry.subject.starts_with('O') || entry.kind == "planned" {
+            return None;
+        }
+        let id = entry.subject.parse().ok()?;
+        (!self.attempts.contains_key(&id)).then_some(id)
+    }
+
+    /// Brings back an attempt that was set aside, as it was.
+    pub fn recall(&mut self, attempt: Attempt) {
+        self.attempts.insert(attempt.id, attempt);
+    }
+
+    /// The count equation over everything that ever came in (law 7).
+    #[must_use]
+    pub fn balance(&self) -> Balance {
+        let mut balance = Balance::new();
+        for (pack, came) in &self.packs {
+            balance.receive(pack, came.blanks);
+        }
+        for (pack, place, count) in self.stock.rows() {
+            balance.place(pack, place.clone(), u64::from(count));
+        }
+        balance
+    }
+
+    fn link(&mut self, entry: &RawEntry) -> Result<(), Fault> {
+        let hash = Hash::from_slice(&entry.hash)
+            .ok_or_else(|| unreadable(format!("hash of record {}", entry.seq)))?;
+        let link = Link {
+            seq: entry.seq,
+            prev: self.chain.verified().head(),
+            hash,
+        };
+        let content = ChainEntry {
+            seq: entry.seq,
+            controller: &entry.controller,
+            at_unix_ns: entry.at_unix_ns,
+            kind: &entry.kind,
+            body: &entry.body,
+        };
+        self.chain.feed(&content, &link).map_err(Fault::from)
+    }
+
+    fn fold(&mut self, seq: u64, fact: Fact) -> Result<Brought, Fault> {
+        match fact {
+            Fact::Attempt { attempt, event } => return self.event(seq, attempt, &event),
+            Fact::PackReceived {
+                pack,
+                blank_type,
+                blanks,
+                ..
+            } => return self.receive(pack, blank_type, blanks),
+            Fact::Stock { step } => self.stock.apply(&step)?,
+            Fact::LotClaimed { lot } => {
+                self.lots.insert(lot.id, lot);
+            }
+            Fact::LotClosed { lot } => {
+                self.lots.remove(&lot);
+            }
+            Fact::BoxOpened { label, office } => {
+                let state = BoxState {
+                    label: label.clone(),
+                    office,
+                    cards: 0,
+                    standing: BoxStanding::Open,
+                };
+                if self.boxes.insert(label.clone(), state).is_some() {
+                    return Err(Fault::new(&ILLEGAL, format!("box {label} was opened before")));
+                }
+            }
+            Fact::BoxSealed { label, .. } => {
+                self.move_box(&label, BoxStanding::Open, BoxStanding::Sealed)?;
+            }
+            Fact::BoxDispatched { label, .. } => {
+                self.move_box(&label, BoxStanding::Sealed, BoxStanding::Dispatched)?;
+            }
+            Fact::BoxLost { label, .. } => {
+                self.move_box(&label, BoxStanding::Dispatched, BoxStanding::Lost)?;
+            }
+            Fact::Counters { machine, panels, .. } => self.meters.read(seq, &machine, panels),
+            Fact::SignatureCount { label, count, tests } => self.signatures.read(seq, &label, count, tests),
+            Fact::Opened { .. }
+            | Fact::Started { .. }
+            | Fact::Stopped
+            | Fact::Counted { .. }
+            | Fact::Stranger { .. }
+            | Fact::PositionStopped { .. }
+            | Fact::PositionResumed { .. }
+            | Fact::OrderChanged { .. }
+            | Fact::Key { .. }
+            | Fact::Checkpoint { .. } => {}
+        }
+        Ok(Brought::Nothing)
+    }
+
+    fn event(&mut self, seq: u64, id: AttemptId, event: &Event) -> Result<Brought, Fault> {
+        let before = self.attempts.get(&id);
+        let after = apply(before, id, event).map_err(|illegal| Fault::new(&ILLEGAL, illegal.to_string()))?;
+        let step = implied(before, &after);
+        let newly_boxed = before.is_none_or(|before| before.boxed.is_none());
+        if let Some(step) = step {
+            self.stock.apply(&step)?;
+        }
+        if let (Some((label, slot)), true) = (&after.boxed, newly_boxed) {
+            self.put_in_box(label, *slot)?;
+        }
+        match event {
+            Event::Planned { .. } => self.planned += 1,
+            Event::Intended {
+                step: crate::job::Step::Print,
+                machine,
+                ..
+            } => self.meters.ask(machine),
+            Event::Done {
+                evidence:
+                    Evidence::Print {
+                        panels_before,
+                        panels_after,
+                    },
+            } => self.meters.printed(
+                seq,
+                &after.machine,
+                u64::from(*panels_before),
+                u64::from(*panels_after),
+            ),
+            Event::SignIntended { signer, .. } => self.signatures.ask(id, signer),
+            Event::Signed { .. } => self.signatures.got(id),
+            Event::Withdrawn { .. } => self.signatures.forget(id),
+            _ => {}
+        }
+        let ended = after.is_over() && !after.must_be_reported();
+        self.attempts.insert(id, after);
+        Ok(if ended { Brought::End(id) } else { Brought::Nothing })
+    }
+
+    fn receive(
+        &mut self,
+        pack: PackId,
+        blank_type: String,
+        blanks: Vec<crate::job::fact::Blank>,
+    ) -> Result<Brought, Fault> {
+        let count = u32::try_from(blanks.len()).map_err(|_| unreadable("pack size"))?;
+        self.stock.apply(&Move {
+            pack: pack.clone(),
+            from: None,
+            to: Place::Vault,
+            count,
+            by: Vec::new(),
+            reason: String::new(),
+        })?;
+        let came = self.packs.entry(pack.clone()).or_default();
+        came.blank_type = blank_type;
+        came.blanks += u64::from(count);
+        let listed = blanks
+            .into_iter()
+            .map(|blank| (blank.chip, blank.blank, pack.clone()))
+            .collect();
+        Ok(Brought::Blanks(listed))
+    }
+
+    fn put_in_box(&mut self, label: &BoxId, slot: u16) -> Result<(), Fault> {
+        match self.boxes.get_mut(label) {
+            Some(state)
+                if state.standing == BoxStanding::Open
+                    && state.cards.checked_add(1) == Some(u32::from(slot)) =>
+            {
+                state.cards += 1;
+                Ok(())
+            }
+            _ => Err(Fault::new(&ILLEGAL, format!("box {label} has no place {slot}"))),
+        }
+    }
+
+    fn move_box(&mut self, label: &BoxId, from: BoxStanding, to: BoxStanding) -> Result<(), Fault> {
+        match self.boxes.get_mut(label) {
+            Some(state) if state.standing == from => {
+                state.standing = to;
+                Ok(())
+            }
+            _ => Err(Fault::new(&ILLEGAL, format!("box {label} is not {from:?}"))),
+        }
+    }
+}
