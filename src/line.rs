@@ -14,6 +14,7 @@
 pub mod admit;
 pub mod bundle;
 pub mod context;
+pub mod costs;
 pub mod desk;
 pub mod fault;
 pub mod feed;

@@ -41,7 +41,8 @@ pub(super) struct Writer {
 #[derive(Default)]
 struct Trial {
     attempts: BTreeMap<AttemptId, Attempt>,
-    stock: Option<Stock>,
+    /// Already made in the stock, and taken back if the append is refused.
+    moves: Vec<Move>,
 }
 
 type Answer = (oneshot::Sender<Result<(), Fault>>, Result<(), Fault>);
@@ -133,28 +134,28 @@ impl Writer {
         let mut savepoint = transaction.begin().await.map_err(|error| database(&error))?;
         let (seq, hash) = (self.seq, self.hash);
         let mut trial = Trial::default();
-        let written = self.write(&mut savepoint, &mut trial, facts, parts).await;
-        match written {
-            Ok(()) => {
-                savepoint.commit().await.map_err(|error| database(&error))?;
-                for (id, attempt) in trial.attempts {
-                    if attempt.is_over() {
-                        self.attempts.remove(&id);
-                    } else {
-                        self.attempts.insert(id, attempt);
-                    }
+        let outcome = match self.write(&mut savepoint, &mut trial, facts, parts).await {
+            Ok(()) => savepoint.commit().await.map_err(|error| database(&error)),
+            Err(fault) => match savepoint.rollback().await {
+                Ok(()) => Err(fault),
+                Err(error) => Err(database(&error)),
+            },
+        };
+        if outcome.is_ok() {
+            for (id, attempt) in trial.attempts {
+                if attempt.is_over() {
+                    self.attempts.remove(&id);
+                } else {
+                    self.attempts.insert(id, attempt);
                 }
-                if let Some(stock) = trial.stock {
-                    self.stock = stock;
-                }
-                Ok(())
             }
-            Err(fault) => {
-                (self.seq, self.hash) = (seq, hash);
-                savepoint.rollback().await.map_err(|error| database(&error))?;
-                Err(fault)
+        } else {
+            (self.seq, self.hash) = (seq, hash);
+            for step in trial.moves.iter().rev() {
+                self.stock.take_back(step);
             }
         }
+        outcome
     }
 
     async fn write(
@@ -312,13 +313,13 @@ impl Writer {
     }
 
     async fn shift(
-        &self,
+        &mut self,
         connection: &mut SqliteConnection,
         trial: &mut Trial,
         step: &Move,
     ) -> Result<(), Fault> {
-        let stock = trial.stock.get_or_insert_with(|| self.stock.clone());
-        stock.apply(step)?;
+        self.stock.apply(step)?;
+        trial.moves.push(step.clone());
         for place in step.from.iter().chain([&step.to]) {
             sqlx::query(
                 "INSERT INTO stock (pack, place, count) VALUES ($1, $2, $3)
@@ -326,7 +327,7 @@ impl Writer {
             )
             .bind(step.pack.as_str())
             .bind(text(place)?)
-            .bind(i64::from(stock.count(&step.pack, place)))
+            .bind(i64::from(self.stock.count(&step.pack, place)))
             .execute(&mut *connection)
             .await
             .map_err(|error| database(&error))?;
