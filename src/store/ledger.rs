@@ -380,3 +380,6 @@ fn state(row: &SqliteRow) -> Result<Attempt, Fault> {
 fn states(rows: &[SqliteRow]) -> Result<Vec<Attempt>, Fault> {
     rows.iter().map(state).collect()
 }
+
+#[cfg(test)]
+mod tests;
