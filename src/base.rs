@@ -5,6 +5,7 @@
 pub mod base64;
 pub mod bitmap;
 pub mod clock;
+pub mod cpu;
 pub mod dialogue;
 pub mod entropy;
 pub mod envelope;

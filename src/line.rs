@@ -17,6 +17,7 @@ pub mod books;
 pub mod bundle;
 pub mod checkpoint;
 pub mod context;
+pub mod costs;
 pub mod desk;
 pub mod fault;
 pub mod feed;

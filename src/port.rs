@@ -215,6 +215,12 @@ pub trait Ledger: Send + Sync {
     async fn stock(&self) -> Result<Stock, Fault>;
     /// All boxes that are open or sealed, and with `all` also those that left.
     async fn boxes(&self, all: bool) -> Result<Vec<BoxState>, Fault>;
+    /// All boxes of an office, those that left as well.
+    async fn boxes_of(&self, office: &OfficeCode) -> Result<Vec<BoxState>, Fault> {
+        let mut boxes = self.boxes(true).await?;
+        boxes.retain(|state| state.office == *office);
+        Ok(boxes)
+    }
     /// Lots claimed and not closed.
     async fn open_lots(&self) -> Result<Vec<Lot>, Fault>;
     /// Everything that was recorded about a subject, oldest first.
@@ -387,6 +393,13 @@ pub trait OrderBook: Send + Sync {
     /// A machine gives an order up for a person to decide: from `InLot` to `Held` in one step, so that no other machine
     /// claims it in between. A good card is still owed.
     async fn hold(&self, key: OrderKey, reason: &str) -> Result<(), Fault>;
+    /// The same for several orders; a store that can does it in one commit.
+    async fn set_states(&self, changes: &[(OrderKey, OrderState, bool)]) -> Result<(), Fault> {
+        for (key, state, remake) in changes {
+            self.set_state(*key, *state, *remake).await?;
+        }
+        Ok(())
+    }
     /// A person's change; refused when the order is past the point of no return for it.
     async fn change(&self, key: OrderKey, change: OrderChange) -> Result<Order, Fault>;
     /// Counts per office as of a day.

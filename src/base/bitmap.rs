@@ -43,9 +43,24 @@ impl Bitmap {
 
     /// Makes a rectangle ink, clipped to the picture.
     pub fn fill(&mut self, x: u32, y: u32, width: u32, height: u32) {
+        let right = x.saturating_add(width).min(self.width);
+        if x >= right {
+            return;
+        }
+        // Whole bytes at a time; the first and the last may be cut.
+        let (first, last) = ((x / 8) as usize, ((right - 1) / 8) as usize);
+        let (head, tail) = (0xFF_u8 >> (x % 8), 0xFF_u8 << (7 - (right - 1) % 8));
         for row in y..y.saturating_add(height).min(self.height) {
-            for column in x..x.saturating_add(width).min(self.width) {
-                self.set(column, row);
+            let start = row as usize * self.stride;
+            let bytes = &mut self.bits[start + first..=start + last];
+            match bytes {
+                [only] => *only |= head & tail,
+                [one, middle @ .., other] => {
+                    *one |= head;
+                    middle.fill(0xFF);
+                    *other |= tail;
+                }
+                [] => {}
             }
         }
     }
@@ -112,6 +127,31 @@ impl std::fmt::Debug for Bitmap {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_rectangle_is_all_its_dots_and_no_others() {
+        for (x, y, width, height) in [
+            (0, 0, 30, 3),
+            (3, 1, 2, 1),
+            (7, 0, 2, 2),
+            (8, 0, 8, 1),
+            (5, 1, 19, 9),
+            (29, 0, 9, 1),
+            (30, 0, 5, 5),
+            (4, 1, 0, 2),
+        ] {
+            let mut picture = Bitmap::new(30, 3);
+            picture.fill(x, y, width, height);
+            for (row, column) in (0..3).flat_map(|row| (0..30).map(move |column| (row, column))) {
+                let inside = (x..x + width).contains(&column) && (y..y + height).contains(&row);
+                assert_eq!(
+                    picture.get(column, row),
+                    inside,
+                    "{x} {y} {width} {height}: {column} {row}"
+                );
+            }
+        }
+    }
 
     #[test]
     fn dots_stay_where_they_are_put() {

@@ -81,6 +81,19 @@ impl Stock {
         *self.0.entry((step.pack.clone(), step.to.clone())).or_insert(0) += step.count;
         Ok(())
     }
+
+    /// Unmakes the move that was made last.
+    pub fn take_back(&mut self, step: &Move) {
+        let mut change = |place: &Place, counted: fn(u32, u32) -> u32| {
+            if let Some(count) = self.0.get_mut(&(step.pack.clone(), place.clone())) {
+                *count = counted(*count, step.count);
+            }
+        };
+        change(&step.to, u32::saturating_sub);
+        if let Some(from) = &step.from {
+            change(from, u32::saturating_add);
+        }
+    }
 }
 
 /// The move that an event of an attempt implies: the attempt says where its card lies, the stock follows.
@@ -126,7 +139,10 @@ mod tests {
         let before = stock.clone();
         assert_eq!(stock.apply(&issue).unwrap_err().code.id, "JOB-017");
         assert_eq!(stock, before);
-        stock.apply(&Move { count: 10, ..issue }).unwrap();
+        let all = Move { count: 10, ..issue };
+        stock.apply(&all).unwrap();
         assert_eq!(stock.rows().count(), 1);
+        stock.take_back(&all);
+        assert!(stock.rows().eq(before.rows()));
     }
 }

@@ -13,6 +13,7 @@ use crate::dossier::{Dossier, Finding, Opened, Rules, Severity, check, due, open
 use crate::port::{Admission, NewOrder, Returned};
 
 use super::Line;
+use super::costs::Effort;
 
 /// An issue date may lie this many days ahead: cards are approved a little before they are made.
 const ISSUE_AHEAD_DAYS: u16 = 30;
@@ -49,6 +50,16 @@ impl Line {
     /// # Errors
     /// Only the facility's own: the HSM, the order book. A bad document is not an error but a return.
     pub async fn admit(
+        &self,
+        document: &[u8],
+        resolve: &(dyn Fn(&str) -> Option<Vec<u8>> + Sync),
+    ) -> Result<Intake, Fault> {
+        self.costs
+            .of(Effort::Admit, self.open_and_enter(document, resolve))
+            .await
+    }
+
+    async fn open_and_enter(
         &self,
         document: &[u8],
         resolve: &(dyn Fn(&str) -> Option<Vec<u8>> + Sync),

@@ -22,6 +22,7 @@ use crate::job::{Attempt, Event, Fact, apply};
 use crate::pki::{Certificate, SignerKey, TrustStore};
 use crate::port::{BundlePart, Ledger, OrderBook, Papers, Registry, Signer, StopList};
 
+use super::costs::Costs;
 use super::floor::Floor;
 use super::progress::Progress;
 
@@ -133,6 +134,8 @@ pub struct Line {
     pub floor: Floor,
     /// What a supervisor sees.
     pub progress: Progress,
+    /// What the work costs the controller, when somebody measures it.
+    pub costs: Costs,
     brake: Mutex<Brake>,
     stop_list: Mutex<Option<(StopList, Duration)>>,
     stopping: watch::Sender<bool>,
@@ -162,6 +165,7 @@ impl Line {
             press,
             floor: Floor::default(),
             progress: Progress::new(clock),
+            costs: Costs::default(),
             brake: Mutex::default(),
             stop_list: Mutex::default(),
             stopping: watch::Sender::new(false),

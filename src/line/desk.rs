@@ -14,6 +14,7 @@ use crate::port::{Answer, Attempts, Encoder, Instruction, OrderState, Screen, Se
 
 use super::Line;
 use super::context::Hand;
+use super::costs::Effort;
 use super::floor::Packing;
 use super::packing;
 use super::progress::Activity;
@@ -89,8 +90,12 @@ impl Desk {
                 break;
             }
             line.progress.activity(&self.id, Activity::Step(Step::Prove));
-            match self.prove(line, packing).await {
-                Ok(attempt) => last = Some(self.pack_card(line, packing, attempt, last.take()).await?),
+            let proven = self.prove(line, packing);
+            match line.costs.of(Effort::Step(Step::Prove), proven).await {
+                Ok(attempt) => {
+                    let packed = self.pack_card(line, packing, attempt, last.take());
+                    last = Some(line.costs.of(Effort::Step(Step::Box), packed).await?);
+                }
                 Err((attempt, fault)) => self.refuse(line, attempt, &fault).await?,
             }
         }
@@ -272,17 +277,11 @@ impl Desk {
 
     /// The tray is empty: orders of boxed cards are done, cards that did not turn up are looked for.
     async fn close(&mut self, line: &Line, packing: &Packing<'_>) -> Result<(), Fault> {
-        for attempt in line
-            .ports
-            .ledger
-            .attempts(Attempts::InLot(packing.lot.id))
-            .await?
-        {
+        let lot = Attempts::InLot(packing.lot.id);
+        let mut boxed = Vec::new();
+        for attempt in line.ports.ledger.attempts(lot).await? {
             if attempt.is_good() {
-                line.ports
-                    .book
-                    .set_state(attempt.id.order, OrderState::Boxed, false)
-                    .await?;
+                boxed.push((attempt.id.order, OrderState::Boxed, false));
             } else if matches!(attempt.phase, Phase::Did(Step::Deliver | Step::Prove)) && !line.is_stopping()
             {
                 let mut hand = Hand::new(attempt);
@@ -293,7 +292,7 @@ impl Desk {
                 line.progress.refused(&self.id, MISSING_CARD.id);
             }
         }
-        Ok(())
+        line.ports.book.set_states(&boxed).await
     }
 
     /// After a crash: does the card lie where it was to be put?

@@ -12,6 +12,7 @@ use crate::job::{Fact, Phase};
 use crate::port::{Attempts, OrderState};
 
 use super::Line;
+use super::costs::Effort;
 use super::prepare::{Ready, prepare, resume};
 
 /// What a machine is given, in order.
@@ -71,7 +72,8 @@ async fn lot_to(line: &Line, lot: Lot, out: &mpsc::Sender<Work>) -> Result<bool,
         if line.is_stopping() {
             return Ok(false);
         }
-        let Some(ready) = next_attempt(line, &lot, *order).await? else {
+        let next = next_attempt(line, &lot, *order);
+        let Some(ready) = line.costs.of(Effort::Prepare, next).await? else {
             continue;
         };
         if out.send(Work::Card(Box::new(ready))).await.is_err() {

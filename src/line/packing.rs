@@ -10,25 +10,22 @@ use crate::job::{Event, Fact};
 use crate::port::{Attempts, BoxStanding, Instruction, OrderState, Screen};
 
 use super::Line;
+use super::costs::Effort;
 
 /// The open box of an office and its next free place; a full box is sealed and another opened.
 ///
 /// # Errors
 /// The ledger's, or those of sealing.
 pub async fn place(line: &Line, screen: &mut dyn Screen, office: &OfficeCode) -> Result<(BoxId, u16), Fault> {
-    let boxes = line.ports.ledger.boxes(true).await?;
-    let of_office = boxes.iter().filter(|state| state.office == *office);
-    for state in of_office
-        .clone()
-        .filter(|state| state.standing == BoxStanding::Open)
-    {
+    let boxes = line.ports.ledger.boxes_of(office).await?;
+    for state in boxes.iter().filter(|state| state.standing == BoxStanding::Open) {
         let cards = u16::try_from(state.cards).unwrap_or(u16::MAX);
         if cards < line.rules.box_cards {
             return Ok((state.label.clone(), cards + 1));
         }
         seal(line, screen, &state.label, office).await?;
     }
-    let label = BoxId(format!("{office}-{:03}", of_office.count() + 1));
+    let label = BoxId(format!("{office}-{:03}", boxes.len() + 1));
     line.record(
         vec![Fact::BoxOpened {
             label: label.clone(),
@@ -47,7 +44,8 @@ pub async fn place(line: &Line, screen: &mut dyn Screen, office: &OfficeCode) ->
 pub async fn seal_all(line: &Line, screen: &mut dyn Screen) -> Result<(), Fault> {
     for state in line.ports.ledger.boxes(false).await? {
         if state.standing == BoxStanding::Open && state.cards > 0 {
-            seal(line, screen, &state.label, &state.office).await?;
+            let sealed = seal(line, screen, &state.label, &state.office);
+            line.costs.of(Effort::SealBox, sealed).await?;
         }
     }
     Ok(())

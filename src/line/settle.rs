@@ -9,6 +9,7 @@ use crate::job::{Attempt, Event, Fact, Phase};
 use crate::port::{Attempts, OrderState, Outcome, Report};
 
 use super::Line;
+use super::costs::Effort;
 
 /// Reports in one transaction of the registry.
 const BATCH: u32 = 100;
@@ -22,7 +23,7 @@ const BACK_OFF_MS: (u64, u64) = (200, 30_000);
 pub async fn settle(line: &Line) -> Result<(), Fault> {
     let mut pause = BACK_OFF_MS.0;
     loop {
-        match settle_once(line).await {
+        match line.costs.of(Effort::Settle, settle_once(line)).await {
             Ok(0) if line.is_stopping() => return Ok(()),
             Ok(0) => {
                 let _ = line
@@ -60,9 +61,15 @@ pub async fn settle_once(line: &Line) -> Result<usize, Fault> {
     // A remake may begin only now: the registry knows of the chip that must never be accepted (law 2). The
     // order book is
     // told before the ledger: a crash between both repeats this batch, and the registry counts each key once.
+    let mut boxed = Vec::with_capacity(over.len());
     for attempt in &over {
-        follow(line, attempt).await?;
+        if attempt.is_good() {
+            boxed.push((attempt.id.order, OrderState::Boxed, false));
+        } else {
+            follow(line, attempt).await?;
+        }
     }
+    line.ports.book.set_states(&boxed).await?;
     let facts = over
         .iter()
         .map(|attempt| Fact::attempt(attempt.id, Event::Reported))
@@ -94,12 +101,9 @@ async fn report(line: &Line, attempt: &Attempt) -> Result<Report, Fault> {
     })
 }
 
-/// What becomes of the order.
+/// What becomes of the order of a card that is no good.
 async fn follow(line: &Line, attempt: &Attempt) -> Result<(), Fault> {
     let order = attempt.id.order;
-    if attempt.is_good() {
-        return line.ports.book.set_state(order, OrderState::Boxed, false).await;
-    }
     let state = line.ports.book.order(order).await?.map(|order| order.state);
     let owed = match state {
         Some(OrderState::InLot) => true,

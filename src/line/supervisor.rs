@@ -16,6 +16,7 @@ use super::Line;
 use super::checkpoint::Checkpoints;
 use super::desk::Desk;
 use super::feed::feed;
+use super::progress::{Activity, MachineProgress};
 use super::settle::{settle, settle_once};
 use super::station::Station;
 use super::{packing, readings, recover};
@@ -24,6 +25,8 @@ use super::{packing, readings, recover};
 const STOP_LIST: Duration = Duration::from_secs(60);
 /// How often a draining line asks whether it is done.
 const DRAINING: Duration = Duration::from_millis(100);
+/// How long a draining line waits for a person to come to stopped machines when all else is at rest.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// When to end.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -131,31 +134,33 @@ pub async fn run(
     signed.map(|_| ())
 }
 
-/// Returns when no order waits or is being made, or when every machine is stopped and nothing more can happen.
+/// Returns when no order waits or is being made, or when nothing moves any more because machines are stopped and nobody
+/// lets them go on.
 async fn drained(line: &Line) -> Result<(), Fault> {
+    let mut still = Duration::ZERO;
     loop {
         line.clock.sleep(DRAINING).await;
         if line.is_stopping() {
             return Ok(());
         }
-        let none = |orders: Vec<_>| orders.is_empty();
-        let quiet = line.floor.is_quiet()
-            && none(
-                line.ports
-                    .book
-                    .in_state(OrderState::Waiting, OrderKey(0), 1)
-                    .await?,
-            )
-            && none(
-                line.ports
-                    .book
-                    .in_state(OrderState::InLot, OrderKey(0), 1)
-                    .await?,
-            );
-        let snapshot = line.progress.snapshot();
-        let machines = snapshot.machines.values();
-        let halted = machines.clone().count() > 0 && machines.clone().all(|machine| machine.stopped);
-        if quiet || halted {
+        let none = async |state| -> Result<bool, Fault> {
+            let first = line.ports.book.in_state(state, OrderKey(0), 1).await?;
+            Ok(first.is_empty())
+        };
+        let quiet = line.floor.is_quiet() && none(OrderState::Waiting).await?;
+        if quiet && none(OrderState::InLot).await? {
+            return Ok(());
+        }
+        let machines = line.progress.snapshot().machines;
+        let all_stopped = !machines.is_empty() && machines.values().all(|machine| machine.stopped);
+        let at_rest = |machine: &MachineProgress| machine.stopped || machine.activity == Activity::Waiting;
+        let stuck = machines.values().any(|machine| machine.stopped) && machines.values().all(at_rest);
+        still = if quiet && stuck {
+            still + DRAINING
+        } else {
+            Duration::ZERO
+        };
+        if all_stopped || still >= PATIENCE {
             return Ok(());
         }
     }

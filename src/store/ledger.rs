@@ -249,7 +249,7 @@ impl Ledger for SqliteLedger {
     }
 
     async fn boxes(&self, all: bool) -> Result<Vec<BoxState>, Fault> {
-        let rows: Vec<(String, String, i64, String)> = sqlx::query_as(
+        let rows = sqlx::query_as(
             "SELECT label, office, cards, standing FROM box
              WHERE $1 OR standing IN ('\"open\"', '\"sealed\"') ORDER BY label",
         )
@@ -257,16 +257,17 @@ impl Ledger for SqliteLedger {
         .fetch_all(&self.pool)
         .await
         .map_err(|error| database(&error))?;
-        rows.into_iter()
-            .map(|(label, office, cards, standing)| {
-                Ok(BoxState {
-                    label: BoxId(label),
-                    office: OfficeCode(office),
-                    cards: u32::try_from(cards).map_err(|_| unreadable("box count"))?,
-                    standing: json(&standing)?,
-                })
-            })
-            .collect()
+        rows.into_iter().map(box_state).collect()
+    }
+
+    async fn boxes_of(&self, office: &OfficeCode) -> Result<Vec<BoxState>, Fault> {
+        let rows =
+            sqlx::query_as("SELECT label, office, cards, standing FROM box WHERE office = $1 ORDER BY label")
+                .bind(office.as_str())
+                .fetch_all(&self.pool)
+                .await
+                .map_err(|error| database(&error))?;
+        rows.into_iter().map(box_state).collect()
     }
 
     async fn open_lots(&self) -> Result<Vec<Lot>, Fault> {
@@ -364,6 +365,16 @@ fn raw(row: &SqliteRow) -> Result<RawEntry, sqlx::Error> {
     })
 }
 
+fn box_state(columns: (String, String, i64, String)) -> Result<BoxState, Fault> {
+    let (label, office, cards, standing) = columns;
+    Ok(BoxState {
+        label: BoxId(label),
+        office: OfficeCode(office),
+        cards: u32::try_from(cards).map_err(|_| unreadable("box count"))?,
+        standing: json(&standing)?,
+    })
+}
+
 fn json<T: DeserializeOwned>(text: &str) -> Result<T, Fault> {
     serde_json::from_str(text).map_err(|error| unreadable(error.to_string()))
 }
@@ -375,3 +386,6 @@ fn state(row: &SqliteRow) -> Result<Attempt, Fault> {
 fn states(rows: &[SqliteRow]) -> Result<Vec<Attempt>, Fault> {
     rows.iter().map(state).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -248,19 +248,29 @@ impl OrderBook for SqliteOrderBook {
     }
 
     async fn set_state(&self, key: OrderKey, state: OrderState, remake: bool) -> Result<(), Fault> {
-        let changed = sqlx::query("UPDATE orders SET state = $2, remake = $3 WHERE key = $1")
-            .bind(int(key.0))
-            .bind(name(state))
-            .bind(remake)
-            .execute(&self.pool)
+        self.set_states(&[(key, state, remake)]).await
+    }
+
+    async fn set_states(&self, changes: &[(OrderKey, OrderState, bool)]) -> Result<(), Fault> {
+        let mut connection = self.pool.acquire().await.map_err(|error| database(&error))?;
+        let mut transaction = connection
+            .begin_with("BEGIN IMMEDIATE")
             .await
-            .map_err(|error| database(&error))?
-            .rows_affected();
-        if changed == 1 {
-            Ok(())
-        } else {
-            Err(Fault::new(&NO_ORDER, key.to_string()))
+            .map_err(|error| database(&error))?;
+        for (key, state, remake) in changes {
+            let changed = sqlx::query("UPDATE orders SET state = $2, remake = $3 WHERE key = $1")
+                .bind(int(key.0))
+                .bind(name(*state))
+                .bind(remake)
+                .execute(&mut *transaction)
+                .await
+                .map_err(|error| database(&error))?
+                .rows_affected();
+            if changed != 1 {
+                return Err(Fault::new(&NO_ORDER, key.to_string()));
+            }
         }
+        transaction.commit().await.map_err(|error| database(&error))
     }
 
     async fn hold(&self, key: OrderKey, reason: &str) -> Result<(), Fault> {

@@ -18,6 +18,7 @@ use crate::job::stock::Move;
 use crate::job::{Aim, Event, Evidence, Fact, Output, Phase, Step};
 use crate::line::Line;
 use crate::line::context::Hand;
+use crate::line::costs::Effort;
 use crate::line::prepare::Ready;
 use crate::line::progress::Activity;
 use crate::line::talk::{with_chip, with_serial};
@@ -46,7 +47,8 @@ pub(super) async fn make(
             aim: aim.clone(),
         })?;
         hand.record(line).await?;
-        match perform(station, line, ready, &hand, step, aim.as_ref()).await {
+        let performed = perform(station, line, ready, &hand, step, aim.as_ref());
+        match line.costs.of(Effort::Step(step), performed).await {
             Ok(evidence) => {
                 tries = 0;
                 hand.add(Event::Done { evidence })?;

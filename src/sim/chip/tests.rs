@@ -270,6 +270,24 @@ fn any_rest_of_a_file_is_read() {
 }
 
 #[test]
+fn a_rest_whose_protected_form_outgrows_a_short_answer_is_read() {
+    for rest in [1, 223, 224, 239, 240, 256, 257] {
+        let mut card = Rehearsal::full();
+        card.files
+            .insert(FileId::Dg(2), filled(FileId::Dg(2), 5_000 + rest));
+        let mut card = card.sealed();
+        let mut request = card.request();
+        request.read_max = 5_000;
+        let inspection = card.inspect(request).unwrap();
+        assert_eq!(
+            inspection.files[&FileId::Dg(2)],
+            card.files[&FileId::Dg(2)],
+            "{rest}"
+        );
+    }
+}
+
+#[test]
 fn a_torn_writing_is_resumed_wherever_it_tore() {
     let whole = Rehearsal::full().personalize().unwrap().commands;
     for torn in 0..whole {

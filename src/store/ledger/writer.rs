@@ -1,31 +1,35 @@
 //! The ledger's only writer.
 //!
 //! It takes all that has queued up, commits once, and answers each append. Every append stands or falls alone: it is
-//! first tried in memory with the same pure functions that recovery uses, then written inside a savepoint, so that a
-//! refused append leaves no trace and harms no neighbour in the same commit.
+//! first tried in memory with the same pure functions that recovery uses, and what it changes is written together with
+//! its neighbours' changes, a row each for what changed several times. If the database refuses a row, everything is
+//! taken back and each append is written by itself inside a savepoint, so that the refused one leaves no trace and harms
+//! no neighbour in the same commit.
+
+mod rows;
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
 use sqlx::sqlite::{SqliteConnection, SqlitePool};
 use sqlx::{Connection, Sqlite, Transaction};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::audit::Hash;
 use crate::audit::chain::{ChainEntry, extend, genesis};
-use crate::base::ids::{AttemptId, BoxId, OfficeCode};
+use crate::base::ids::AttemptId;
 use crate::base::limits::LEDGER_GROUP_MAX;
 use crate::base::{Clock, Fault, Place};
 use crate::job::fault::ILLEGAL;
 use crate::job::stock::{Move, Stock, implied};
 use crate::job::{Attempt, Event, Fact, apply};
-use crate::port::{BoxStanding, BundlePart, Part};
 
-use super::super::fault::{TWICE, database, unreadable};
+use super::super::fault::{database, unreadable};
 use super::super::sqlite::{int, uint};
 use super::{Append, Author};
+use rows::{Change, EntryRow, Rows};
 
-/// State the writer keeps in memory: only what is open, so that its size does not grow with the ledger.
+/// State the writer keeps in memory: only what is open or must still be reported, so that its size does not grow with
+/// the ledger.
 pub(super) struct Writer {
     pool: SqlitePool,
     /// Controller and fencing token, as every record names them.
@@ -37,11 +41,12 @@ pub(super) struct Writer {
     stock: Stock,
 }
 
-/// What one append changes, tried out beside the real state.
-#[derive(Default)]
-struct Trial {
-    attempts: BTreeMap<AttemptId, Attempt>,
-    stock: Option<Stock>,
+/// How the memory was before appends were tried.
+struct Before {
+    seq: u64,
+    hash: Hash,
+    attempts: Vec<(AttemptId, Option<Attempt>)>,
+    moves: Vec<Move>,
 }
 
 type Answer = (oneshot::Sender<Result<(), Fault>>, Result<(), Fault>);
@@ -49,10 +54,11 @@ type Answer = (oneshot::Sender<Result<(), Fault>>, Result<(), Fault>);
 impl Writer {
     pub(super) async fn start(pool: SqlitePool, author: Author, clock: Clock) -> Result<Self, Fault> {
         let (seq, hash) = head(&pool).await?.unwrap_or_else(|| (0, genesis(&author.ledger)));
-        let rows: Vec<(String,)> = sqlx::query_as("SELECT state FROM attempt WHERE over = 0")
-            .fetch_all(&pool)
-            .await
-            .map_err(|error| database(&error))?;
+        let rows: Vec<(String,)> =
+            sqlx::query_as("SELECT state FROM attempt WHERE over = 0 UNION ALL SELECT state FROM attempt WHERE unreported = 1")
+                .fetch_all(&pool)
+                .await
+                .map_err(|error| database(&error))?;
         let mut attempts = BTreeMap::new();
         for (text,) in &rows {
             let attempt: Attempt = super::json(text)?;
@@ -94,211 +100,195 @@ impl Writer {
 
     /// Commits a group; on an error nobody is left without an answer.
     async fn commit(&mut self, group: &mut Vec<Append>) -> Result<(), Fault> {
-        let mut connection = self.pool.acquire().await.map_err(|error| database(&error))?;
-        let mut transaction = connection
-            .begin_with("BEGIN IMMEDIATE")
-            .await
-            .map_err(|error| database(&error))?;
-        let (seq, hash) = (self.seq, self.hash);
-        let mut answers: Vec<Answer> = Vec::with_capacity(group.len());
-        for append in group.drain(..) {
-            let outcome = self.append(&mut transaction, &append.facts, &append.parts).await;
-            answers.push((append.done, outcome));
-        }
-        match transaction.commit().await {
-            Ok(()) => {
-                for (done, outcome) in answers {
-                    let _ = done.send(outcome);
+        let pool = self.pool.clone();
+        let mut connection = pool.acquire().await.map_err(|error| database(&error))?;
+        let mut transaction = begin(&mut connection).await?;
+        let before = self.before();
+        let (rows, before, outcomes) = self.try_together(&mut transaction, group, before).await;
+        let outcomes = match rows.write(&mut transaction).await {
+            Ok(()) => outcomes,
+            Err(_refused) => {
+                self.take_back(before);
+                transaction.rollback().await.map_err(|error| database(&error))?;
+                transaction = begin(&mut connection).await?;
+                let mut outcomes = Vec::with_capacity(group.len());
+                for append in group.iter() {
+                    outcomes.push(self.write_alone(&mut transaction, append).await);
                 }
-                Ok(())
+                outcomes
             }
-            Err(error) => {
-                (self.seq, self.hash) = (seq, hash);
-                let fault = database(&error);
-                for (done, _) in answers {
-                    let _ = done.send(Err(fault.clone()));
-                }
-                Err(fault)
-            }
+        };
+        let answers: Vec<Answer> = group.drain(..).map(|append| append.done).zip(outcomes).collect();
+        let committed = transaction.commit().await.map_err(|error| database(&error));
+        for (done, outcome) in answers {
+            let _ = done.send(committed.clone().and(outcome));
         }
+        committed
     }
 
-    /// One append: tried in memory, then written inside a savepoint.
-    async fn append(
-        &mut self,
-        transaction: &mut Transaction<'_, Sqlite>,
-        facts: &[Fact],
-        parts: &[BundlePart],
-    ) -> Result<(), Fault> {
-        let mut savepoint = transaction.begin().await.map_err(|error| database(&error))?;
-        let (seq, hash) = (self.seq, self.hash);
-        let mut trial = Trial::default();
-        let written = self.write(&mut savepoint, &mut trial, facts, parts).await;
-        match written {
-            Ok(()) => {
-                savepoint.commit().await.map_err(|error| database(&error))?;
-                for (id, attempt) in trial.attempts {
-                    if attempt.is_over() {
-                        self.attempts.remove(&id);
-                    } else {
-                        self.attempts.insert(id, attempt);
-                    }
-                }
-                if let Some(stock) = trial.stock {
-                    self.stock = stock;
-                }
-                Ok(())
-            }
-            Err(fault) => {
-                (self.seq, self.hash) = (seq, hash);
-                savepoint.rollback().await.map_err(|error| database(&error))?;
-                Err(fault)
-            }
-        }
-    }
-
-    async fn write(
+    /// Tries all appends in memory; those that the rules refuse change nothing.
+    async fn try_together<'a>(
         &mut self,
         connection: &mut SqliteConnection,
-        trial: &mut Trial,
-        facts: &[Fact],
-        parts: &[BundlePart],
+        group: &'a [Append],
+        mut before: Before,
+    ) -> (Rows<'a>, Before, Vec<Result<(), Fault>>) {
+        let mut rows = Rows::default();
+        let mut outcomes = Vec::with_capacity(group.len());
+        for append in group {
+            let outcome = match self.change(connection, append).await {
+                Ok((changes, undo)) => {
+                    before.attempts.extend(undo.attempts);
+                    before.moves.extend(undo.moves);
+                    rows.add(changes, append);
+                    Ok(())
+                }
+                Err(fault) => Err(fault),
+            };
+            outcomes.push(outcome);
+        }
+        (rows, before, outcomes)
+    }
+
+    /// One append by itself: tried in memory, then written inside a savepoint.
+    async fn write_alone(
+        &mut self,
+        transaction: &mut Transaction<'_, Sqlite>,
+        append: &Append,
     ) -> Result<(), Fault> {
-        for fact in facts {
-            self.record(connection, fact).await?;
-            match fact {
-                Fact::Attempt { attempt, event } => {
-                    let before = self.current(connection, trial, *attempt).await?;
-                    let after = apply(before.as_ref(), *attempt, event)
-                        .map_err(|illegal| Fault::new(&ILLEGAL, illegal.to_string()))?;
-                    if let Some(step) = implied(before.as_ref(), &after) {
-                        self.shift(connection, trial, &step).await?;
-                    }
-                    if matches!(event, Event::KeysErased) {
-                        erase_keys(connection, *attempt).await?;
-                    }
-                    put_attempt(connection, &after).await?;
-                    if let (Some((label, slot)), None) =
-                        (&after.boxed, before.and_then(|before| before.boxed))
-                    {
-                        put_in_box(connection, label, *slot).await?;
-                    }
-                    trial.attempts.insert(*attempt, after);
-                }
-                Fact::PackReceived { pack, blanks, by, .. } => {
-                    for blank in blanks {
-                        sqlx::query("INSERT INTO blank (chip, blank, pack) VALUES ($1, $2, $3)")
-                            .bind(blank.chip.as_str())
-                            .bind(blank.blank.as_str())
-                            .bind(pack.as_str())
-                            .execute(&mut *connection)
-                            .await
-                            .map_err(|error| database(&error))?;
-                    }
-                    let count = u32::try_from(blanks.len()).map_err(|_| unreadable("pack size"))?;
-                    let step = Move {
-                        pack: pack.clone(),
-                        from: None,
-                        to: Place::Vault,
-                        count,
-                        by: by.clone(),
-                        reason: String::new(),
-                    };
-                    self.shift(connection, trial, &step).await?;
-                }
-                Fact::Stock { step } => self.shift(connection, trial, step).await?,
-                Fact::LotClaimed { lot } => {
-                    sqlx::query("INSERT INTO lot (id, closed, body) VALUES ($1, 0, $2)")
-                        .bind(int(lot.id.0))
-                        .bind(text(lot)?)
-                        .execute(&mut *connection)
-                        .await
-                        .map_err(|error| database(&error))?;
-                }
-                Fact::LotClosed { lot } => {
-                    sqlx::query("UPDATE lot SET closed = 1 WHERE id = $1")
-                        .bind(int(lot.0))
-                        .execute(&mut *connection)
-                        .await
-                        .map_err(|error| database(&error))?;
-                }
-                Fact::BoxOpened { label, office } => open_box(connection, label, office).await?,
-                Fact::BoxSealed { label, .. } => {
-                    move_box(connection, label, BoxStanding::Open, BoxStanding::Sealed).await?;
-                }
-                Fact::BoxDispatched { label, .. } => {
-                    move_box(connection, label, BoxStanding::Sealed, BoxStanding::Dispatched).await?;
-                }
-                Fact::BoxLost { label, .. } => {
-                    move_box(connection, label, BoxStanding::Dispatched, BoxStanding::Lost).await?;
-                }
-                Fact::Opened { .. }
-                | Fact::Started { .. }
-                | Fact::Stopped
-                | Fact::Counted { .. }
-                | Fact::Counters { .. }
-                | Fact::Stranger { .. }
-                | Fact::PositionStopped { .. }
-                | Fact::PositionResumed { .. }
-                | Fact::OrderChanged { .. }
-                | Fact::Key { .. }
-                | Fact::SignatureCount { .. }
-                | Fact::Checkpoint { .. } => {}
+        let (changes, before) = self.change(transaction, append).await?;
+        let mut rows = Rows::default();
+        rows.add(changes, append);
+        let mut savepoint = transaction.begin().await.map_err(|error| database(&error))?;
+        let outcome = match rows.write(&mut savepoint).await {
+            Ok(()) => savepoint.commit().await.map_err(|error| database(&error)),
+            Err(fault) => match savepoint.rollback().await {
+                Ok(()) => Err(fault),
+                Err(error) => Err(database(&error)),
+            },
+        };
+        if outcome.is_err() {
+            self.take_back(before);
+        }
+        outcome
+    }
+
+    /// Makes an append's changes in memory; if the rules refuse one, none is made.
+    async fn change(
+        &mut self,
+        connection: &mut SqliteConnection,
+        append: &Append,
+    ) -> Result<(Vec<Change>, Before), Fault> {
+        let mut before = self.before();
+        let mut changes = Vec::with_capacity(append.facts.len() * 2);
+        for fact in &append.facts {
+            if let Err(fault) = self.apply(connection, fact, &mut changes, &mut before).await {
+                self.take_back(before);
+                return Err(fault);
             }
         }
-        for part in parts {
-            sqlx::query("INSERT INTO bundle (order_key, number, part, sealed) VALUES ($1, $2, $3, $4)")
-                .bind(int(part.attempt.order.0))
-                .bind(i64::from(part.attempt.number))
-                .bind(super::part_name(part.part))
-                .bind(part.sealed.as_slice())
-                .execute(&mut *connection)
-                .await
-                .map_err(|error| database(&error))?;
+        Ok((changes, before))
+    }
+
+    async fn apply(
+        &mut self,
+        connection: &mut SqliteConnection,
+        fact: &Fact,
+        changes: &mut Vec<Change>,
+        before: &mut Before,
+    ) -> Result<(), Fault> {
+        changes.push(Change::Entry(self.record(fact)?));
+        match fact {
+            Fact::Attempt { attempt: id, event } => {
+                let known = self.current(connection, *id).await?;
+                let after = apply(known.as_ref(), *id, event)
+                    .map_err(|illegal| Fault::new(&ILLEGAL, illegal.to_string()))?;
+                if let Some(step) = implied(known.as_ref(), &after) {
+                    self.shift(&step, changes, before)?;
+                }
+                if matches!(event, Event::KeysErased) {
+                    changes.push(Change::KeysErased(*id));
+                }
+                let was_boxed = known.as_ref().is_some_and(|known| known.boxed.is_some());
+                if let (Some((label, slot)), false) = (&after.boxed, was_boxed) {
+                    changes.push(Change::Boxed(label.clone(), *slot));
+                }
+                changes.push(Change::Attempt(after.clone()));
+                before.attempts.push((*id, known));
+                if after.is_over() && !after.must_be_reported() {
+                    self.attempts.remove(id);
+                } else {
+                    self.attempts.insert(*id, after);
+                }
+            }
+            Fact::PackReceived { pack, blanks, by, .. } => {
+                changes.push(Change::Fact(fact.clone()));
+                let step = Move {
+                    pack: pack.clone(),
+                    from: None,
+                    to: Place::Vault,
+                    count: u32::try_from(blanks.len()).map_err(|_| unreadable("pack size"))?,
+                    by: by.clone(),
+                    reason: String::new(),
+                };
+                self.shift(&step, changes, before)?;
+            }
+            Fact::Stock { step } => self.shift(step, changes, before)?,
+            Fact::LotClaimed { .. }
+            | Fact::LotClosed { .. }
+            | Fact::BoxOpened { .. }
+            | Fact::BoxSealed { .. }
+            | Fact::BoxDispatched { .. }
+            | Fact::BoxLost { .. } => changes.push(Change::Fact(fact.clone())),
+            Fact::Opened { .. }
+            | Fact::Started { .. }
+            | Fact::Stopped
+            | Fact::Counted { .. }
+            | Fact::Counters { .. }
+            | Fact::Stranger { .. }
+            | Fact::PositionStopped { .. }
+            | Fact::PositionResumed { .. }
+            | Fact::OrderChanged { .. }
+            | Fact::Key { .. }
+            | Fact::SignatureCount { .. }
+            | Fact::Checkpoint { .. } => {}
         }
         Ok(())
     }
 
-    /// Adds the row and extends the chain.
-    async fn record(&mut self, connection: &mut SqliteConnection, fact: &Fact) -> Result<(), Fault> {
+    /// The row of a fact, which extends the chain.
+    fn record(&mut self, fact: &Fact) -> Result<EntryRow, Fault> {
         let body = serde_json::to_vec(fact).map_err(|error| unreadable(error.to_string()))?;
         let at_unix_ns = i64::try_from(self.clock.now().unix_timestamp_nanos()).unwrap_or(i64::MAX);
-        let seq = self.seq + 1;
-        let hash = extend(
+        self.seq += 1;
+        self.hash = extend(
             &self.hash,
             &ChainEntry {
-                seq,
+                seq: self.seq,
                 controller: &self.writer,
                 at_unix_ns,
                 kind: fact.kind(),
                 body: &body,
             },
         );
-        sqlx::query(
-            "INSERT INTO entry (seq, at, controller, kind, subject, body, hash) VALUES ($1, $2, $3, $4, $5, $6, $7)",
-        )
-        .bind(int(seq))
-        .bind(at_unix_ns)
-        .bind(self.writer.as_str())
-        .bind(fact.kind())
-        .bind(fact.subject())
-        .bind(body)
-        .bind(hash.0.as_slice())
-        .execute(connection)
-        .await
-        .map_err(|error| database(&error))?;
-        (self.seq, self.hash) = (seq, hash);
-        Ok(())
+        Ok(EntryRow {
+            seq: self.seq,
+            at_unix_ns,
+            controller: self.writer.clone(),
+            kind: fact.kind(),
+            subject: fact.subject(),
+            body,
+            hash: self.hash,
+        })
     }
 
-    /// The attempt as this append sees it: tried, open in memory, or over and on disk.
+    /// The attempt as it stands: in memory, or over and on disk.
     async fn current(
         &self,
         connection: &mut SqliteConnection,
-        trial: &Trial,
         id: AttemptId,
     ) -> Result<Option<Attempt>, Fault> {
-        if let Some(attempt) = trial.attempts.get(&id).or_else(|| self.attempts.get(&id)) {
+        if let Some(attempt) = self.attempts.get(&id) {
             return Ok(Some(attempt.clone()));
         }
         let row: Option<(String,)> =
@@ -311,28 +301,44 @@ impl Writer {
         row.map(|(text,)| super::json(&text)).transpose()
     }
 
-    async fn shift(
-        &self,
-        connection: &mut SqliteConnection,
-        trial: &mut Trial,
-        step: &Move,
-    ) -> Result<(), Fault> {
-        let stock = trial.stock.get_or_insert_with(|| self.stock.clone());
-        stock.apply(step)?;
+    fn shift(&mut self, step: &Move, changes: &mut Vec<Change>, before: &mut Before) -> Result<(), Fault> {
+        self.stock.apply(step)?;
+        before.moves.push(step.clone());
         for place in step.from.iter().chain([&step.to]) {
-            sqlx::query(
-                "INSERT INTO stock (pack, place, count) VALUES ($1, $2, $3)
-                 ON CONFLICT (pack, place) DO UPDATE SET count = excluded.count",
-            )
-            .bind(step.pack.as_str())
-            .bind(text(place)?)
-            .bind(i64::from(stock.count(&step.pack, place)))
-            .execute(&mut *connection)
-            .await
-            .map_err(|error| database(&error))?;
+            let count = self.stock.count(&step.pack, place);
+            changes.push(Change::Stock(step.pack.clone(), place.clone(), count));
         }
         Ok(())
     }
+
+    fn before(&self) -> Before {
+        Before {
+            seq: self.seq,
+            hash: self.hash,
+            attempts: Vec::new(),
+            moves: Vec::new(),
+        }
+    }
+
+    fn take_back(&mut self, before: Before) {
+        (self.seq, self.hash) = (before.seq, before.hash);
+        for (id, attempt) in before.attempts.into_iter().rev() {
+            match attempt {
+                Some(attempt) => self.attempts.insert(id, attempt),
+                None => self.attempts.remove(&id),
+            };
+        }
+        for step in before.moves.iter().rev() {
+            self.stock.take_back(step);
+        }
+    }
+}
+
+async fn begin(connection: &mut SqliteConnection) -> Result<Transaction<'_, Sqlite>, Fault> {
+    connection
+        .begin_with("BEGIN IMMEDIATE")
+        .await
+        .map_err(|error| database(&error))
 }
 
 /// Number and hash of the last record.
@@ -348,108 +354,4 @@ pub(super) async fn head(pool: &SqlitePool) -> Result<Option<(u64, Hash)>, Fault
         ))
     })
     .transpose()
-}
-
-async fn put_attempt(connection: &mut SqliteConnection, attempt: &Attempt) -> Result<(), Fault> {
-    let (label, slot) = attempt
-        .boxed
-        .as_ref()
-        .map_or((None, None), |(label, slot)| (Some(label.as_str()), Some(*slot)));
-    sqlx::query(
-        "INSERT INTO attempt (order_key, number, lot, live, over, unreported, chip, blank, sod, chip_key, box,
-            slot, state)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
-         ON CONFLICT (order_key, number) DO UPDATE SET live = excluded.live, over = excluded.over,
-             unreported = excluded.unreported, chip = excluded.chip, blank = excluded.blank, sod = excluded.sod,
-             chip_key = excluded.chip_key, box = excluded.box, slot = excluded.slot, state = excluded.state",
-    )
-    .bind(int(attempt.id.order.0))
-    .bind(i64::from(attempt.id.number))
-    .bind(int(attempt.lot.0))
-    .bind(attempt.is_live())
-    .bind(attempt.is_over())
-    .bind(attempt.must_be_reported())
-    .bind(attempt.chip.as_ref().map(|chip| chip.as_str()))
-    .bind(attempt.blank.as_ref().map(|blank| blank.as_str()))
-    .bind(attempt.sod.as_ref().map(|sod| sod.as_str()))
-    .bind(attempt.chip_key.as_deref())
-    .bind(label)
-    .bind(slot)
-    .bind(text(attempt)?)
-    .execute(connection)
-    .await
-    .map(|_| ())
-    .map_err(|error| database(&error).at(attempt.id))
-}
-
-/// Deleted content is overwritten (`secure_delete`); the write-ahead log forgets it at the next checkpoint.
-async fn erase_keys(connection: &mut SqliteConnection, attempt: AttemptId) -> Result<(), Fault> {
-    sqlx::query("DELETE FROM bundle WHERE order_key = $1 AND number = $2 AND part = $3")
-        .bind(int(attempt.order.0))
-        .bind(i64::from(attempt.number))
-        .bind(super::part_name(Part::Keys))
-        .execute(connection)
-        .await
-        .map(|_| ())
-        .map_err(|error| database(&error))
-}
-
-async fn open_box(
-    connection: &mut SqliteConnection,
-    label: &BoxId,
-    office: &OfficeCode,
-) -> Result<(), Fault> {
-    sqlx::query("INSERT INTO box (label, office, cards, standing) VALUES ($1, $2, 0, $3)")
-        .bind(label.as_str())
-        .bind(office.as_str())
-        .bind(text(&BoxStanding::Open)?)
-        .execute(connection)
-        .await
-        .map(|_| ())
-        .map_err(|error| database(&error).at(label))
-}
-
-/// Boxes are filled in order: the next card's slot is the count plus one.
-async fn put_in_box(connection: &mut SqliteConnection, label: &BoxId, slot: u16) -> Result<(), Fault> {
-    let changed =
-        sqlx::query("UPDATE box SET cards = $2 WHERE label = $1 AND cards = $2 - 1 AND standing = $3")
-            .bind(label.as_str())
-            .bind(i64::from(slot))
-            .bind(text(&BoxStanding::Open)?)
-            .execute(connection)
-            .await
-            .map_err(|error| database(&error))?
-            .rows_affected();
-    if changed == 1 {
-        Ok(())
-    } else {
-        Err(Fault::new(&TWICE, format!("box {label}, slot {slot}")))
-    }
-}
-
-async fn move_box(
-    connection: &mut SqliteConnection,
-    label: &BoxId,
-    from: BoxStanding,
-    to: BoxStanding,
-) -> Result<(), Fault> {
-    let changed = sqlx::query("UPDATE box SET standing = $3 WHERE label = $1 AND standing = $2")
-        .bind(label.as_str())
-        .bind(text(&from)?)
-        .bind(text(&to)?)
-        .execute(connection)
-        .await
-        .map_err(|error| database(&error))?
-        .rows_affected();
-    let refused = || {
-        Fault::new(
-            &super::super::fault::TOO_LATE,
-            format!("box {label} is not {from:?}"),
-        )
-    };
-    if changed == 1 { Ok(()) } else { Err(refused()) }
-}
-
-fn text<T: Serialize>(value: &T) -> Result<String, Fault> {
-    serde_json::to_string(value).map_err(|error| unreadable(error.to_string()))
 }

@@ -61,6 +61,7 @@ CREATE TABLE box (
     cards    INTEGER NOT NULL,
     standing TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX box_office ON box (office, label);
 
 CREATE TABLE lot (
     id     INTEGER PRIMARY KEY,

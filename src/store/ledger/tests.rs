@@ -1,0 +1,161 @@
+//! Groups of appends: each stands or falls alone, and the chain stays whole.
+
+use time::macros::datetime;
+
+use super::*;
+use crate::audit::chain::{ChainEntry, extend, genesis};
+use crate::base::Place;
+use crate::base::ids::{LotId, MachineId, OrderKey};
+use crate::job::fact::Blank;
+use crate::job::fault::ILLEGAL;
+use crate::job::stock::Move;
+use crate::job::{Event, Evidence, Step};
+use crate::store::fault::TWICE;
+
+const LEDGER: &str = "test/K1";
+
+async fn open(dir: &Path, create: bool) -> SqliteLedger {
+    let author = Author {
+        ledger: LEDGER.to_owned(),
+        controller: "K1".to_owned(),
+        fence: 1,
+    };
+    let clock = Clock::starting_at(datetime!(2026-11-22 08:00 UTC));
+    SqliteLedger::open(&dir.join("ledger.db"), create, author, clock)
+        .await
+        .unwrap()
+}
+
+fn attempt(order: u64) -> AttemptId {
+    AttemptId {
+        order: OrderKey(order),
+        number: 1,
+    }
+}
+
+fn machine() -> MachineId {
+    MachineId::new("S01")
+}
+
+/// A pack of ten blanks in the machine's feeder.
+fn stocked() -> Vec<Fact> {
+    let pack = PackId::new("P1");
+    let blank = |number| Blank {
+        blank: BlankId::new(format!("B{number}")),
+        chip: ChipId::new(format!("C{number}")),
+    };
+    let step = |from, to| Fact::Stock {
+        step: Move {
+            pack: pack.clone(),
+            from: Some(from),
+            to,
+            count: 10,
+            by: Vec::new(),
+            reason: String::new(),
+        },
+    };
+    vec![
+        Fact::PackReceived {
+            pack: pack.clone(),
+            blank_type: "rehearsal".into(),
+            blanks: (0..10).map(blank).collect(),
+            by: Vec::new(),
+        },
+        step(Place::Vault, Place::Issued),
+        step(Place::Issued, Place::Feeder(machine())),
+    ]
+}
+
+fn signed(order: u64) -> Vec<Fact> {
+    let event = |event| Fact::attempt(attempt(order), event);
+    vec![
+        event(Event::Planned {
+            lot: LotId(1),
+            machine: machine(),
+            replaces: None,
+        }),
+        event(Event::SignIntended {
+            signer: "ds".into(),
+            digest: format!("d{order}"),
+            chip_key: None,
+        }),
+        event(Event::Signed {
+            sod: crate::base::ids::SodHash(format!("s{order}")),
+        }),
+    ]
+}
+
+fn bound(order: u64, chip: u64) -> Vec<Fact> {
+    let event = |event| Fact::attempt(attempt(order), event);
+    vec![
+        event(Event::Intended {
+            step: Step::Bind,
+            machine: machine(),
+            aim: None,
+        }),
+        event(Event::Done {
+            evidence: Evidence::Bind {
+                chip: ChipId::new(format!("C{chip}")),
+                blank: BlankId::new(format!("B{chip}")),
+                pack: PackId::new("P1"),
+            },
+        }),
+    ]
+}
+
+async fn chain_holds(ledger: &SqliteLedger) -> u64 {
+    let mut head = genesis(LEDGER);
+    let entries = ledger.entries_after(0, 10_000).await.unwrap();
+    for (seq, entry) in (1..).zip(&entries) {
+        assert_eq!(entry.seq, seq);
+        head = extend(
+            &head,
+            &ChainEntry {
+                seq,
+                controller: &entry.controller,
+                at_unix_ns: entry.at_unix_ns,
+                kind: &entry.kind,
+                body: &entry.body,
+            },
+        );
+        assert_eq!(entry.hash, head.0);
+    }
+    u64::try_from(entries.len()).unwrap()
+}
+
+#[tokio::test]
+async fn a_refused_append_leaves_no_trace_and_harms_no_neighbour() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = open(dir.path(), true).await;
+    ledger.append(stocked(), Vec::new()).await.unwrap();
+    for order in 1..=4 {
+        ledger.append(signed(order), Vec::new()).await.unwrap();
+    }
+    let before = chain_holds(&ledger).await;
+    // All in one group: a chip used twice (refused by the database), an order that was never planned (refused by the
+    // rules), and two that are right.
+    let (one, twice, unplanned, two) = tokio::join!(
+        ledger.append(bound(1, 1), Vec::new()),
+        ledger.append(bound(2, 1), Vec::new()),
+        ledger.append(bound(9, 3), Vec::new()),
+        ledger.append(bound(4, 4), Vec::new()),
+    );
+    assert_eq!((one, two), (Ok(()), Ok(())));
+    assert_eq!(twice.unwrap_err().code, &TWICE);
+    assert_eq!(unplanned.unwrap_err().code, &ILLEGAL);
+    assert_eq!(chain_holds(&ledger).await, before + 4);
+    let count = |stock: &Stock, place| stock.count(&PackId::new("P1"), &place);
+    let stock = ledger.stock().await.unwrap();
+    assert_eq!(count(&stock, Place::Feeder(machine())), 8);
+    assert_eq!(count(&stock, Place::Machine(machine())), 2);
+    // The refused one goes on where it stood.
+    ledger.append(bound(2, 2), Vec::new()).await.unwrap();
+    let stock = ledger.stock().await.unwrap();
+    assert_eq!(count(&stock, Place::Feeder(machine())), 7);
+    ledger.close().await;
+    // What another process finds is the same.
+    let ledger = open(dir.path(), false).await;
+    ledger.append(bound(3, 3), Vec::new()).await.unwrap();
+    assert_eq!(chain_holds(&ledger).await, before + 8);
+    ledger.close().await;
+}
