@@ -1,6 +1,7 @@
 //! The ledger's state: the fold of its record, and the indexes that carry laws 2 and 3.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 
 use crate::base::ids::{AttemptId, BlankId, BoxId, ChipId, LotId, OfficeCode, OrderKey, PackId, SodHash};
 use crate::base::{Fault, Place};
@@ -79,6 +80,11 @@ impl Tables {
                 let unreported = all.filter(|attempt| attempt.must_be_reported());
                 let limit = usize::try_from(*limit).unwrap_or(usize::MAX);
                 unreported.take(limit).cloned().collect()
+            }
+            Attempts::After(id, limit) => {
+                let later = self.attempts.range((Bound::Excluded(*id), Bound::Unbounded));
+                let limit = usize::try_from(*limit).unwrap_or(usize::MAX);
+                later.take(limit).map(|(_, attempt)| attempt.clone()).collect()
             }
             Attempts::InBox(label) => {
                 let slots = self.slots.range((label.clone(), 0)..=(label.clone(), u16::MAX));
