@@ -6,16 +6,22 @@
     reason = "a command line speaks to its user"
 )]
 
+pub mod admit;
+pub mod ask;
+pub mod card;
 pub mod codes;
 pub mod facility;
 pub mod init;
 pub mod key;
+pub mod order;
+pub mod position;
 pub mod rehearse;
 pub mod run;
 pub mod sim;
+pub mod status;
 pub mod summary;
+pub mod whereabouts;
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -36,12 +42,21 @@ enum Verb {
     Rehearse(rehearse::Arguments),
     /// Run the line of a facility: until told to stop, or with --drain until no order waits.
     Run(run::Arguments),
-    /// Count orders, blanks and boxes of a facility whose controller is not running.
-    Status {
-        /// The facility's folder.
-        #[arg(long, default_value = "facility")]
-        dir: PathBuf,
-    },
+    /// The whole facility on one page: orders, machines, stopped positions, blanks, boxes, signers.
+    Status(status::Arguments),
+    /// Admit dossiers from files and folders.
+    Admit(admit::Arguments),
+    /// One order: its whole history, and what a person may change about it.
+    #[command(subcommand)]
+    Order(order::Verb),
+    /// Where a person's card is.
+    Where(whereabouts::Arguments),
+    /// A card in somebody's hand: what it is and where it belongs.
+    #[command(subcommand)]
+    Card(card::Verb),
+    /// Machines and desks: what they do, stopping them, letting them go on.
+    #[command(subcommand)]
+    Position(position::Verb),
     /// The outside world for rehearsals.
     #[command(subcommand)]
     Sim(sim::Verb),
@@ -61,7 +76,12 @@ pub fn main() -> ExitCode {
     let outcome = match cli.verb {
         Verb::Rehearse(arguments) => rehearse::main(&arguments),
         Verb::Run(arguments) => run::main(&arguments),
-        Verb::Status { dir } => summary::main(&dir),
+        Verb::Status(arguments) => status::main(&arguments),
+        Verb::Admit(arguments) => admit::main(&arguments),
+        Verb::Order(verb) => order::main(verb),
+        Verb::Where(arguments) => whereabouts::main(&arguments),
+        Verb::Card(verb) => card::main(verb),
+        Verb::Position(verb) => position::main(verb),
         Verb::Sim(verb) => sim::main(verb),
     };
     match outcome {

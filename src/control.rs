@@ -13,11 +13,19 @@
 //! records with [`record`]: a request that the ledger refuses is the asker's fault and must not stop the line.
 
 pub mod act;
+pub mod admit;
+pub mod card;
 pub mod client;
 pub mod fault;
+pub mod order;
 pub mod people;
+pub mod position;
 pub mod proposals;
 pub mod serve;
+pub mod status;
+mod subject;
+mod tell;
+pub mod whereabouts;
 pub mod wire;
 
 use serde::{Deserialize, Serialize};
@@ -29,6 +37,7 @@ use crate::job::Fact;
 use crate::line::Line;
 
 pub use act::{Control, Request, act};
+pub use subject::Name;
 
 /// Who asks.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -22,6 +22,7 @@ static CATALOGUES: &[&[&Code]] = &[
     crate::device::serial::fault::ALL,
     crate::store::fault::ALL,
     crate::line::fault::ALL,
+    crate::control::fault::ALL,
     super::facility::fault::ALL,
 ];
 

@@ -6,9 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
+use tokio::task::JoinSet;
 
 use crate::base::{Clock, Entropy, Fault};
 use crate::chip::ChipProfile;
+use crate::control::Control;
+use crate::control::serve::{self, Server};
 use crate::device::hall::{HallEncoder, HallScreen};
 use crate::device::serial::{SerialConfig, SerialPort};
 use crate::document::face::Press;
@@ -138,11 +141,16 @@ pub async fn make(facility: &Facility, line: &Arc<Line>, ending: Ending) -> Resu
     let desks = desks.collect::<Result<Vec<_>, Fault>>()?;
     line.progress
         .want(wanted(&*facility.order_book, line.clock.today()).await?);
-    let showing = tokio::spawn(show(Arc::clone(line)));
-    let stopping = tokio::spawn(stop_on_signal(Arc::clone(line)));
+    let file = facility.config.folder.join(super::ask::PROPOSALS);
+    let control = Arc::new(Control::keeping(Arc::clone(line), &file));
+    let server = Server::bind(&facility.config.folder.join(serve::NAME), control).await?;
+    let mut beside = JoinSet::new();
+    beside.spawn(server.run());
+    beside.spawn(show(Arc::clone(line)));
+    beside.spawn(stop_on_signal(Arc::clone(line)));
     let outcome = line::run(Arc::clone(line), stations, desks, ending).await;
-    showing.abort();
-    stopping.abort();
+    // All of them hold the line: it must be free when this returns.
+    beside.shutdown().await;
     outcome
 }
 

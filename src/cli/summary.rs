@@ -4,32 +4,15 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::audit::Balance;
+use crate::base::Place;
 use crate::base::ids::OrderKey;
-use crate::base::{Clock, Place};
 use crate::job::Phase;
 use crate::line::Line;
 use crate::port::{Ledger, OrderBook, OrderState};
 use crate::sim::hall;
 
 use super::codes;
-use super::facility::{Facility, with_token_env};
-
-/// Runs `status`.
-///
-/// # Errors
-/// The facility's.
-pub fn main(dir: &Path) -> anyhow::Result<bool> {
-    with_token_env(dir)?;
-    super::runtime()?.block_on(async {
-        let clock = Clock::system();
-        let facility = Facility::open(dir, clock).await?;
-        let line = super::run::line(&facility, clock).await?;
-        let balanced = print(&facility, &line).await?;
-        drop(line);
-        facility.close().await?;
-        Ok(balanced)
-    })
-}
+use super::facility::Facility;
 
 /// Prints the summary; false if something does not balance.
 ///

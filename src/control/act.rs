@@ -15,7 +15,7 @@ use crate::line::Line;
 use super::fault::NAMED;
 use super::proposals::{Proposals, Seconded};
 use super::wire::Call;
-use super::{Answer, Who};
+use super::{Answer, Who, admit, card, order, position, status, whereabouts};
 
 /// One request: the room of handlers it is for, and what it asks of it.
 ///
@@ -30,6 +30,18 @@ use super::{Answer, Who};
 pub enum Request {
     /// Is anybody there, and which facility is it?
     Hello,
+    /// The whole facility on one page.
+    Status,
+    /// One order.
+    Order(order::Request),
+    /// Where a person's card is.
+    Where(whereabouts::Request),
+    /// A card in somebody's hand.
+    Card(card::Request),
+    /// Machines and desks.
+    Position(position::Request),
+    /// A dossier in a file.
+    Admit(admit::Request),
 }
 
 impl Request {
@@ -37,7 +49,13 @@ impl Request {
     #[must_use]
     pub fn needs_two(&self) -> bool {
         match self {
-            Self::Hello => false,
+            Self::Hello
+            | Self::Status
+            | Self::Order(_)
+            | Self::Where(_)
+            | Self::Card(_)
+            | Self::Position(_)
+            | Self::Admit(_) => false,
         }
     }
 
@@ -51,7 +69,7 @@ impl Request {
 ///
 /// # Errors
 /// Whatever the handler refuses, with what to do next.
-pub async fn act(line: &Line, _who: &Who, request: Request) -> Result<Answer, Fault> {
+pub async fn act(line: &Line, who: &Who, request: Request) -> Result<Answer, Fault> {
     match request {
         Request::Hello => {
             let (facility, mode) = (&line.rules.facility, line.rules.mode);
@@ -60,6 +78,12 @@ pub async fn act(line: &Line, _who: &Who, request: Request) -> Result<Answer, Fa
                 json!({ "facility": facility, "mode": mode, "version": env!("CARGO_PKG_VERSION") }),
             ))
         }
+        Request::Status => status::status(line, who).await,
+        Request::Order(request) => order::act(line, who, request).await,
+        Request::Where(request) => whereabouts::act(line, who, request).await,
+        Request::Card(request) => card::act(line, who, request).await,
+        Request::Position(request) => position::act(line, who, request).await,
+        Request::Admit(request) => admit::act(line, who, request).await,
     }
 }
 

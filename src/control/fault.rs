@@ -79,4 +79,8 @@ crate::fault_codes! {
         "the request was not carried out to its end", "yêu cầu không được thực hiện đến cùng",
         "Look with cardwright status or order show what was recorded, and report this with the log.",
         "Xem cardwright status hoặc order show để biết điều đã ghi, và báo lỗi kèm nhật ký.";
+    /// A person stopped a position.
+    BY_HAND = "CTL-018", Operator, true,
+        "a person stopped this position", "người vận hành đã dừng vị trí này",
+        "Let it go on with cardwright position resume.", "Cho chạy tiếp bằng cardwright position resume.";
 }

@@ -27,11 +27,15 @@ pub enum Intake {
         admission: Admission,
         /// It waits for a person.
         held: bool,
+        /// What was found all the same.
+        findings: Vec<Finding>,
     },
     /// Back to its office.
     Returned {
+        /// The registry's request, as far as it could be read.
+        request: Option<String>,
         /// Why.
-        codes: Vec<String>,
+        findings: Vec<Finding>,
     },
 }
 
@@ -153,12 +157,14 @@ impl Line {
                 return Ok(Intake::Admitted {
                     admission,
                     held: hold.is_some(),
+                    findings,
                 });
             }
             Admission::Known(_) => {
                 return Ok(Intake::Admitted {
                     admission,
                     held: false,
+                    findings: Vec::new(),
                 });
             }
             Admission::SecondForPerson(_) => &PERSON_HAS_ORDER,
@@ -198,11 +204,14 @@ impl Line {
             document: document.to_owned(),
             request: request.map(str::to_owned),
             office: office.cloned(),
-            codes: codes.clone(),
+            codes,
             notice,
             on: self.clock.today(),
         };
         self.ports.book.keep_return(returned).await?;
-        Ok(Intake::Returned { codes })
+        Ok(Intake::Returned {
+            request: request.map(str::to_owned),
+            findings: findings.to_vec(),
+        })
     }
 }

@@ -47,7 +47,12 @@ const RINGS: &[(&str, &[&str])] = &[
             "device", "store",
         ],
     ),
-    ("control", &["base", "job", "audit", "port", "config", "line"]),
+    (
+        "control",
+        &[
+            "base", "dossier", "pki", "document", "chip", "printer", "job", "audit", "port", "config", "line",
+        ],
+    ),
     (
         "console",
         &["base", "job", "audit", "port", "config", "line", "control"],

@@ -1,0 +1,61 @@
+//! `cardwright card …`: a card in somebody's hand.
+
+use clap::{Args, Subcommand};
+
+use crate::base::ids::{BlankId, ChipId, SodHash};
+use crate::control::{Request, card};
+
+use super::ask::{self, Options};
+
+/// What to do with a card.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Say what a card is and where it belongs.
+    #[command(after_help = "\
+Examples:
+  cardwright card identify --chip 479050…        as its chip names itself (CPLC data)
+  cardwright card identify --sod 9f86d081…       by the SHA-256 of EF.SOD, once it is sealed
+  cardwright card identify --blank BL00000007    by the serial number printed on the blank
+
+Exit code: 0 if it may be where it is going, 1 if it is waste, in quarantine, out of place or not ours.")]
+    Identify(Identify),
+}
+
+/// How the card names itself.
+#[derive(Args, Debug)]
+pub struct Identify {
+    #[command(flatten)]
+    by: By,
+    #[command(flatten)]
+    options: Options,
+}
+
+#[derive(Args, Debug)]
+#[group(required = true, multiple = false)]
+struct By {
+    /// The chip's CPLC identity, hexadecimal.
+    #[arg(long)]
+    chip: Option<String>,
+    /// The SHA-256 of EF.SOD, hexadecimal.
+    #[arg(long)]
+    sod: Option<String>,
+    /// The serial number of the blank.
+    #[arg(long)]
+    blank: Option<String>,
+}
+
+/// Runs the verb.
+///
+/// # Errors
+/// When the operating system refuses threads.
+pub fn main(verb: Verb) -> anyhow::Result<bool> {
+    let Verb::Identify(Identify { by, options }) = verb;
+    let request = match by {
+        By { chip: Some(chip), .. } => card::Request::Chip { chip: ChipId(chip) },
+        By { sod: Some(sod), .. } => card::Request::Sod { sod: SodHash(sod) },
+        By { blank, .. } => card::Request::Blank {
+            blank: BlankId(blank.unwrap_or_default()),
+        },
+    };
+    ask::ask(&options, Request::Card(request))
+}

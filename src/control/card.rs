@@ -1,0 +1,160 @@
+//! A card in somebody's hand: what it is, and where it belongs.
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::base::Fault;
+use crate::base::ids::{BlankId, ChipId, SodHash};
+use crate::job::{Attempt, Phase, Step};
+use crate::line::Line;
+use crate::port::Attempts;
+
+use super::{Answer, Who, tell};
+
+/// How the card names itself.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "by", deny_unknown_fields)]
+pub enum Request {
+    /// By its chip's CPLC identity.
+    Chip {
+        /// Hexadecimal.
+        chip: ChipId,
+    },
+    /// By the SHA-256 of its EF.SOD.
+    Sod {
+        /// Hexadecimal.
+        sod: SodHash,
+    },
+    /// By the serial number printed on the blank.
+    Blank {
+        /// As the supplier's list has it.
+        blank: BlankId,
+    },
+}
+
+/// Where a card in hand belongs.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Belongs {
+    /// It is its order's good card: in its box.
+    InItsBox,
+    /// To a packing desk, which proves it.
+    AtADesk,
+    /// Still under way in its machine: it should not be in a hand.
+    InItsMachine,
+    /// In the reject box: waste.
+    WithTheWaste,
+    /// In the quarantine tray, until a person has said what becomes of it.
+    InQuarantine,
+    /// A blank that was never used: back to where its pack is.
+    WithTheBlanks,
+    /// Nothing of ours: put aside and tell the supervisor.
+    Aside,
+}
+
+impl Belongs {
+    fn words(self) -> &'static str {
+        match self {
+            Self::InItsBox => "it belongs in its box",
+            Self::AtADesk => "bring it to a packing desk, which proves and packs it",
+            Self::InItsMachine => "it should be in its machine: put it into the quarantine tray",
+            Self::WithTheWaste => "waste: put it into the reject box",
+            Self::InQuarantine => "it was looked for: say what becomes of it with cardwright found",
+            Self::WithTheBlanks => "an unused blank: it belongs with its pack",
+            Self::Aside => "not ours: put it aside and tell the supervisor",
+        }
+    }
+}
+
+/// Says what a card is and where it belongs; not good for a card that should not be in a hand.
+///
+/// # Errors
+/// The ledger's.
+pub async fn act(line: &Line, _who: &Who, request: Request) -> Result<Answer, Fault> {
+    let ledger = &line.ports.ledger;
+    let (attempts, chip) = match request {
+        Request::Chip { chip } => {
+            // Hexadecimal is written either way; ours is one of both.
+            let mut found = Vec::new();
+            let mut named = chip.clone();
+            for spelling in [
+                chip.clone(),
+                ChipId(chip.0.to_lowercase()),
+                ChipId(chip.0.to_uppercase()),
+            ] {
+                if ledger.blank(&spelling).await?.is_some() {
+                    named = spelling.clone();
+                }
+                found = ledger.attempts(Attempts::OfChip(spelling)).await?;
+                if !found.is_empty() {
+                    break;
+                }
+            }
+            (found, Some(named))
+        }
+        Request::Sod { sod } => {
+            let sod = SodHash(sod.0.to_lowercase());
+            (ledger.attempts(Attempts::OfSod(sod)).await?, None)
+        }
+        Request::Blank { blank } => (ledger.attempts(Attempts::OfBlank(blank)).await?, None),
+    };
+    match attempts.last() {
+        Some(attempt) => ours(line, attempt).await,
+        None => unused(line, chip.as_ref()).await,
+    }
+}
+
+async fn ours(line: &Line, attempt: &Attempt) -> Result<Answer, Fault> {
+    let belongs = belongs(attempt);
+    let order = line.ports.book.order(attempt.id.order).await?;
+    let office = order.as_ref().map(|order| super::order::office(line, order));
+    let text = format!(
+        "Card {}: {}\n  for {}\n  {}",
+        attempt.id,
+        tell::phase(attempt),
+        office.as_deref().unwrap_or("an order that is not in the book"),
+        belongs.words()
+    );
+    let data = json!({
+        "card": super::order::card(attempt),
+        "office": order.map(|order| order.office),
+        "belongs": belongs,
+    });
+    Ok(Answer {
+        text,
+        data,
+        good: matches!(belongs, Belongs::InItsBox | Belongs::AtADesk),
+    })
+}
+
+/// A card that no attempt was bound to: a blank from a supplier's list, or a stranger.
+async fn unused(line: &Line, chip: Option<&ChipId>) -> Result<Answer, Fault> {
+    let listed = match chip {
+        Some(chip) => line.ports.ledger.blank(chip).await?,
+        None => None,
+    };
+    let (belongs, blank) = match listed {
+        Some((blank, pack)) => (Belongs::WithTheBlanks, Some((blank, pack))),
+        None => (Belongs::Aside, None),
+    };
+    let what = blank.as_ref().map_or_else(
+        || "No card of this facility".to_owned(),
+        |(blank, pack)| format!("Blank {blank} of pack {pack}"),
+    );
+    Ok(Answer {
+        text: format!("{what}: {}", belongs.words()),
+        data: json!({ "belongs": belongs, "blank": blank }),
+        good: belongs == Belongs::WithTheBlanks,
+    })
+}
+
+fn belongs(attempt: &Attempt) -> Belongs {
+    match attempt.phase {
+        Phase::Did(Step::Box) => Belongs::InItsBox,
+        Phase::Did(Step::Deliver | Step::Prove) | Phase::Doing(Step::Prove | Step::Box) => Belongs::AtADesk,
+        Phase::Spoiled | Phase::Withdrawn => Belongs::WithTheWaste,
+        // A card that was declared not found and turns up must be dealt with like any other that was looked for.
+        Phase::Quarantined | Phase::NotFound => Belongs::InQuarantine,
+        _ => Belongs::InItsMachine,
+    }
+}

@@ -1,0 +1,224 @@
+//! One order: its whole history, and what a person may change about it.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::base::Fault;
+use crate::job::{Attempt, Fact};
+use crate::line::Line;
+use crate::port::{Attempts, BoxState, Entry, Order, OrderChange, OrderState};
+
+use super::subject::{Name, Subject, one_order, resolve};
+use super::{Answer, Who, reason, record, tell};
+
+/// What can be asked about an order.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "do", deny_unknown_fields)]
+pub enum Request {
+    /// The whole history of whatever this names.
+    Show {
+        /// An order, registry request, personal number, blank, chip, EF.SOD hash or box.
+        what: Name,
+    },
+    /// Let it wait.
+    Hold {
+        /// Order or request.
+        order: String,
+        /// Why.
+        reason: String,
+    },
+    /// Let it go on.
+    Release {
+        /// Order or request.
+        order: String,
+        /// Why.
+        reason: String,
+    },
+    /// Make it sooner or later.
+    Priority {
+        /// Order or request.
+        order: String,
+        /// 0 to 9, 9 first.
+        priority: u8,
+        /// Why.
+        reason: String,
+    },
+    /// Never make it.
+    Cancel {
+        /// Order or request.
+        order: String,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// Answers.
+///
+/// # Errors
+/// `CTL-009` for an unknown name, `CTL-010` for a reason that must not be recorded, `STO-007` for a change that comes
+/// too late: an order that was given to a machine is made (law 9).
+pub async fn act(line: &Line, who: &Who, request: Request) -> Result<Answer, Fault> {
+    match request {
+        Request::Show { what } => show(line, &what).await,
+        Request::Hold { order, reason } => {
+            let text = super::reason(&reason)?;
+            change(line, who, &order, "hold", OrderChange::Hold(text), &reason).await
+        }
+        Request::Release { order, reason } => {
+            change(line, who, &order, "release", OrderChange::Release, &reason).await
+        }
+        Request::Priority {
+            order,
+            priority,
+            reason,
+        } => {
+            let wanted = OrderChange::Priority(priority.min(9));
+            change(line, who, &order, "priority", wanted, &reason).await
+        }
+        Request::Cancel { order, reason } => {
+            change(line, who, &order, "cancel", OrderChange::Cancel, &reason).await
+        }
+    }
+}
+
+/// The whole history of a card, a person's orders or a box.
+///
+/// # Errors
+/// `CTL-009`, and the books'.
+pub async fn show(line: &Line, what: &Name) -> Result<Answer, Fault> {
+    match resolve(line, what).await? {
+        Subject::Orders(orders) => {
+            let (mut text, mut data) = (Vec::new(), Vec::new());
+            for order in orders {
+                let (words, value) = history(line, &order).await?;
+                text.push(words);
+                data.push(value);
+            }
+            Ok(Answer::good(text.join("\n\n"), json!({ "orders": data })))
+        }
+        Subject::Box(found) => show_box(line, &found).await,
+    }
+}
+
+async fn history(line: &Line, order: &Order) -> Result<(String, Value), Fault> {
+    let attempts = line.ports.ledger.attempts(Attempts::Of(order.key)).await?;
+    let mut entries: Vec<Entry> = line.ports.ledger.history(&order.key.to_string()).await?;
+    for attempt in &attempts {
+        entries.extend(line.ports.ledger.history(&attempt.id.to_string()).await?);
+    }
+    entries.sort_by_key(|entry| entry.seq);
+    let hold = order
+        .hold
+        .as_ref()
+        .map_or_else(String::new, |why| format!(": {why}"));
+    let mut text = vec![
+        format!(
+            "Order {}, request {}, version {}",
+            order.key, order.request, order.version
+        ),
+        format!("  {}{hold}", tell::order_state(order.state)),
+        format!(
+            "  for {}, profile {}, priority {}, received {}, due {}",
+            office(line, order),
+            order.profile,
+            order.priority,
+            order.received,
+            order.due
+        ),
+    ];
+    text.extend(
+        attempts
+            .iter()
+            .map(|attempt| format!("  card {}: {}", attempt.id, tell::phase(attempt))),
+    );
+    text.push("History:".to_owned());
+    if entries.is_empty() {
+        text.push("  nothing was recorded yet".to_owned());
+    }
+    text.extend(entries.iter().map(|entry| format!("  {}", tell::entry(entry))));
+    let data = json!({
+        "order": order,
+        "cards": attempts.iter().map(card).collect::<Vec<_>>(),
+        "history": entries,
+    });
+    Ok((text.join("\n"), data))
+}
+
+/// An attempt as a program reads it.
+pub(super) fn card(attempt: &Attempt) -> Value {
+    json!({ "attempt": attempt.id.to_string(), "stands": tell::phase(attempt), "state": attempt })
+}
+
+async fn show_box(line: &Line, found: &BoxState) -> Result<Answer, Fault> {
+    let cards = line
+        .ports
+        .ledger
+        .attempts(Attempts::InBox(found.label.clone()))
+        .await?;
+    let entries = line.ports.ledger.history(found.label.as_str()).await?;
+    let mut text = vec![format!(
+        "Box {} for {}: {}, {} cards",
+        found.label,
+        found.office,
+        tell::box_standing(found.standing),
+        found.cards
+    )];
+    text.extend(cards.iter().map(|attempt| {
+        let slot = attempt.boxed.as_ref().map_or(0, |(_, slot)| *slot);
+        let note = if attempt.is_good() {
+            String::new()
+        } else {
+            format!(": {}", tell::phase(attempt))
+        };
+        format!("  {slot:>4}  {}{note}", attempt.id)
+    }));
+    text.push("History:".to_owned());
+    text.extend(entries.iter().map(|entry| format!("  {}", tell::entry(entry))));
+    let cards: Vec<Value> = cards.iter().map(card).collect();
+    Ok(Answer::good(
+        text.join("\n"),
+        json!({ "box": found, "cards": cards, "history": entries }),
+    ))
+}
+
+/// An office by code and name.
+pub(super) fn office(line: &Line, order: &Order) -> String {
+    line.rules.offices.get(&order.office).map_or_else(
+        || order.office.to_string(),
+        |office| format!("{} {}", order.office, office.name),
+    )
+}
+
+async fn change(
+    line: &Line,
+    who: &Who,
+    order: &str,
+    name: &str,
+    wanted: OrderChange,
+    why: &str,
+) -> Result<Answer, Fault> {
+    let why = reason(why)?;
+    let order = one_order(line, order).await?;
+    // The order book refuses what comes too late, in one statement with the look: a machine may claim it meanwhile.
+    let changed = line.ports.book.change(order.key, wanted).await?;
+    let fact = Fact::OrderChanged {
+        order: order.key,
+        change: name.to_owned(),
+        reason: why,
+        by: who.people(),
+    };
+    record(line, vec![fact]).await?;
+    if changed.state == OrderState::Waiting {
+        line.work.notify_waiters();
+    }
+    if name == "cancel" || name == "hold" {
+        line.progress.held();
+    }
+    let text = format!(
+        "{} is {} now, priority {}",
+        changed.key,
+        tell::order_state(changed.state),
+        changed.priority
+    );
+    Ok(Answer::good(text, json!({ "order": changed })))
+}

@@ -1,0 +1,195 @@
+//! The whole facility on one page.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::base::ids::MachineId;
+use crate::base::{Fault, Place};
+use crate::job::fact::Mode;
+use crate::line::Line;
+use crate::pki::policy::remaining;
+use crate::port::{BoxStanding, BoxState, OrderState};
+
+use super::{Answer, Who, position, tell};
+
+/// Document signers are due for renewal this many days before their last.
+const SIGNER_DAYS_LEAST: i64 = 14;
+/// Cards left of a signer's limit that call for the next signer.
+const SIGNER_CARDS_LEAST: u64 = 10_000;
+
+/// One document signer.
+struct SignerLeft {
+    label: String,
+    days: i64,
+    cards: Option<u64>,
+    signed: u64,
+}
+
+impl SignerLeft {
+    fn is_low(&self) -> bool {
+        self.days < SIGNER_DAYS_LEAST || self.cards.is_some_and(|cards| cards < SIGNER_CARDS_LEAST)
+    }
+}
+
+/// Orders, machines, stock, boxes, signers; not good if a position is stopped or no signer will last.
+///
+/// # Errors
+/// The books'.
+pub async fn status(line: &Line, _who: &Who) -> Result<Answer, Fault> {
+    let (orders, late, returned) = orders(line).await?;
+    let machines = position::list(line);
+    let snapshot = line.progress.snapshot();
+    let places = places(line).await?;
+    let feeders = feeders(line).await?;
+    let boxes = line.ports.ledger.boxes(false).await?;
+    let signers = signers(line);
+
+    let mode = match line.rules.mode {
+        Mode::Rehearsal => "rehearsal",
+        Mode::Production => "production",
+    };
+    let mut text = vec![
+        format!(
+            "{} ({mode}), {}",
+            line.rules.facility,
+            tell::time(line.clock.now())
+        ),
+        format!(
+            "Orders    {}",
+            counted(
+                orders
+                    .iter()
+                    .map(|(state, count)| (tell::order_state(*state), *count))
+            )
+        ),
+        format!("          {late} late, {returned} dossiers returned to their offices"),
+        "Machines".to_owned(),
+    ];
+    text.extend(machines.text.lines().map(|machine| format!("  {machine}")));
+    text.push(format!(
+        "Blanks    {}",
+        counted(places.iter().map(|(place, count)| (*place, *count)))
+    ));
+    text.extend(
+        feeders
+            .iter()
+            .map(|(machine, left)| format!("  {left} left in the feeder of {machine}")),
+    );
+    text.push("Boxes".to_owned());
+    text.extend(boxes.iter().map(|state| format!("  {}", one_box(state))));
+    if boxes.is_empty() {
+        text.push("  none open or sealed".to_owned());
+    }
+    text.push("Signers".to_owned());
+    text.extend(signers.iter().map(|signer| format!("  {}", one_signer(signer))));
+    if signers.is_empty() {
+        text.push("  none: nothing can be signed".to_owned());
+    }
+    let data = json!({
+        "facility": line.rules.facility,
+        "mode": line.rules.mode,
+        "orders": orders,
+        "late": late,
+        "returned": returned,
+        "line": snapshot,
+        "blanks": places,
+        "feeders": feeders,
+        "boxes": boxes,
+        "signers": signers.iter().map(signer_data).collect::<Vec<_>>(),
+    });
+    let signs = signers.iter().any(|signer| !signer.is_low());
+    Ok(Answer {
+        text: text.join("\n"),
+        data,
+        good: machines.good && signs,
+    })
+}
+
+async fn orders(line: &Line) -> Result<(BTreeMap<OrderState, u64>, u64, u64), Fault> {
+    let (mut states, mut late, mut returned) = (BTreeMap::new(), 0, 0);
+    for office in line.ports.book.counts(line.clock.today()).await?.values() {
+        for (state, count) in &office.orders {
+            *states.entry(*state).or_default() += count;
+        }
+        late += office.late;
+        returned += office.returned;
+    }
+    Ok((states, late, returned))
+}
+
+async fn places(line: &Line) -> Result<BTreeMap<&'static str, u64>, Fault> {
+    let mut places = BTreeMap::new();
+    for (_, place, count) in line.ports.ledger.stock().await?.rows() {
+        *places.entry(place.name()).or_default() += u64::from(count);
+    }
+    Ok(places)
+}
+
+async fn feeders(line: &Line) -> Result<BTreeMap<MachineId, u64>, Fault> {
+    let mut feeders = BTreeMap::new();
+    for (_, place, count) in line.ports.ledger.stock().await?.rows() {
+        if let Place::Feeder(machine) = place {
+            *feeders.entry(machine.clone()).or_default() += u64::from(count);
+        }
+    }
+    Ok(feeders)
+}
+
+fn signers(line: &Line) -> Vec<SignerLeft> {
+    let now = line.clock.now();
+    let left = line.rules.signers.iter().map(|signer| {
+        let signed = line.progress.signatures(&signer.label);
+        let left = remaining(signer, signed, now);
+        SignerLeft {
+            label: signer.label.clone(),
+            days: left.days,
+            cards: left.cards,
+            signed,
+        }
+    });
+    left.collect()
+}
+
+fn one_signer(signer: &SignerLeft) -> String {
+    let limit = signer.cards.map_or_else(
+        || "no limit of cards".to_owned(),
+        |cards| format!("{cards} cards left"),
+    );
+    let low = if signer.is_low() { "  RENEW IT NOW" } else { "" };
+    let (label, days, signed) = (&signer.label, signer.days, signer.signed);
+    format!("{label:<16} may sign for {days} days, {limit}, has signed {signed}{low}")
+}
+
+fn signer_data(signer: &SignerLeft) -> Value {
+    json!({
+        "label": signer.label,
+        "days_left": signer.days,
+        "cards_left": signer.cards,
+        "signed": signer.signed,
+        "low": signer.is_low(),
+    })
+}
+
+fn one_box(state: &BoxState) -> String {
+    let standing = match state.standing {
+        BoxStanding::Open => "",
+        other => tell::box_standing(other),
+    };
+    format!(
+        "{:<16} {:>4} cards  {standing}",
+        state.label.as_str(),
+        state.cards
+    )
+    .trim_end()
+    .to_owned()
+}
+
+fn counted<'a>(counts: impl Iterator<Item = (&'a str, u64)>) -> String {
+    let words: Vec<String> = counts.map(|(what, count)| format!("{count} {what}")).collect();
+    if words.is_empty() {
+        "none".to_owned()
+    } else {
+        words.join(" · ")
+    }
+}
