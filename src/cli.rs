@@ -10,9 +10,12 @@ pub mod admit;
 pub mod ask;
 pub mod card;
 pub mod codes;
+pub mod doctor;
 pub mod facility;
+pub mod inbox;
 pub mod init;
 pub mod key;
+pub mod log;
 pub mod order;
 pub mod position;
 pub mod rehearse;
@@ -42,6 +45,13 @@ enum Verb {
     Rehearse(rehearse::Arguments),
     /// Run the line of a facility: until told to stop, or with --drain until no order waits.
     Run(run::Arguments),
+    /// Make a new facility.
+    Init(init::verb::Arguments),
+    /// Say what is missing on this machine, and how to get it.
+    Doctor(doctor::Arguments),
+    /// Keys and certificates.
+    #[command(subcommand)]
+    Key(key::verb::Verb),
     /// The whole facility on one page: orders, machines, stopped positions, blanks, boxes, signers.
     Status(status::Arguments),
     /// Admit dossiers from files and folders.
@@ -66,16 +76,16 @@ enum Verb {
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    tracing_subscriber::fmt()
-        .with_env_filter(
-            tracing_subscriber::EnvFilter::try_from_env("CARDWRIGHT_LOG")
-                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("error")),
-        )
-        .with_writer(std::io::stderr)
-        .init();
+    match &cli.verb {
+        Verb::Run(arguments) => log::start(&arguments.log),
+        _ => log::start(&log::Options::default()),
+    }
     let outcome = match cli.verb {
         Verb::Rehearse(arguments) => rehearse::main(&arguments),
         Verb::Run(arguments) => run::main(&arguments),
+        Verb::Init(arguments) => init::verb::main(&arguments),
+        Verb::Doctor(arguments) => doctor::main(&arguments),
+        Verb::Key(verb) => key::verb::main(verb),
         Verb::Status(arguments) => status::main(&arguments),
         Verb::Admit(arguments) => admit::main(&arguments),
         Verb::Order(verb) => order::main(verb),

@@ -2,6 +2,7 @@
 
 pub mod fault;
 mod files;
+pub(super) mod inspect;
 mod keys;
 
 use std::collections::BTreeMap;

@@ -1,5 +1,7 @@
 //! Making a facility: once, and complete or recognizably unfinished, because the configuration is written last.
 
+pub mod verb;
+
 use std::path::Path;
 
 use super::facility::fault::{EXISTS, FILE};

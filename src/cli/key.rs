@@ -1,5 +1,7 @@
 //! Keys and certificates: the rehearsal's key ceremony, requests to the national CSCA and its answers.
 
+pub mod verb;
+
 use std::path::{Path, PathBuf};
 
 use der::pem::{self, LineEnding};
@@ -50,7 +52,7 @@ pub struct Ceremony {
 }
 
 /// One key as `key list` shows it.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq, serde::Serialize)]
 pub struct KeyLine {
     /// Its label.
     pub label: String,

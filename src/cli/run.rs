@@ -31,6 +31,14 @@ const TICK: Duration = Duration::from_millis(1_000);
 
 /// Arguments of `run`.
 #[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  cardwright run                                 until SIGTERM or SIGINT: cards in the machines are finished first
+  cardwright run --drain                         until no order waits
+  cardwright run --log json --log-level info     for a log collector
+
+Dossiers that are put into the facility's dossier folder while it runs are admitted at once. Every other verb asks the
+running controller through its control socket.")]
 pub struct Arguments {
     /// The facility's folder.
     #[arg(long, default_value = "facility")]
@@ -38,6 +46,8 @@ pub struct Arguments {
     /// End when no order waits any more; open boxes are sealed then.
     #[arg(long)]
     drain: bool,
+    #[command(flatten)]
+    pub(super) log: super::log::Options,
 }
 
 /// Runs the verb.
@@ -147,6 +157,8 @@ pub async fn make(facility: &Facility, line: &Arc<Line>, ending: Ending) -> Resu
     let mut beside = JoinSet::new();
     beside.spawn(server.run());
     beside.spawn(show(Arc::clone(line)));
+    let inbox = facility.config.path(&facility.config.paths.dossiers);
+    beside.spawn(super::inbox::watch(Arc::clone(line), inbox));
     beside.spawn(stop_on_signal(Arc::clone(line)));
     let outcome = line::run(Arc::clone(line), stations, desks, ending).await;
     // All of them hold the line: it must be free when this returns.

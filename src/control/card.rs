@@ -61,7 +61,7 @@ impl Belongs {
             Self::WithTheWaste => "waste: put it into the reject box",
             Self::InQuarantine => "it was looked for: say what becomes of it with cardwright found",
             Self::WithTheBlanks => "an unused blank: it belongs with its pack",
-            Self::Aside => "not ours: put it aside and tell the supervisor",
+            Self::Aside => "put it aside, tap it if only its number was read, and tell the supervisor",
         }
     }
 }
@@ -74,26 +74,12 @@ pub async fn act(line: &Line, _who: &Who, request: Request) -> Result<Answer, Fa
     let ledger = &line.ports.ledger;
     let (attempts, chip) = match request {
         Request::Chip { chip } => {
-            // Hexadecimal is written either way; ours is one of both.
-            let mut found = Vec::new();
-            let mut named = chip.clone();
-            for spelling in [
-                chip.clone(),
-                ChipId(chip.0.to_lowercase()),
-                ChipId(chip.0.to_uppercase()),
-            ] {
-                if ledger.blank(&spelling).await?.is_some() {
-                    named = spelling.clone();
-                }
-                found = ledger.attempts(Attempts::OfChip(spelling)).await?;
-                if !found.is_empty() {
-                    break;
-                }
-            }
-            (found, Some(named))
+            // Hexadecimal is written either way; ours is in capitals.
+            let chip = ChipId(chip.0.to_uppercase());
+            (ledger.attempts(Attempts::OfChip(chip.clone())).await?, Some(chip))
         }
         Request::Sod { sod } => {
-            let sod = SodHash(sod.0.to_lowercase());
+            let sod = SodHash(sod.0.to_uppercase());
             (ledger.attempts(Attempts::OfSod(sod)).await?, None)
         }
         Request::Blank { blank } => (ledger.attempts(Attempts::OfBlank(blank)).await?, None),
@@ -133,17 +119,18 @@ async fn unused(line: &Line, chip: Option<&ChipId>) -> Result<Answer, Fault> {
         Some(chip) => line.ports.ledger.blank(chip).await?,
         None => None,
     };
-    let (belongs, blank) = match listed {
-        Some((blank, pack)) => (Belongs::WithTheBlanks, Some((blank, pack))),
-        None => (Belongs::Aside, None),
+    let belongs = if listed.is_some() {
+        Belongs::WithTheBlanks
+    } else {
+        Belongs::Aside
     };
-    let what = blank.as_ref().map_or_else(
-        || "No card of this facility".to_owned(),
+    let what = listed.as_ref().map_or_else(
+        || "No card was made with it here".to_owned(),
         |(blank, pack)| format!("Blank {blank} of pack {pack}"),
     );
     Ok(Answer {
         text: format!("{what}: {}", belongs.words()),
-        data: json!({ "belongs": belongs, "blank": blank }),
+        data: json!({ "belongs": belongs, "blank": listed }),
         good: belongs == Belongs::WithTheBlanks,
     })
 }

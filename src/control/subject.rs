@@ -58,8 +58,7 @@ pub(super) async fn resolve(line: &Line, name: &Name) -> Result<Subject, Fault> 
     for question in [
         Attempts::OfBlank(BlankId::new(text)),
         Attempts::OfChip(ChipId(text.to_ascii_uppercase())),
-        Attempts::OfChip(ChipId(text.to_ascii_lowercase())),
-        Attempts::OfSod(SodHash(text.to_ascii_lowercase())),
+        Attempts::OfSod(SodHash(text.to_ascii_uppercase())),
     ] {
         if let Some(attempt) = ledger.attempts(question).await?.first()
             && let Some(order) = book.order(attempt.id.order).await?

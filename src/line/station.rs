@@ -148,7 +148,7 @@ impl Station {
 
     /// Waits while the position is stopped; false when the line stops meanwhile, and the card stays ready
     /// for the next start.
-    async fn may_go_on(&mut self, line: &Line) -> bool {
+    pub(super) async fn may_go_on(&mut self, line: &Line) -> bool {
         while line.progress.is_stopped(&self.id) && !line.is_stopping() {
             line.clock.sleep(STOPPED).await;
         }

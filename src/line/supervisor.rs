@@ -59,9 +59,12 @@ pub async fn run(
         let in_path = found.in_machines.remove(&station.id);
         let own = Arc::clone(&line);
         tasks.spawn(async move {
-            if let Err(fault) = station.connect().await {
+            // A printer that does not answer stops its position like any other fault: a person looks, and lets it go on.
+            while let Err(fault) = station.connect().await {
                 own.stop_position(&station.id, &fault).await?;
-                return Ok(None);
+                if !station.may_go_on(&own).await {
+                    return Ok(None);
+                }
             }
             readings::printer(&own, &station.id, &station.counters).await?;
             let resumed = match in_path {

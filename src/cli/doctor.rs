@@ -1,0 +1,196 @@
+//! `cardwright doctor`: what is missing on this machine, and how to get it. It changes nothing and takes no lock, so it
+//! may be asked while the controller runs.
+
+use std::fs;
+use std::os::unix::fs::FileTypeExt;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde::Serialize;
+
+use crate::base::{Clock, Fault};
+use crate::config::Config;
+use crate::control::client::Connection;
+use crate::control::serve;
+use crate::job::fact::Mode;
+
+use super::facility::{inspect, open_hsm, read_pin, with_token_env};
+
+/// Free space under which the ledger may not get through a day, in MiB: 400,000 cards take about 4 GiB.
+const DISK_MIB_LEAST: u64 = 8_192;
+
+/// Arguments of `doctor`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Example:
+  cardwright doctor --dir /srv/cardwright
+
+Exit code: 0 if nothing is missing, 1 otherwise.")]
+pub struct Arguments {
+    /// The facility's folder.
+    #[arg(long, default_value = "facility")]
+    dir: PathBuf,
+    /// Answer in JSON, for programs.
+    #[arg(long)]
+    json: bool,
+}
+
+/// One thing that was looked at.
+#[derive(Debug, Serialize)]
+struct Check {
+    what: String,
+    good: bool,
+    found: String,
+}
+
+impl Check {
+    fn new(what: &str, outcome: Result<String, String>) -> Self {
+        let good = outcome.is_ok();
+        let found = match outcome {
+            Ok(found) | Err(found) => found,
+        };
+        let what = what.to_owned();
+        Self { what, good, found }
+    }
+}
+
+/// Runs the verb.
+///
+/// # Errors
+/// When the program cannot start itself again or the operating system refuses threads.
+pub fn main(arguments: &Arguments) -> anyhow::Result<bool> {
+    let config = Config::load(&arguments.dir);
+    if let Ok(config) = &config {
+        with_token_env(&config.folder)?;
+    }
+    let checks = super::runtime()?.block_on(async {
+        let mut checks = vec![Check::new("disk", disk(&arguments.dir))];
+        match &config {
+            Ok(config) => facility(config, &mut checks).await,
+            Err(fault) => checks.push(Check::new(
+                "facility",
+                Err(format!(
+                    "{fault} Make one with cardwright init, or name its folder with --dir."
+                )),
+            )),
+        }
+        checks
+    });
+    let good = checks.iter().all(|check| check.good);
+    if arguments.json {
+        println!("{:#}", serde_json::to_value(&checks)?);
+        return Ok(good);
+    }
+    for check in &checks {
+        let mark = if check.good { "ok     " } else { "MISSING" };
+        println!("{mark}  {:<12} {}", check.what, check.found);
+    }
+    Ok(good)
+}
+
+async fn facility(config: &Config, checks: &mut Vec<Check>) {
+    let clock = Clock::system();
+    let told = |outcome: Result<String, Fault>| outcome.map_err(|fault| fault.to_string());
+    let named = format!(
+        "{}, {:?}, in {}",
+        config.facility,
+        config.mode,
+        config.folder.display()
+    );
+    checks.push(Check::new("facility", Ok(named)));
+    checks.push(Check::new("controller", controller(config, clock).await));
+    checks.push(Check::new("PIN", told(pin(config))));
+    checks.push(Check::new("PKCS#11", told(hsm(config).await)));
+    checks.push(Check::new("signers", signers(config, clock)));
+    checks.push(Check::new("profiles", told(inspect::profiles(config))));
+    checks.push(Check::new("offices", told(inspect::offices(config))));
+    checks.push(Check::new("dossiers", told(inspect::dossier_trust(config))));
+    let stations = config
+        .stations
+        .iter()
+        .map(|station| (&station.id, &station.printer));
+    let desks = config.desks.iter().map(|desk| (&desk.id, &desk.scanner));
+    for (id, port) in stations.chain(desks) {
+        checks.push(Check::new(id.as_str(), serial(config, port)));
+    }
+    if config.stations.is_empty() {
+        let hint = "no station in the configuration: add [[stations]] to cardwright.toml";
+        checks.push(Check::new("stations", Err(hint.to_owned())));
+    }
+}
+
+fn disk(folder: &Path) -> Result<String, String> {
+    let existing = folder
+        .ancestors()
+        .find(|path| path.exists())
+        .unwrap_or_else(|| Path::new("."));
+    let found = rustix::fs::statvfs(existing).map_err(|error| format!("{}: {error}", existing.display()))?;
+    let free = found.f_bavail.saturating_mul(found.f_frsize) >> 20;
+    if free < DISK_MIB_LEAST {
+        return Err(format!(
+            "{free} MiB free; the ledger needs {DISK_MIB_LEAST} MiB for a day: make room or move the facility"
+        ));
+    }
+    Ok(format!("{free} MiB free"))
+}
+
+async fn controller(config: &Config, clock: Clock) -> Result<String, String> {
+    match Connection::open(&config.folder.join(serve::NAME), clock).await {
+        Ok(Some(_)) => Ok("running".to_owned()),
+        Ok(None) => Ok("not running; start it with cardwright run".to_owned()),
+        Err(fault) => Err(fault.to_string()),
+    }
+}
+
+fn pin(config: &Config) -> Result<String, Fault> {
+    let path = config.path(&config.hsm.pin_file);
+    read_pin(&path).map(|_| format!("{}, for its owner only", path.display()))
+}
+
+/// Loads the library and logs in, as the controller does; a second session harms nobody.
+async fn hsm(config: &Config) -> Result<String, Fault> {
+    let module = config.module()?;
+    let hsm = open_hsm(config)?;
+    hsm.stop().await?;
+    Ok(format!("{}, token {:?}", module.display(), config.hsm.token))
+}
+
+fn signers(config: &Config, clock: Clock) -> Result<String, String> {
+    match inspect::signers(config, clock.now()) {
+        Ok(labels) if labels.is_empty() => {
+            let how = match config.mode {
+                Mode::Rehearsal => "cardwright key ceremony",
+                Mode::Production => "cardwright key request, then key import",
+            };
+            Err(format!("none: nothing can be signed. Get one with {how}"))
+        }
+        Ok(labels) => Ok(labels.join(", ")),
+        Err(fault) => Err(fault.to_string()),
+    }
+}
+
+/// A port is there, is a device, and may be read and written by whoever asks.
+fn serial(config: &Config, port: &Path) -> Result<String, String> {
+    let path = config.path(port);
+    let rehearsal = config.mode == Mode::Rehearsal;
+    let Ok(found) = fs::metadata(&path) else {
+        let hint = if rehearsal {
+            "start the hall: cardwright sim hall"
+        } else {
+            "plug it in, and name it in cardwright.toml; dmesg tells what the system called it"
+        };
+        return Err(format!("{} is not there: {hint}", path.display()));
+    };
+    if !found.file_type().is_char_device() {
+        return Err(format!("{} is no serial port", path.display()));
+    }
+    let rights = rustix::fs::Access::READ_OK | rustix::fs::Access::WRITE_OK;
+    rustix::fs::access(&path, rights)
+        .map(|()| path.display().to_string())
+        .map_err(|error| {
+            format!(
+                "{}: {error}; join the group of serial ports (usermod -aG dialout USER) and log in again",
+                path.display()
+            )
+        })
+}

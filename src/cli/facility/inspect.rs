@@ -1,0 +1,69 @@
+//! The parts of a facility looked at one by one, each told in a line: for `doctor`, which opens nothing that is locked.
+
+use time::OffsetDateTime;
+
+use super::files;
+use crate::base::Fault;
+use crate::config::Config;
+use crate::dossier::OfficeTable;
+use crate::pki::SignerKey;
+
+/// Labels of the document signers whose certificates hold now.
+///
+/// # Errors
+/// `FAC-003`, `CFG-…` or `PKI-…` for the first that does not.
+pub(in crate::cli) fn signers(config: &Config, now: OffsetDateTime) -> Result<Vec<String>, Fault> {
+    let signers = signer_keys(config, now)?;
+    Ok(signers.into_iter().map(|signer| signer.label).collect())
+}
+
+/// The document signers whose certificates hold now.
+///
+/// # Errors
+/// As [`signers`].
+pub(in crate::cli) fn signer_keys(config: &Config, now: OffsetDateTime) -> Result<Vec<SignerKey>, Fault> {
+    files::signers(config, &files::trust(config)?, now)
+}
+
+/// Card profiles by name.
+///
+/// # Errors
+/// The first that cannot be used.
+pub(in crate::cli) fn profiles(config: &Config) -> Result<String, Fault> {
+    let names: Vec<String> = files::profiles(config)?.into_keys().collect();
+    Ok(names.join(", "))
+}
+
+/// The table of offices.
+///
+/// # Errors
+/// `FAC-003` if it is empty, and why it cannot be read.
+pub(in crate::cli) fn offices(config: &Config) -> Result<String, Fault> {
+    let table = files::offices(config)?;
+    if table == OfficeTable::default() {
+        let path = config.path(&config.paths.offices);
+        let detail = format!("{}: no office, so every dossier would be held", path.display());
+        return Err(Fault::new(&super::fault::FILE, detail));
+    }
+    Ok("the table can be read".to_owned())
+}
+
+/// Roots of those who sign dossiers.
+///
+/// # Errors
+/// `FAC-003` if there is none: every dossier would be returned.
+pub(in crate::cli) fn dossier_trust(config: &Config) -> Result<String, Fault> {
+    let roots = files::dossier_trust(config)?;
+    if roots.is_empty() {
+        let path = config.path(&config.paths.dossier_trust);
+        let detail = format!(
+            "{}: no root certificate (.der) of those who sign dossiers",
+            path.display()
+        );
+        return Err(Fault::new(&super::fault::FILE, detail));
+    }
+    Ok(format!(
+        "{} root certificates of those who sign dossiers",
+        roots.len()
+    ))
+}

@@ -1,0 +1,262 @@
+//! `cardwright key …`: the command line of keys and certificates.
+//!
+//! Making a key is recorded in the ledger, so these verbs take its lock: the controller is stopped for key work. Listing
+//! changes nothing and may be done at any time.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand, ValueEnum};
+
+use super::super::facility::fault::REFUSED;
+use super::super::facility::{inspect, open_hsm, with_token_env};
+use super::{ceremony, import, list, request};
+use crate::base::{Clock, Fault};
+use crate::config::{Config, FILE as CONFIG_FILE};
+use crate::device::pkcs11::Hsm;
+use crate::document::profile::CardProfile;
+use crate::job::Fact;
+use crate::pki::{Curve, EntityName};
+use crate::port::{Ledger, Signer};
+use crate::store::{SqliteLedger, SqliteOrderBook};
+
+/// What to do with keys.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Make all keys, a CSCA, two document signers and a CRL: rehearsals only, once for a token.
+    Ceremony {
+        /// The card profile whose rules the certificates follow.
+        #[arg(long, default_value = "cc-2024")]
+        profile: String,
+        #[command(flatten)]
+        at: At,
+    },
+    /// Ask the national CSCA for a document signer's certificate: makes the key and prints a PKCS#10 request.
+    #[command(after_help = "\
+Example:
+  cardwright key request ds-2027-1 --country VN --organization 'Bộ Công an' --name 'DS 2027-1' > ds-2027-1.csr")]
+    Request {
+        /// The label of the key; it is made in the HSM if it does not exist.
+        label: String,
+        /// The country, two letters.
+        #[arg(long)]
+        country: String,
+        /// The organization.
+        #[arg(long)]
+        organization: String,
+        /// The signer's name.
+        #[arg(long)]
+        name: String,
+        /// How the curve is written: Doc 9303-12 asks for explicit parameters.
+        #[arg(long, value_enum, default_value = "explicit")]
+        curve: CurveForm,
+        #[command(flatten)]
+        at: At,
+    },
+    /// Take the CSCA's answer for a key, check it, and print the settings that bring it into use.
+    #[command(after_help = "\
+Example:
+  cardwright key import ds-2027-1 ds-2027-1.crt    then add what it prints to cardwright.toml, before two people")]
+    Import {
+        /// The label of the key.
+        label: String,
+        /// The certificate, DER or PEM.
+        certificate: PathBuf,
+        #[command(flatten)]
+        at: At,
+    },
+    /// All keys of the HSM, and what is left of the document signers.
+    List {
+        /// Answer in JSON, for programs.
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        at: At,
+    },
+}
+
+/// Where.
+#[derive(Args, Clone, Debug)]
+pub struct At {
+    /// The facility's folder.
+    #[arg(long, default_value = "facility")]
+    dir: PathBuf,
+}
+
+/// How a curve is written into a request.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum CurveForm {
+    /// By its parameters.
+    Explicit,
+    /// By its object identifier.
+    Named,
+}
+
+/// Runs the verb.
+///
+/// # Errors
+/// What the HSM, the certificates or the disk say.
+pub fn main(verb: Verb) -> anyhow::Result<bool> {
+    let dir = match &verb {
+        Verb::Ceremony { at, .. }
+        | Verb::Request { at, .. }
+        | Verb::Import { at, .. }
+        | Verb::List { at, .. } => at.dir.clone(),
+    };
+    let mut config = Config::load(&dir)?;
+    with_token_env(&config.folder)?;
+    super::super::runtime()?.block_on(async {
+        let clock = Clock::system();
+        let hsm = open_hsm(&config)?;
+        let outcome = carry_out(verb, &mut config, &hsm, clock).await;
+        hsm.stop().await?;
+        outcome?;
+        Ok(true)
+    })
+}
+
+async fn carry_out(verb: Verb, config: &mut Config, hsm: &Hsm, clock: Clock) -> anyhow::Result<()> {
+    match verb {
+        Verb::Ceremony { profile, .. } => hold_ceremony(config, hsm, &profile, clock).await?,
+        Verb::Request {
+            label,
+            country,
+            organization,
+            name,
+            curve,
+            ..
+        } => {
+            let subject = EntityName {
+                country,
+                organization,
+                common_name: name,
+            };
+            let curve = match curve {
+                CurveForm::Explicit => Curve::Explicit,
+                CurveForm::Named => Curve::Named,
+            };
+            let known = hsm.keys().await?.iter().any(|key| key.label == label);
+            let books = Books::open(config, clock).await?;
+            let made = request(hsm, &label, subject, curve).await;
+            let change = if known {
+                None
+            } else {
+                Some((label.as_str(), "made"))
+            };
+            books.close(change.filter(|_| made.is_ok())).await?;
+            print!("{}", made?);
+        }
+        Verb::Import {
+            label, certificate, ..
+        } => {
+            let books = Books::open(config, clock).await?;
+            let taken = import(hsm, config, &label, &certificate, clock.now()).await;
+            let change = taken.is_ok().then_some((label.as_str(), "certified"));
+            books.close(change).await?;
+            let settings = taken?;
+            println!("The certificate is good. Add to {CONFIG_FILE} and start the controller:");
+            println!("\n[[signers]]");
+            println!("{}", toml::to_string(&settings)?);
+        }
+        Verb::List { json, .. } => show_keys(config, hsm, clock, json).await?,
+    }
+    Ok(())
+}
+
+async fn hold_ceremony(config: &mut Config, hsm: &Hsm, profile: &str, clock: Clock) -> Result<(), Fault> {
+    let profile = CardProfile::builtin(profile)?;
+    let books = Books::open(config, clock).await?;
+    let held = ceremony(hsm, &config.keys, &profile, clock.now(), &config.folder).await;
+    let held = match held {
+        Ok(held) => held,
+        Err(fault) => {
+            books.close(None).await?;
+            return Err(fault);
+        }
+    };
+    for label in &held.made {
+        books.record(label, "made").await?;
+    }
+    for signer in &held.signers {
+        books.record(&signer.label, "certified").await?;
+    }
+    books.close(None).await?;
+    config.signers = held.signers;
+    config.trust = held.trust;
+    replace(&config.folder.join(CONFIG_FILE), &config.render())?;
+    println!("Made: {}", held.made.join(", "));
+    Ok(())
+}
+
+async fn show_keys(config: &Config, hsm: &Hsm, clock: Clock, json: bool) -> anyhow::Result<()> {
+    let signers = inspect::signer_keys(config, clock.now())?;
+    let keys = list(hsm, &signers, clock.now()).await?;
+    if json {
+        println!("{:#}", serde_json::to_value(&keys)?);
+        return Ok(());
+    }
+    for key in keys {
+        let count = key
+            .signatures
+            .map_or_else(String::new, |count| format!("{count} signatures"));
+        let days = key
+            .days_left
+            .map_or_else(String::new, |days| format!(", may sign for {days} days"));
+        let cards = key
+            .cards_left
+            .map_or_else(String::new, |cards| format!(", {cards} cards left"));
+        println!(
+            "{:<18} {:<16} {count}{days}{cards}",
+            key.label,
+            format!("{:?}", key.purpose)
+        );
+    }
+    Ok(())
+}
+
+/// The ledger under its lock, for as long as keys are worked on.
+struct Books {
+    order_book: SqliteOrderBook,
+    ledger: SqliteLedger,
+}
+
+impl Books {
+    async fn open(config: &Config, clock: Clock) -> Result<Self, Fault> {
+        let order_book = SqliteOrderBook::open(
+            &config.path(&config.paths.order_book),
+            false,
+            &config.ledger_name(),
+            &config.controller,
+        )
+        .await?;
+        let author = order_book.author().clone();
+        let ledger = SqliteLedger::open(&config.path(&config.paths.ledger), false, author, clock).await?;
+        Ok(Self { order_book, ledger })
+    }
+
+    async fn record(&self, label: &str, change: &str) -> Result<(), Fault> {
+        let fact = Fact::Key {
+            label: label.to_owned(),
+            change: change.to_owned(),
+        };
+        self.ledger.append(vec![fact], Vec::new()).await
+    }
+
+    async fn close(self, change: Option<(&str, &str)>) -> Result<(), Fault> {
+        let recorded = match change {
+            Some((label, change)) => self.record(label, change).await,
+            None => Ok(()),
+        };
+        self.ledger.close().await;
+        self.order_book.close().await;
+        recorded
+    }
+}
+
+/// Replaces a file in one step, so that a crash leaves the old one or the new one.
+fn replace(path: &Path, content: &str) -> Result<(), Fault> {
+    let fresh = path.with_extension("toml.new");
+    let trouble = |error: std::io::Error| Fault::new(&REFUSED, format!("{}: {error}", path.display()));
+    let _ = std::fs::remove_file(&fresh);
+    super::write(&fresh, content.as_bytes(), 0o600)?;
+    std::fs::rename(&fresh, path).map_err(trouble)
+}
