@@ -11,6 +11,7 @@ pub mod ask;
 pub mod card;
 pub mod codes;
 pub mod doctor;
+pub mod export;
 pub mod facility;
 pub mod inbox;
 pub mod init;
@@ -18,6 +19,7 @@ pub mod key;
 pub mod log;
 pub mod order;
 pub mod position;
+pub mod preview;
 pub mod rehearse;
 pub mod run;
 pub mod sim;
@@ -64,6 +66,10 @@ enum Verb {
     /// A card in somebody's hand: what it is and where it belongs.
     #[command(subcommand)]
     Card(card::Verb),
+    /// Draw both faces of an order's card as they would be printed.
+    Preview(preview::Arguments),
+    /// Take a finished card of a rehearsal out of its box and read everything on it.
+    Export(export::Arguments),
     /// Machines and desks: what they do, stopping them, letting them go on.
     #[command(subcommand)]
     Position(position::Verb),
@@ -91,6 +97,8 @@ pub fn main() -> ExitCode {
         Verb::Order(verb) => order::main(verb),
         Verb::Where(arguments) => whereabouts::main(&arguments),
         Verb::Card(verb) => card::main(verb),
+        Verb::Preview(arguments) => preview::main(&arguments),
+        Verb::Export(arguments) => export::main(&arguments),
         Verb::Position(verb) => position::main(verb),
         Verb::Sim(verb) => sim::main(verb),
     };

@@ -17,6 +17,7 @@ pub mod admit;
 pub mod card;
 pub mod client;
 pub mod fault;
+pub mod look;
 pub mod order;
 pub mod people;
 pub mod position;

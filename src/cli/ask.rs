@@ -155,6 +155,22 @@ pub fn ask(options: &Options, request: Request) -> anyhow::Result<bool> {
     })
 }
 
+/// Asks one thing for a verb that goes on with the answer; a refusal is shown and nothing returned.
+///
+/// # Errors
+/// When the operating system refuses threads.
+pub fn get(options: &Options, request: Request) -> anyhow::Result<Option<Answer>> {
+    super::runtime()?.block_on(async {
+        Ok(match once(options, request).await {
+            Ok(answer) => Some(answer),
+            refused => {
+                show(options, refused);
+                None
+            }
+        })
+    })
+}
+
 async fn once(options: &Options, request: Request) -> Result<Answer, Box<Refusal>> {
     let mut session = Session::open(options, Clock::system()).await?;
     let outcome = session.ask(call(options, request)).await;

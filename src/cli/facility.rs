@@ -190,7 +190,8 @@ async fn check_first_record(ledger: &SqliteLedger, config: &Config) -> Result<()
     }
 }
 
-/// Every signature that goes on no card is on record before it is asked for, or the token's count could not be explained.
+/// Every signature that goes on no card is on record before it is asked for, or the token's count could not be
+/// explained.
 async fn announce_tests(ledger: &SqliteLedger, hsm: &Hsm, signers: &[SignerKey]) -> Result<(), Fault> {
     let keys = hsm.keys().await?;
     let counted = signers.iter().filter_map(|signer| {

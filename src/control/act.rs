@@ -15,7 +15,7 @@ use crate::line::Line;
 use super::fault::NAMED;
 use super::proposals::{Proposals, Seconded};
 use super::wire::Call;
-use super::{Answer, Who, admit, card, order, position, status, whereabouts};
+use super::{Answer, Who, admit, card, look, order, position, status, whereabouts};
 
 /// One request: the room of handlers it is for, and what it asks of it.
 ///
@@ -42,6 +42,8 @@ pub enum Request {
     Position(position::Request),
     /// A dossier in a file.
     Admit(admit::Request),
+    /// A card's faces before it is made, its blank afterwards.
+    Look(look::Request),
 }
 
 impl Request {
@@ -55,7 +57,8 @@ impl Request {
             | Self::Where(_)
             | Self::Card(_)
             | Self::Position(_)
-            | Self::Admit(_) => false,
+            | Self::Admit(_)
+            | Self::Look(_) => false,
         }
     }
 
@@ -84,6 +87,7 @@ pub async fn act(line: &Line, who: &Who, request: Request) -> Result<Answer, Fau
         Request::Card(request) => card::act(line, who, request).await,
         Request::Position(request) => position::act(line, who, request).await,
         Request::Admit(request) => admit::act(line, who, request).await,
+        Request::Look(request) => look::act(line, who, request).await,
     }
 }
 

@@ -83,4 +83,8 @@ crate::fault_codes! {
     BY_HAND = "CTL-018", Operator, true,
         "a person stopped this position", "người vận hành đã dừng vị trí này",
         "Let it go on with cardwright position resume.", "Cho chạy tiếp bằng cardwright position resume.";
+    /// An order without a good card.
+    NO_CARD = "CTL-019", Operator, true,
+        "this order has no good card yet", "đơn này chưa có thẻ đạt",
+        "See how far it is: cardwright order show.", "Xem tiến độ: cardwright order show.";
 }

@@ -59,7 +59,8 @@ pub async fn run(
         let in_path = found.in_machines.remove(&station.id);
         let own = Arc::clone(&line);
         tasks.spawn(async move {
-            // A printer that does not answer stops its position like any other fault: a person looks, and lets it go on.
+            // A printer that does not answer stops its position like any other fault: a person looks, and lets it go
+            // on.
             while let Err(fault) = station.connect().await {
                 own.stop_position(&station.id, &fault).await?;
                 if !station.may_go_on(&own).await {

@@ -38,8 +38,8 @@ const RINGS: &[(&str, &[&str])] = &[
     ),
     ("device", &["base", "pki", "chip", "printer", "port", "config"]),
     ("store", &["base", "dossier", "job", "audit", "port", "config"]),
-    // Tests of the simulation lay a cable to the real door, and its ports in memory refuse in the doors' words, so it may
-    // know the doors; they never know it.
+    // Tests of the simulation lay a cable to the real door, and its ports in memory refuse in the doors' words, so it
+    // may know the doors; they never know it.
     (
         "sim",
         &[

@@ -91,11 +91,67 @@ fn to_its_death(dir: &Path, life: Duration) {
     controller.wait().unwrap();
 }
 
+/// One card of the rehearsal as strangers see it.
+fn strangers_accept_a_card(dir: &Path) {
+    let card = dir.join("card");
+    let export = |order: &str| {
+        Command::new(env!("CARGO_BIN_EXE_cardwright"))
+            .env_remove("HSM_SIM_DIR")
+            .args(["export", order, "--dir"])
+            .arg(dir)
+            .arg("--into")
+            .arg(&card)
+            .output()
+            .unwrap()
+    };
+    assert!(!export("O9999999").status.success(), "no such order");
+    // A few of the first were returned or wait for a person.
+    let mut told = String::new();
+    let exported = (1..10).any(|number| {
+        let output = export(&format!("O{number:07}"));
+        told.push_str(&String::from_utf8_lossy(&output.stderr));
+        output.status.success()
+    });
+    assert!(exported, "{told}");
+    for file in [
+        "EF.COM.bin",
+        "EF.DG1.bin",
+        "EF.DG13.bin",
+        "EF.SOD.bin",
+        "front.png",
+        "back.png",
+        "csca.pem",
+    ] {
+        assert!(std::fs::metadata(card.join(file)).unwrap().len() > 20, "{file}");
+    }
+    let openssl = |arguments: &str| {
+        let output = Command::new("openssl")
+            .args(arguments.split(' '))
+            .current_dir(&card)
+            .output()
+            .unwrap();
+        assert!(
+            output.status.success(),
+            "{arguments}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+    };
+    openssl("cms -verify -inform DER -in EF.SOD.cms -purpose any -partial_chain -CAfile ds.pem -out lds.der");
+    openssl("x509 -in csca.pem -noout -pubkey -out csca-key.pem");
+    let signer = std::fs::read(card.join("ds.pem")).unwrap();
+    let (_, signer) = x509_parser::pem::parse_x509_pem(&signer).unwrap();
+    let signer = signer.parse_x509().unwrap();
+    std::fs::write(card.join("tbs"), signer.tbs_certificate.as_ref()).unwrap();
+    std::fs::write(card.join("signature"), &signer.signature_value.data).unwrap();
+    openssl("dgst -sha256 -verify csca-key.pem -signature signature tbs");
+}
+
 #[test]
 fn approved_dossiers_become_proven_cards_in_boxes() {
     let dir = tempfile::tempdir().unwrap();
     let first = judge(dir.path(), &to_the_end(dir.path()));
     assert!(first >= 50, "only {first} cards in boxes");
+    strangers_accept_a_card(dir.path());
     // Run again, it continues: nothing is made twice.
     assert_eq!(judge(dir.path(), &to_the_end(dir.path())), first);
 }

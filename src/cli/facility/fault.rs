@@ -25,4 +25,8 @@ crate::fault_codes! {
     REFUSED = "FAC-006", Operator, true,
         "this cannot be done here", "không thực hiện được tại đây",
         "See the reason that is given.", "Xem lý do được nêu.";
+    /// Only rehearsals have simulated cards.
+    NOT_A_REHEARSAL = "FAC-007", Operator, true,
+        "this is possible in a rehearsal only", "việc này chỉ có trong diễn tập",
+        "Use a facility that was made by cardwright rehearse.", "Dùng cơ sở do cardwright rehearse tạo ra.";
 }

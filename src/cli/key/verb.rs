@@ -1,7 +1,7 @@
 //! `cardwright key …`: the command line of keys and certificates.
 //!
-//! Making a key is recorded in the ledger, so these verbs take its lock: the controller is stopped for key work. Listing
-//! changes nothing and may be done at any time.
+//! Making a key is recorded in the ledger, so these verbs take its lock: the controller is stopped for key work.
+//! Listing changes nothing and may be done at any time.
 
 use std::path::{Path, PathBuf};
 

@@ -25,7 +25,8 @@ pub struct Tally {
 pub enum Judgement {
     /// It is explained.
     Explained {
-        /// Signatures on no card: tests of the key, and answers that a crash lost, whose digest was signed again (law 4).
+        /// Signatures on no card: tests of the key, and answers that a crash lost, whose digest was signed again (law
+        /// 4).
         beside: u64,
     },
     /// The token made so many more than anybody asked for.

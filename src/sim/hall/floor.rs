@@ -1,7 +1,7 @@
 //! The floor that all machines and desks share: the plan, the cards, and the book of positions.
 //!
-//! A hall that is a process of its own keeps everything on disk; one in memory keeps it as long as it lives. Machines and
-//! desks do not know which it is.
+//! A hall that is a process of its own keeps everything on disk; one in memory keeps it as long as it lives. Machines
+//! and desks do not know which it is.
 
 use std::collections::BTreeMap;
 use std::fs::{File, TryLockError};

@@ -3,8 +3,8 @@
 //! It takes all that has queued up, commits once, and answers each append. Every append stands or falls alone: it is
 //! first tried in memory with the same pure functions that recovery uses, and what it changes is written together with
 //! its neighbours' changes, a row each for what changed several times. If the database refuses a row, everything is
-//! taken back and each append is written by itself inside a savepoint, so that the refused one leaves no trace and harms
-//! no neighbour in the same commit.
+//! taken back and each append is written by itself inside a savepoint, so that the refused one leaves no trace and
+//! harms no neighbour in the same commit.
 
 mod rows;
 
