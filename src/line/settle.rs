@@ -1,8 +1,8 @@
 //! What follows the end of an attempt: the registry hears of it, then the order is done or made again.
 
-use crate::base::ids::{MachineId, OrderKey};
+use crate::base::ids::{MachineId, OrderKey, PackId};
 use crate::base::limits::ATTEMPTS_PER_ORDER;
-use crate::base::{Blame, Fault};
+use crate::base::{Blame, Fault, Place};
 use crate::job::brake::Pull;
 use crate::job::fault::{BRAKE, TOO_MANY_ATTEMPTS};
 use crate::job::{Attempt, Event, Fact, Phase};
@@ -155,6 +155,17 @@ impl Line {
         self.record(vec![fact], Vec::new()).await
     }
 
+    /// Stops every position that feeds from a pack: a person takes it out.
+    async fn stop_pack(&self, pack: &PackId, why: &Fault) -> Result<(), Fault> {
+        let stock = self.ports.ledger.stock().await?;
+        for (_, place, _) in stock.rows().filter(|(known, ..)| *known == pack) {
+            if let Place::Feeder(machine) = place {
+                self.stop_position(machine, why).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// Does what the yield brake asks for (law 6).
     ///
     /// # Errors
@@ -164,8 +175,10 @@ impl Line {
             let why = Fault::new(&BRAKE, fault.code.id);
             match pull {
                 Pull::Position(machine) => self.stop_position(machine, &why).await?,
-                // Every machine that holds the pack fails on it by itself; a person is told to take it out.
-                Pull::Pack(pack) => tracing::error!(%pack, code = BRAKE.id, "two positions fail on one pack"),
+                Pull::Pack(pack) => {
+                    tracing::error!(%pack, code = BRAKE.id, "two positions fail on one pack");
+                    self.stop_pack(pack, &why).await?;
+                }
                 Pull::Order(order) => {
                     tracing::error!(%order, code = BRAKE.id, "two positions fail on one order");
                 }
