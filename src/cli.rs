@@ -20,6 +20,7 @@ pub mod log;
 pub mod order;
 pub mod position;
 pub mod preview;
+mod progress;
 pub mod rehearse;
 pub mod run;
 pub mod sim;

@@ -1,9 +1,7 @@
 //! `cardwright run`: the line of a facility.
 
-use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use clap::Args;
 use tokio::task::JoinSet;
@@ -25,9 +23,6 @@ use crate::port::{OrderBook, OrderState, Signer};
 use crate::printer::{Counters, Model};
 
 use super::facility::{Facility, with_token_env};
-
-/// How often progress is shown.
-const TICK: Duration = Duration::from_millis(1_000);
 
 /// Arguments of `run`.
 #[derive(Args, Debug)]
@@ -156,7 +151,7 @@ pub async fn make(facility: &Facility, line: &Arc<Line>, ending: Ending) -> Resu
     let server = Server::bind(&facility.config.folder.join(serve::NAME), control).await?;
     let mut beside = JoinSet::new();
     beside.spawn(server.run());
-    beside.spawn(show(Arc::clone(line)));
+    beside.spawn(super::progress::show(Arc::clone(line)));
     let inbox = facility.config.path(&facility.config.paths.dossiers);
     beside.spawn(super::inbox::watch(Arc::clone(line), inbox));
     beside.spawn(stop_on_signal(Arc::clone(line)));
@@ -195,51 +190,5 @@ async fn stop_on_signal(line: Arc<Line>) {
         }
         eprintln!("stopping: cards in the machines are finished first");
         line.stop();
-    }
-}
-
-/// Progress: a bar per machine and one in all on a terminal, plain lines elsewhere.
-async fn show(line: Arc<Line>) {
-    let bars = std::io::stderr()
-        .is_terminal()
-        .then(indicatif::MultiProgress::new);
-    let mut shown: std::collections::BTreeMap<String, indicatif::ProgressBar> =
-        std::collections::BTreeMap::new();
-    loop {
-        line.clock.sleep(TICK).await;
-        let now = line.progress.snapshot();
-        let seconds = now.elapsed.as_secs_f64().max(0.001);
-        let spoiled: u64 = now.spoiled.values().sum();
-        #[expect(clippy::cast_precision_loss, reason = "shown to people")]
-        let rate = now.boxed as f64 / seconds;
-        #[expect(clippy::cast_precision_loss, reason = "shown to people")]
-        let left = now.wanted.saturating_sub(now.boxed) as f64 / rate.max(0.001);
-        let text = format!(
-            "made {} · boxed {} of {} · {rate:.1} cards/s · spoiled {spoiled} · held {} · {left:.0} s left",
-            now.made, now.boxed, now.wanted, now.held
-        );
-        let Some(bars) = &bars else {
-            println!("{text}");
-            continue;
-        };
-        let mut show = |name: &str, text: String| {
-            let bar = shown.entry(name.to_owned()).or_insert_with(|| {
-                let bar = bars.add(indicatif::ProgressBar::new_spinner());
-                bar.set_prefix(name.to_owned());
-                bar
-            });
-            bar.set_message(text);
-            bar.tick();
-        };
-        for (machine, state) in &now.machines {
-            show(
-                machine.as_str(),
-                format!(
-                    "{machine}: {} cards, {} refused, {:?}",
-                    state.made, state.spoiled, state.activity
-                ),
-            );
-        }
-        show("all", text);
     }
 }
