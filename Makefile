@@ -9,7 +9,7 @@ ifdef CI
 export CARGO_INCREMENTAL = 0
 endif
 
-.PHONY: help run test lint deps clean
+.PHONY: help run test lint bench deps clean
 
 help: ## what can be done here
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
@@ -24,6 +24,12 @@ test: deps lint ## everything that must hold before a push
 lint: ## formatting and lints; a warning is a failure
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
+
+bench: deps ## how fast it is here: faces, chip data, EF.SOD, a whole line, and 64 machines that take their time
+	cargo bench --bench pure
+	cargo run --release -- bench sod
+	cargo run --release -- bench line
+	cargo run --release -- bench line --stations 64 --desks 8 --cards 640 --timing real
 
 deps: ## looks for the tools that building and testing need; as root on Debian it installs what is missing
 	@packages=(); \

@@ -8,6 +8,7 @@
 
 pub mod admit;
 pub mod ask;
+pub mod bench;
 pub mod card;
 pub mod codes;
 pub mod doctor;
@@ -74,6 +75,9 @@ enum Verb {
     /// Machines and desks: what they do, stopping them, letting them go on.
     #[command(subcommand)]
     Position(position::Verb),
+    /// Measure how fast it is on this machine.
+    #[command(subcommand)]
+    Bench(bench::Verb),
     /// The outside world for rehearsals.
     #[command(subcommand)]
     Sim(sim::Verb),
@@ -101,6 +105,7 @@ pub fn main() -> ExitCode {
         Verb::Preview(arguments) => preview::main(&arguments),
         Verb::Export(arguments) => export::main(&arguments),
         Verb::Position(verb) => position::main(verb),
+        Verb::Bench(verb) => bench::main(verb),
         Verb::Sim(verb) => sim::main(verb),
     };
     match outcome {

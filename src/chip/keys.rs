@@ -1,17 +1,16 @@
 //! A chip's own key pair for active authentication, made off-card and injected.
 
-use p256::ecdsa::signature::Signer;
-use p256::ecdsa::{Signature, SigningKey};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
-use ring::signature::{ECDSA_P256_SHA256_FIXED, UnparsedPublicKey};
+use ring::rand::SystemRandom;
+use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
 
 use super::curve::{Curve, Point};
 use super::fault;
 use crate::base::{Fault, Secret};
 
-/// A P-256 key pair from a uniformly random seed, with a pairwise consistency test: what the private key signs, another
-/// library verifies under the public point.
+/// A P-256 key pair from a uniformly random seed, with a pairwise consistency test: another library derives the public
+/// point from the private key and finds the same.
 ///
 /// # Errors
 /// `CHIP-004` if the test fails, which means broken hardware.
@@ -20,11 +19,13 @@ pub fn pair(seed: &Secret<[u8; 32]>) -> Result<(Secret<[u8; 32]>, Point), Fault>
     let mut random = ChaCha20Rng::from_seed(*seed.expose());
     let scalar = Secret::new(*Curve::P256.random_scalar(&mut random));
     let point = Curve::P256.public(scalar.expose()).ok_or_else(broken)?;
-    let key = SigningKey::from_slice(scalar.expose()).map_err(|_| broken())?;
-    let signature: Signature = key.sign(b"pairwise consistency");
-    UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, &point)
-        .verify(b"pairwise consistency", &signature.to_bytes())
-        .map_err(|_| broken())?;
+    EcdsaKeyPair::from_private_key_and_public_key(
+        &ECDSA_P256_SHA256_FIXED_SIGNING,
+        scalar.expose(),
+        &point,
+        &SystemRandom::new(),
+    )
+    .map_err(|_| broken())?;
     Ok((scalar, point))
 }
 

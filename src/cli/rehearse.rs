@@ -1,8 +1,8 @@
 //! `cardwright rehearse`: a whole facility in a folder, from nothing to sealed boxes.
 
-mod outside;
-mod people;
-mod setup;
+pub(super) mod outside;
+pub(super) mod people;
+pub(super) mod setup;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -34,6 +34,36 @@ pub struct Arguments {
     seed: u64,
 }
 
+/// How large a rehearsal is, and how true to time.
+#[derive(Clone, Debug)]
+pub(super) struct Scale {
+    /// Dossiers.
+    pub(super) cards: usize,
+    /// The same seed invents the same people.
+    pub(super) seed: u64,
+    /// Machines.
+    pub(super) stations: usize,
+    /// Packing desks.
+    pub(super) desks: usize,
+    /// Devices take their time.
+    pub(super) real_time: bool,
+    /// Quality of the portraits' JPEGs, if not as usual.
+    pub(super) portrait_quality: Option<u8>,
+}
+
+impl Default for Scale {
+    fn default() -> Self {
+        Self {
+            cards: 0,
+            seed: 2021,
+            stations: STATIONS,
+            desks: DESKS,
+            real_time: false,
+            portrait_quality: None,
+        }
+    }
+}
+
 /// Runs the verb.
 ///
 /// # Errors
@@ -47,17 +77,22 @@ pub fn main(arguments: &Arguments) -> anyhow::Result<bool> {
 }
 
 async fn rehearse(arguments: &Arguments, dir: &Path) -> anyhow::Result<bool> {
+    let scale = Scale {
+        cards: arguments.cards,
+        seed: arguments.seed,
+        ..Scale::default()
+    };
     let clock = Clock::system();
     let hall_dir = dir.join("hall");
     if !setup::is_done(dir) {
         println!("Setting up a rehearsal facility in {}", dir.display());
-        setup::facility(arguments, dir, clock).await?;
+        setup::facility(&scale, dir, clock).await?;
     }
     let _hall = Hall::enter(&hall_dir, clock).await?;
     let facility = Facility::open(dir, clock).await?;
     let line = Arc::new(super::run::line(&facility, clock).await?);
     setup::receive_packs(&facility, &hall_dir).await?;
-    people::admit(arguments, dir, &line, &facility).await?;
+    people::admit(&scale, dir, &line, &facility).await?;
     println!("Making cards on {STATIONS} stations and {DESKS} desks");
     let outcome = super::run::make(&facility, &line, Ending::WhenDrained).await;
     let balanced = super::summary::print(&facility, &line).await?;

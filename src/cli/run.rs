@@ -119,31 +119,7 @@ pub async fn line(facility: &Facility, clock: Clock) -> Result<Line, Fault> {
 /// # Errors
 /// Whatever stops the line.
 pub async fn make(facility: &Facility, line: &Arc<Line>, ending: Ending) -> Result<(), Fault> {
-    let stations = facility.config.stations.iter().map(|station| {
-        let path = |path: &Path| facility.config.path(path);
-        Ok(Station {
-            id: station.id.clone(),
-            encoder: Box::new(HallEncoder::new(path(&station.encoder), line.clock)),
-            printer: Box::new(serial(&path(&station.printer), station.baud, line.clock)?),
-            model: Model {
-                baud: station.baud,
-                ..Model::default()
-            },
-            screen: Box::new(HallScreen::new(path(&station.screen), line.clock)),
-            counters: Counters::default(),
-        })
-    });
-    let stations = stations.collect::<Result<Vec<_>, Fault>>()?;
-    let desks = facility.config.desks.iter().map(|desk| {
-        let path = |path: &Path| facility.config.path(path);
-        Ok(Desk {
-            id: desk.id.clone(),
-            reader: Box::new(HallEncoder::new(path(&desk.reader), line.clock)),
-            scanner: Box::new(serial(&path(&desk.scanner), desk.baud, line.clock)?),
-            screen: Box::new(HallScreen::new(path(&desk.screen), line.clock)),
-        })
-    });
-    let desks = desks.collect::<Result<Vec<_>, Fault>>()?;
+    let (stations, desks) = (stations(facility, line)?, desks(facility, line)?);
     line.progress
         .want(wanted(&*facility.order_book, line.clock.today()).await?);
     let file = facility.config.folder.join(super::ask::PROPOSALS);
@@ -161,6 +137,39 @@ pub async fn make(facility: &Facility, line: &Arc<Line>, ending: Ending) -> Resu
     outcome
 }
 
+/// The machines of the configuration, their doors open.
+pub(super) fn stations(facility: &Facility, line: &Line) -> Result<Vec<Station>, Fault> {
+    let stations = facility.config.stations.iter().map(|station| {
+        let path = |path: &Path| facility.config.path(path);
+        Ok(Station {
+            id: station.id.clone(),
+            encoder: Box::new(HallEncoder::new(path(&station.encoder), line.clock)),
+            printer: Box::new(serial(&path(&station.printer), station.baud, line.clock)?),
+            model: Model {
+                baud: station.baud,
+                ..Model::default()
+            },
+            screen: Box::new(HallScreen::new(path(&station.screen), line.clock)),
+            counters: Counters::default(),
+        })
+    });
+    stations.collect()
+}
+
+/// The packing desks of the configuration, their doors open.
+pub(super) fn desks(facility: &Facility, line: &Line) -> Result<Vec<Desk>, Fault> {
+    let desks = facility.config.desks.iter().map(|desk| {
+        let path = |path: &Path| facility.config.path(path);
+        Ok(Desk {
+            id: desk.id.clone(),
+            reader: Box::new(HallEncoder::new(path(&desk.reader), line.clock)),
+            scanner: Box::new(serial(&path(&desk.scanner), desk.baud, line.clock)?),
+            screen: Box::new(HallScreen::new(path(&desk.screen), line.clock)),
+        })
+    });
+    desks.collect()
+}
+
 fn serial(path: &Path, baud: u32, clock: Clock) -> Result<SerialPort, Fault> {
     SerialPort::open(
         &SerialConfig {
@@ -171,7 +180,8 @@ fn serial(path: &Path, baud: u32, clock: Clock) -> Result<SerialPort, Fault> {
     )
 }
 
-async fn wanted(book: &dyn OrderBook, today: time::Date) -> Result<u64, Fault> {
+/// Orders that wait for a card or are being made.
+pub(super) async fn wanted(book: &dyn OrderBook, today: time::Date) -> Result<u64, Fault> {
     let mut count = 0;
     for counts in book.counts(today).await?.values() {
         for state in [OrderState::Waiting, OrderState::InLot] {

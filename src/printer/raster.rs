@@ -98,15 +98,24 @@ pub fn from_face(face: &Bitmap, size: RasterSize) -> Option<Vec<u8>> {
     if (face.width(), face.height()) != (FACE_WIDTH, FACE_HEIGHT) {
         return None;
     }
-    let rows = face.rows();
     let mut raster = vec![0; size.bytes()];
-    for (row, column) in blocks() {
-        // Turning a block clockwise is to read its rows upwards and transpose.
-        let block = std::array::from_fn(|i| rows[(row * 8 + 7 - i) * FACE_STRIDE + column]);
-        if block != [0; 8] {
-            let turned = transpose(block);
-            for i in 0..8 {
-                raster[(column * 8 + i) * size.line_bytes() + FACE_BANDS - 1 - row] = turned[i];
+    // Across the card, the first band comes last.
+    for (rows, across) in face
+        .rows()
+        .chunks_exact(8 * FACE_STRIDE)
+        .zip((0..FACE_BANDS).rev())
+    {
+        for column in 0..FACE_STRIDE {
+            // Turning a block clockwise is to read its rows upwards and transpose.
+            let mut block = 0_u64;
+            for row in rows.chunks_exact(FACE_STRIDE) {
+                block = block >> 8 | u64::from(row[column]) << 56;
+            }
+            if block != 0 {
+                let lines = raster.chunks_exact_mut(size.line_bytes()).skip(column * 8);
+                for (line, byte) in lines.zip(transpose(block).to_be_bytes()) {
+                    line[across] = byte;
+                }
             }
         }
     }
@@ -120,22 +129,24 @@ pub fn to_face(raster: &[u8], size: RasterSize) -> Option<Bitmap> {
         return None;
     }
     let mut rows = vec![0; FACE_BANDS * 8 * FACE_STRIDE];
-    for (row, column) in blocks() {
-        let block =
-            std::array::from_fn(|i| raster[(column * 8 + i) * size.line_bytes() + FACE_BANDS - 1 - row]);
-        if block != [0; 8] {
-            let turned = transpose(block);
-            for i in 0..8 {
-                rows[(row * 8 + 7 - i) * FACE_STRIDE + column] = turned[i];
+    for (rows, across) in rows.chunks_exact_mut(8 * FACE_STRIDE).zip((0..FACE_BANDS).rev()) {
+        for column in 0..FACE_STRIDE {
+            let mut block = 0_u64;
+            let lines = raster.chunks_exact(size.line_bytes()).skip(column * 8);
+            for line in lines.take(8) {
+                block = block << 8 | u64::from(line[across]);
+            }
+            if block != 0 {
+                for (row, byte) in rows
+                    .chunks_exact_mut(FACE_STRIDE)
+                    .zip(transpose(block).to_le_bytes())
+                {
+                    row[column] = byte;
+                }
             }
         }
     }
     Bitmap::from_rows(FACE_WIDTH, FACE_HEIGHT, rows)
-}
-
-/// Every block of 8 × 8 dots of a face: its band of eight rows, and its byte in the row.
-fn blocks() -> impl Iterator<Item = (usize, usize)> {
-    (0..FACE_BANDS).flat_map(|row| (0..FACE_STRIDE).map(move |column| (row, column)))
 }
 
 /// Compresses a K or O panel: per line 0x00 if blank, 0xFF if full, else the length without trailing blanks and that
@@ -186,9 +197,9 @@ pub fn decompress(mut packed: &[u8], size: RasterSize) -> Option<Vec<u8>> {
     packed.is_empty().then_some(raster)
 }
 
-/// Mirrors a block of 8 × 8 bits along its main diagonal (H. Warren, *Hacker's Delight*, section 7-3).
-fn transpose(block: [u8; 8]) -> [u8; 8] {
-    let mut bits = u64::from_be_bytes(block);
+/// Mirrors a block of 8 × 8 bits, its first row in the highest byte, along its main diagonal (H. Warren, *Hacker's
+/// Delight*, section 7-3).
+fn transpose(mut bits: u64) -> u64 {
     for (mask, shift) in [
         (0x00AA_00AA_00AA_00AA, 7),
         (0x0000_CCCC_0000_CCCC, 14),
@@ -197,7 +208,7 @@ fn transpose(block: [u8; 8]) -> [u8; 8] {
         let swap = (bits ^ (bits >> shift)) & mask;
         bits ^= swap ^ (swap << shift);
     }
-    bits.to_be_bytes()
+    bits
 }
 
 #[cfg(test)]

@@ -89,6 +89,13 @@ pub fn generate(plan: Plan) -> Generated {
 }
 
 impl Generated {
+    /// With portraits of another JPEG quality: the higher, the more bytes the chips hold.
+    #[must_use]
+    pub fn with_portrait_quality(mut self, quality: u8) -> Self {
+        self.texture.set_quality(quality);
+        self
+    }
+
     /// All requests in order.
     pub fn requests(&self) -> impl Iterator<Item = Request> {
         (0..self.plan.count).map(|index| self.request(index))

@@ -7,7 +7,8 @@
 //! - `hall.json`, the [`Plan`]; `packs/<pack>.json`, the [`SupplierList`]s;
 //! - `journal.jsonl`, every move of every card, in order: the hall's one book of positions;
 //! - `cards/<blank>.json`, `.front.png`, `.back.png`: chip and faces of every card that was out of a feeder;
-//! - `stations/<name>/encoder.sock`, `printer` (a serial port), `screen.sock`, `printer.json`;
+//! - `stations/<name>/encoder.sock`, `printer` (a serial port), `screen.sock`, `printer.json`,
+//!   `times.json`;
 //! - `desks/<name>/reader.sock`, `scanner` (a serial port), `screen.sock`;
 //! - `ready`, while all of these are open: the number of the process.
 //!
@@ -29,6 +30,7 @@ mod floor;
 mod inventory;
 mod plan;
 mod station;
+mod times;
 mod wire;
 
 #[cfg(test)]
@@ -37,11 +39,13 @@ mod tests;
 pub use card::{Card, card};
 pub use floor::set_printer;
 pub use inventory::{Boxed, Inventory, Spot, Whereabouts, inventory};
-pub use plan::{Plan, SupplierList, create};
+pub use plan::{Plan, ReaderPace, SupplierList, create};
+pub use times::{Times, times};
 
 pub(super) use desk::{Desk, Followed, Scan, spoken};
 pub(super) use floor::Floor;
 pub(super) use station::Station;
+use times::Timekeeper;
 
 /// Opens the hall and runs it until `stop` is over; then cards inside machines and printers' states are put on disk.
 ///
@@ -54,12 +58,14 @@ pub async fn run(dir: &Path, stop: impl Future) -> io::Result<()> {
     for name in &floor.plan.stations {
         let station = Station::open(&floor, name)?;
         let folder = dir.join("stations").join(name);
-        door::station(&station, &folder, floor.plan.real_time, &mut tasks)?;
-        stations.push(station);
+        let time = Arc::new(Timekeeper::new(&floor.plan));
+        door::station(&station, &folder, &time, &mut tasks)?;
+        stations.push((station, time, folder));
     }
     for name in &floor.plan.desks {
         let desk = Desk::open(&floor, name)?;
-        door::desk(&desk, name, &dir.join("desks").join(name), &mut tasks)?;
+        let (folder, time) = (dir.join("desks").join(name), Timekeeper::new(&floor.plan));
+        door::desk(&desk, name, &folder, time, &mut tasks)?;
     }
     let ready = dir.join("ready");
     disk::write(&ready, std::process::id().to_string().as_bytes())?;
@@ -70,8 +76,9 @@ pub async fn run(dir: &Path, stop: impl Future) -> io::Result<()> {
     // Tasks end only where they wait, so no act is cut in two.
     tasks.shutdown().await;
     std::fs::remove_file(&ready)?;
-    for station in stations {
+    for (station, time, folder) in stations {
         station.save()?;
+        time.save(&folder)?;
     }
     outcome
 }

@@ -23,7 +23,7 @@ use crate::job::{Attempt, Fact};
 use crate::port::{Attempts, BoxState, BundlePart, Entry, Ledger, Part, RawEntry};
 
 use super::fault::{CLOSED, LOCKED, NO_FILE, database, unreadable};
-use super::sqlite::{int, open, open_to_read, uint};
+use super::sqlite::{Commits, int, open, open_to_read, uint};
 
 const MIGRATIONS: &[(&str, &str)] = &[("ledger", include_str!("migrations/ledger-1.sql"))];
 
@@ -51,6 +51,7 @@ pub struct SqliteLedger {
     pool: SqlitePool,
     queue: mpsc::Sender<Append>,
     writer: Option<JoinHandle<()>>,
+    commits: Commits,
     _lock: Option<File>,
 }
 
@@ -75,13 +76,15 @@ impl SqliteLedger {
         let pool = open(path, create, 4, MIGRATIONS).await?;
         let (queue, requests) = mpsc::channel(LEDGER_QUEUE);
         let name = author.ledger.clone();
-        let writer = writer::Writer::start(pool.clone(), author, clock).await?;
+        let commits = Commits::default();
+        let writer = writer::Writer::start(pool.clone(), author, clock, commits.clone()).await?;
         let writer = tokio::spawn(writer.run(requests));
         Ok(Self {
             name,
             pool,
             queue,
             writer: Some(writer),
+            commits,
             _lock: Some(lock),
         })
     }
@@ -100,6 +103,7 @@ impl SqliteLedger {
             pool: open_to_read(path).await?,
             queue,
             writer: None,
+            commits: Commits::default(),
             _lock: None,
         })
     }
@@ -114,6 +118,12 @@ impl SqliteLedger {
             .await
             .map_err(|error| database(&error))?;
         Ok(lines.into_iter().filter(|line| line != "ok").collect())
+    }
+
+    /// Commits since it was opened.
+    #[must_use]
+    pub fn commits(&self) -> u64 {
+        self.commits.so_far()
     }
 
     /// Finishes what is queued, folds the write-ahead log into the file, and lets go of the lock.

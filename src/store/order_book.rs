@@ -16,7 +16,7 @@ use crate::port::{Admission, NewOrder, OfficeCounts, Order, OrderBook, OrderChan
 
 use super::fault::{NO_ORDER, TOO_LATE, database, unreadable};
 use super::ledger::Author;
-use super::sqlite::{int, open, uint};
+use super::sqlite::{Commits, int, open, uint};
 
 const MIGRATIONS: &[(&str, &str)] = &[("order book", include_str!("migrations/order-book-1.sql"))];
 
@@ -36,6 +36,7 @@ macro_rules! select_order {
 pub struct SqliteOrderBook {
     pool: SqlitePool,
     author: Author,
+    commits: Commits,
 }
 
 impl SqliteOrderBook {
@@ -55,6 +56,7 @@ impl SqliteOrderBook {
         .map_err(|error| database(&error))?;
         Ok(Self {
             pool,
+            commits: Commits::default(),
             author: Author {
                 ledger: ledger.to_owned(),
                 controller: controller.to_owned(),
@@ -82,6 +84,12 @@ impl SqliteOrderBook {
         }
     }
 
+    /// Commits since it was opened.
+    #[must_use]
+    pub fn commits(&self) -> u64 {
+        self.commits.so_far()
+    }
+
     /// Closes the file.
     pub async fn close(self) {
         self.pool.close().await;
@@ -97,11 +105,13 @@ impl OrderBook for SqliteOrderBook {
             .await
             .map_err(|error| database(&error))?;
         let outcome = admit(&mut transaction, &new).await?;
+        self.commits.count();
         transaction.commit().await.map_err(|error| database(&error))?;
         Ok(outcome)
     }
 
     async fn keep_return(&self, returned: Returned) -> Result<bool, Fault> {
+        self.commits.count();
         sqlx::query(
             "INSERT INTO returned (document, request, office, codes, notice, day) VALUES ($1, $2, $3, $4, $5, $6)
              ON CONFLICT (document) DO NOTHING",
@@ -189,6 +199,7 @@ impl OrderBook for SqliteOrderBook {
                 .await
                 .map_err(|error| database(&error))?;
         }
+        self.commits.count();
         transaction.commit().await.map_err(|error| database(&error))?;
         Ok(Some(Lot {
             id: LotId(uint(id)),
@@ -270,10 +281,12 @@ impl OrderBook for SqliteOrderBook {
                 return Err(Fault::new(&NO_ORDER, key.to_string()));
             }
         }
+        self.commits.count();
         transaction.commit().await.map_err(|error| database(&error))
     }
 
     async fn hold(&self, key: OrderKey, reason: &str) -> Result<(), Fault> {
+        self.commits.count();
         let changed = sqlx::query(
             "UPDATE orders SET state = 'held', hold = $2, remake = TRUE
              WHERE key = $1 AND state IN ('in_lot', 'held')",
@@ -288,6 +301,7 @@ impl OrderBook for SqliteOrderBook {
     }
 
     async fn change(&self, key: OrderKey, change: OrderChange) -> Result<Order, Fault> {
+        self.commits.count();
         let query = match &change {
             OrderChange::Hold(reason) => sqlx::query(
                 "UPDATE orders SET state = 'held', hold = $2 WHERE key = $1 AND state IN ('waiting', 'held')",

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use sqlx::SqlSafeStr;
@@ -65,6 +67,22 @@ pub(crate) async fn open_to_read(path: &Path) -> Result<SqlitePool, Fault> {
         .connect_with(options)
         .await
         .map_err(|error| database(&error).at(path.display()))
+}
+
+/// Counts commits, each of which waits for the disk once; a checkpoint of the write-ahead log waits besides.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Commits(Arc<AtomicU64>);
+
+impl Commits {
+    /// One more.
+    pub(crate) fn count(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Since the database was opened.
+    pub(crate) fn so_far(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 /// A count or key as SQLite keeps it. Ours never reach 2^63.

@@ -17,7 +17,7 @@ const TICK: Duration = Duration::from_millis(20);
 const TICKS: u32 = 500;
 
 /// A running hall; it ends in order when this is dropped.
-pub(super) struct Hall {
+pub(in crate::cli) struct Hall {
     pid: Pid,
     /// None if another controller started it.
     child: Option<Child>,
@@ -25,7 +25,7 @@ pub(super) struct Hall {
 
 impl Hall {
     /// Finds the hall that is running in this folder, or starts it.
-    pub(super) async fn enter(dir: &Path, clock: Clock) -> anyhow::Result<Self> {
+    pub(in crate::cli) async fn enter(dir: &Path, clock: Clock) -> anyhow::Result<Self> {
         if let Some(pid) = running(dir) {
             return Ok(Self { pid, child: None });
         }
@@ -53,6 +53,13 @@ impl Hall {
             clock.sleep(TICK).await;
         }
         bail!("the hall is not ready after {} s", (TICK * TICKS).as_secs())
+    }
+}
+
+impl Hall {
+    /// The number of its process.
+    pub(in crate::cli) fn pid(&self) -> i32 {
+        self.pid.as_raw_nonzero().get()
     }
 }
 

@@ -3,17 +3,22 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use tokio::sync::mpsc;
+
 use crate::base::Clock;
 use crate::line::Line;
 use crate::line::admit::Intake;
 use crate::sim::{dossiers, registry};
 
 use super::super::facility::Facility;
-use super::Arguments;
+use super::Scale;
+
+/// Requests that are drawn ahead of admission.
+const AHEAD: usize = 16;
 
 /// Tells the facility its offices and the registry's root certificate.
-pub(super) fn introduce(arguments: &Arguments, dir: &Path, clock: Clock) -> anyhow::Result<()> {
-    let people = invent(arguments, clock, None);
+pub(in crate::cli) fn introduce(scale: &Scale, dir: &Path, clock: Clock) -> anyhow::Result<()> {
+    let people = invent(scale, clock, None);
     std::fs::write(
         dir.join("offices.json"),
         serde_json::to_vec_pretty(&people.offices)?,
@@ -26,8 +31,8 @@ pub(super) fn introduce(arguments: &Arguments, dir: &Path, clock: Clock) -> anyh
 
 /// The registry approves and sends; the facility admits or returns. Once: what was admitted before is known again if
 /// this is interrupted.
-pub(super) async fn admit(
-    arguments: &Arguments,
+pub(in crate::cli) async fn admit(
+    scale: &Scale,
     dir: &Path,
     line: &Arc<Line>,
     facility: &Facility,
@@ -36,11 +41,20 @@ pub(super) async fn admit(
     if mark.exists() {
         return Ok(());
     }
-    let people = invent(arguments, line.clock, Some(facility.intake_key));
+    let people = invent(scale, line.clock, Some(facility.intake_key));
+    // Drawing people takes as long as admitting them: one goes on while the other does.
+    let (send, mut requests) = mpsc::channel(AHEAD);
+    let drawing = tokio::spawn(async move {
+        for request in people.requests() {
+            if send.send(request).await.is_err() {
+                return;
+            }
+        }
+    });
     let authority = registry::Registry::open(&dir.join("registry.db")).await?;
     let (mut admitted, mut held, mut returned) = (0u64, 0u64, 0u64);
     let mut approved = Vec::new();
-    for (number, request) in people.requests().enumerate() {
+    while let Some(request) = requests.recv().await {
         approved.push(request.request_id.clone());
         let attachments = &request.attachments;
         let resolve = |name: &str| {
@@ -54,10 +68,11 @@ pub(super) async fn admit(
             Intake::Admitted { .. } => admitted += 1,
             Intake::Returned { .. } => returned += 1,
         }
-        if (number + 1) % 250 == 0 {
-            println!("  {} of {} dossiers read", number + 1, arguments.cards);
+        if approved.len() % 250 == 0 {
+            println!("  {} of {} dossiers read", approved.len(), scale.cards);
         }
     }
+    drawing.await?;
     authority.approve(&approved).await?;
     authority.close().await;
     std::fs::write(mark, b"")?;
@@ -65,11 +80,15 @@ pub(super) async fn admit(
     Ok(())
 }
 
-fn invent(arguments: &Arguments, clock: Clock, intake: Option<[u8; 65]>) -> dossiers::Generated {
-    dossiers::generate(dossiers::Plan {
-        seed: arguments.seed,
-        count: arguments.cards,
+fn invent(scale: &Scale, clock: Clock, intake: Option<[u8; 65]>) -> dossiers::Generated {
+    let people = dossiers::generate(dossiers::Plan {
+        seed: scale.seed,
+        count: scale.cards,
         issued: clock.today(),
         intake,
-    })
+    });
+    match scale.portrait_quality {
+        Some(quality) => people.with_portrait_quality(quality),
+        None => people,
+    }
 }

@@ -12,7 +12,7 @@ use crate::sim::hall;
 
 use super::super::facility::Facility;
 use super::super::init;
-use super::{Arguments, DESKS, STATIONS, people};
+use super::{Scale, people};
 
 /// Blanks in a pack.
 const PACK: u32 = 50;
@@ -20,7 +20,7 @@ const PACK: u32 = 50;
 const UNFINISHED: &str = "unfinished";
 
 /// Removes what an interrupted setup left behind. A folder without the mark is never touched.
-pub(super) fn clear_unfinished(dir: &Path) -> std::io::Result<()> {
+pub(in crate::cli) fn clear_unfinished(dir: &Path) -> std::io::Result<()> {
     if !dir.join(UNFINISHED).exists() {
         return Ok(());
     }
@@ -40,43 +40,49 @@ pub(super) fn clear_unfinished(dir: &Path) -> std::io::Result<()> {
 }
 
 /// The folder holds a whole facility.
-pub(super) fn is_done(dir: &Path) -> bool {
+pub(in crate::cli) fn is_done(dir: &Path) -> bool {
     dir.join(crate::config::FILE).exists()
 }
 
 /// Makes the facility and the hall it works in.
-pub(super) async fn facility(arguments: &Arguments, dir: &Path, clock: Clock) -> anyhow::Result<()> {
+pub(in crate::cli) async fn facility(scale: &Scale, dir: &Path, clock: Clock) -> anyhow::Result<()> {
     init::check_empty(dir)?;
     std::fs::write(dir.join(UNFINISHED), b"")?;
     init::make(
         dir,
         "rehearsal",
         Mode::Rehearsal,
-        STATIONS,
-        DESKS,
+        scale.stations,
+        scale.desks,
         clock,
         "hsm-sim",
     )
     .await?;
-    make_hall(arguments, &dir.join("hall"))?;
-    people::introduce(arguments, dir, clock)?;
+    make_hall(scale, &dir.join("hall"))?;
+    people::introduce(scale, dir, clock)?;
     std::fs::remove_file(dir.join(UNFINISHED))?;
     Ok(())
 }
 
-fn make_hall(arguments: &Arguments, dir: &Path) -> anyhow::Result<()> {
+fn make_hall(scale: &Scale, dir: &Path) -> anyhow::Result<()> {
     // A tenth more blanks than cards, and one more pack for every station.
-    let cards = u32::try_from(arguments.cards)?;
-    let packs = (cards + cards / 10).div_ceil(PACK) + u32::try_from(STATIONS)?;
+    let cards = u32::try_from(scale.cards)?;
+    let packs = (cards + cards / 10).div_ceil(PACK) + u32::try_from(scale.stations)?;
     hall::create(
         dir,
         hall::Plan {
-            stations: (1..=STATIONS).map(|number| format!("S{number:02}")).collect(),
-            desks: (1..=DESKS).map(|number| format!("D{number}")).collect(),
+            stations: (1..=scale.stations)
+                .map(|number| format!("S{number:02}"))
+                .collect(),
+            desks: (1..=scale.desks).map(|number| format!("D{number}")).collect(),
             packs,
             blanks_per_pack: PACK,
-            seed: arguments.seed,
-            ..hall::Plan::default()
+            seed: scale.seed,
+            ..if scale.real_time {
+                hall::Plan::true_to_time()
+            } else {
+                hall::Plan::default()
+            }
         },
     )?;
     Ok(())
@@ -84,7 +90,7 @@ fn make_hall(arguments: &Arguments, dir: &Path) -> anyhow::Result<()> {
 
 /// Packs come in with the supplier's lists and go out to the floor, before two witnesses. Those that came in already
 /// are left alone.
-pub(super) async fn receive_packs(facility: &Facility, hall_dir: &Path) -> anyhow::Result<()> {
+pub(in crate::cli) async fn receive_packs(facility: &Facility, hall_dir: &Path) -> anyhow::Result<()> {
     let by = vec![
         PersonId::new("rehearsal-vault-1"),
         PersonId::new("rehearsal-vault-2"),

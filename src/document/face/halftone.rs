@@ -1,5 +1,7 @@
 //! Grey pictures turned into dots: scaled to their box, stretched to full contrast, diffused.
 
+use std::cell::Cell;
+
 use super::units::Area;
 use crate::base::Bitmap;
 
@@ -39,9 +41,17 @@ pub(super) fn draw(picture: &mut Bitmap, grey: &Grey, area: Area) {
     let stride = picture.stride();
     let mut bits = vec![0_u8; picture.rows().len()];
     let (left, top) = (area.x as usize, area.y as usize);
-    diffuse(&scaled, width, &tones, |x, y| {
-        if let Some(byte) = bits.get_mut((top + y) * stride + (left + x) / 8) {
-            *byte |= 0x80 >> ((left + x) % 8);
+    let mut rows = bits.chunks_exact_mut(stride).skip(top);
+    // Dots before the first are blank, so that whole bytes can be packed.
+    let blank = left % 8;
+    let mut dots = vec![0_u8; (blank + width).next_multiple_of(8)];
+    diffuse(&scaled, width, &tones, |row| {
+        let Some(bytes) = rows.next().and_then(|bytes| bytes.get_mut(left / 8..)) else {
+            return;
+        };
+        dots[blank..blank + width].copy_from_slice(row);
+        for (byte, eight) in bytes.iter_mut().zip(dots.chunks_exact(8)) {
+            *byte = eight.iter().fold(0, |packed, dot| packed << 1 | dot);
         }
     });
     if let Some(layer) = Bitmap::from_rows(picture.width(), picture.height(), bits) {
@@ -156,38 +166,31 @@ fn stretch(pixels: &[u8]) -> [u8; 256] {
     table
 }
 
-/// Floyd and Steinberg's error diffusion, rows in alternating directions so that no worms run to one side.
-fn diffuse(pixels: &[u8], width: usize, tones: &[u8; 256], mut ink: impl FnMut(usize, usize)) {
+/// Floyd and Steinberg's error diffusion, rows in alternating directions so that no worms run to one side. Each row of
+/// dots, 1 for ink, is handed over as it is done.
+fn diffuse(pixels: &[u8], width: usize, tones: &[u8; 256], mut done: impl FnMut(&[u8])) {
     // Errors carry four more bits. One row serves both as the errors that came from above and, behind the current
     // pixel, as those that go below; a cell of margin on each side takes what leaves the picture.
     let mut errors = vec![0_i32; width + 2];
-    let mut step =
-        |x: usize, y: usize, tone: u8, errors: &mut [i32], carried: &mut Carried, behind: usize| {
-            let wanted = i32::from(tones[usize::from(tone)]) * 16 + errors[x + 1] + carried.ahead;
-            let black = wanted < 128 * 16;
-            if black {
-                ink(x, y);
-            }
-            let error = if black { wanted } else { wanted - 255 * 16 };
-            let (ahead, behind_below, below) = ((error * 7) >> 4, (error * 3) >> 4, (error * 5) >> 4);
-            errors[behind] = carried.behind_below + behind_below;
-            carried.behind_below = carried.below + below;
-            carried.below = error - ahead - behind_below - below;
-            carried.ahead = ahead;
-        };
+    let errors = Cell::from_mut(errors.as_mut_slice()).as_slice_of_cells();
+    let inner = &errors[1..=width];
+    let mut dots = vec![0_u8; width];
     for (y, row) in pixels.chunks_exact(width).enumerate() {
         let mut carried = Carried::default();
         if y % 2 == 0 {
-            for (x, tone) in row.iter().enumerate() {
-                step(x, y, *tone, &mut errors, &mut carried, x);
+            let cells = inner.iter().zip(errors);
+            for ((tone, dot), (here, behind)) in row.iter().zip(&mut dots).zip(cells) {
+                *dot = carried.step(tones[usize::from(*tone)], here, behind);
             }
-            errors[width] = carried.behind_below;
+            errors[width].set(carried.behind_below);
         } else {
-            for (x, tone) in row.iter().enumerate().rev() {
-                step(x, y, *tone, &mut errors, &mut carried, x + 2);
+            let cells = inner.iter().zip(&errors[2..]).rev();
+            for ((tone, dot), (here, behind)) in row.iter().zip(&mut dots).rev().zip(cells) {
+                *dot = carried.step(tones[usize::from(*tone)], here, behind);
             }
-            errors[1] = carried.behind_below;
+            errors[1].set(carried.behind_below);
         }
+        done(&dots);
     }
 }
 
@@ -200,6 +203,21 @@ struct Carried {
     behind_below: i32,
     /// To the pixel below the next one.
     below: i32,
+}
+
+impl Carried {
+    /// One pixel: 1 if it becomes ink. Without branches, since nobody can foresee them.
+    fn step(&mut self, tone: u8, here: &Cell<i32>, behind: &Cell<i32>) -> u8 {
+        let wanted = i32::from(tone) * 16 + here.get() + self.ahead;
+        let white = i32::from(wanted >= 128 * 16);
+        let error = wanted - white * 255 * 16;
+        let (ahead, behind_below, below) = ((error * 7) >> 4, (error * 3) >> 4, (error * 5) >> 4);
+        behind.set(self.behind_below + behind_below);
+        self.behind_below = self.below + below;
+        self.below = error - ahead - behind_below - below;
+        self.ahead = ahead;
+        u8::from(white == 0)
+    }
 }
 
 #[cfg(test)]

@@ -18,8 +18,11 @@ const PORTRAIT_QUALITY: u8 = 76;
 /// Quality that gives fingerprints below 6 kB.
 const FINGER_QUALITY: u8 = 34;
 
-/// Grain of a camera, one tile of it, shared by all portraits.
-pub(super) struct Texture(Vec<i8>);
+/// What all portraits share: the camera's grain, one tile of it, and the quality of its JPEGs.
+pub(super) struct Texture {
+    grain: Vec<i8>,
+    quality: u8,
+}
 
 /// Rows of grain before it repeats.
 const TILE: usize = 256;
@@ -30,13 +33,20 @@ impl Texture {
         // The sum of two throws: small deviations are the more frequent ones.
         let grain =
             (0..TILE * ROW).map(|_| i8::try_from(dice.between(-2, 2) + dice.between(-2, 2)).unwrap_or(0));
-        Self(grain.collect())
+        Self {
+            grain: grain.collect(),
+            quality: PORTRAIT_QUALITY,
+        }
+    }
+
+    pub(super) fn set_quality(&mut self, quality: u8) {
+        self.quality = quality;
     }
 
     /// One row of grain.
     fn row(&self, row: i32) -> &[i8] {
         let start = (row.unsigned_abs() as usize % TILE) * ROW;
-        self.0.get(start..start + ROW).unwrap_or(&self.0)
+        self.grain.get(start..start + ROW).unwrap_or(&self.grain)
     }
 }
 
@@ -107,7 +117,7 @@ impl<'t> Canvas<'t> {
     /// The first `height` rows as a JPEG.
     fn encode(&self, height: u16) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(24 << 10);
-        let mut encoder = Encoder::new(&mut bytes, PORTRAIT_QUALITY);
+        let mut encoder = Encoder::new(&mut bytes, self.texture.quality);
         encoder.set_sampling_factor(SamplingFactor::F_2_2);
         let outcome = encoder.encode_image(Cropped { canvas: self, height });
         debug_assert!(outcome.is_ok());

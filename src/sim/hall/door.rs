@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 
 use super::desk::{Desk, Followed, Scan, spoken};
 use super::station::Station;
+use super::times::Timekeeper;
 use super::wire::{self, Person, Reader};
 use crate::base::{Bitmap, Clock};
 use crate::port::{Answer, Instruction};
@@ -21,18 +22,19 @@ use crate::sim::scan;
 /// How long the scanner waits for a cable that nobody listens to.
 const CABLE_PATIENCE: Duration = Duration::from_secs(1);
 
-/// Opens a machine's encoder, printer and screen in this folder; with `real_time` its printer's delays are waited for.
+/// Opens a machine's encoder, printer and screen in this folder.
 pub(super) fn station(
     station: &Arc<Station>,
     folder: &Path,
-    real_time: bool,
+    time: &Arc<Timekeeper>,
     tasks: &mut JoinSet<io::Result<()>>,
 ) -> io::Result<()> {
-    wire::serve_reader(&folder.join("encoder.sock"), Arc::clone(station), tasks)?;
+    let encoder = folder.join("encoder.sock");
+    wire::serve_reader(&encoder, Arc::clone(station), Arc::clone(time), tasks)?;
     wire::serve_screen(&folder.join("screen.sock"), Arc::clone(station), tasks)?;
     let cable = Pty::open(&folder.join("printer"))?;
-    let station = Arc::clone(station);
-    tasks.spawn(async move { print(&station, &cable, real_time).await });
+    let (station, time) = (Arc::clone(station), Arc::clone(time));
+    tasks.spawn(async move { print(&station, &cable, &time).await });
     Ok(())
 }
 
@@ -41,6 +43,7 @@ pub(super) fn desk(
     desk: &Arc<Desk>,
     name: &str,
     folder: &Path,
+    time: Timekeeper,
     tasks: &mut JoinSet<io::Result<()>>,
 ) -> io::Result<()> {
     let (scanner, jobs) = mpsc::channel();
@@ -53,20 +56,19 @@ pub(super) fn desk(
         scanner,
         cable: Pty::open(&folder.join("scanner"))?,
     };
-    wire::serve_reader(&folder.join("reader.sock"), Arc::clone(desk), tasks)?;
+    let reader = folder.join("reader.sock");
+    wire::serve_reader(&reader, Arc::clone(desk), Arc::new(time), tasks)?;
     wire::serve_screen(&folder.join("screen.sock"), Arc::new(packer), tasks)
 }
 
 /// The printer's side of its cable.
-async fn print(station: &Station, cable: &Pty, real_time: bool) -> io::Result<()> {
-    let clock = Clock::system();
+async fn print(station: &Station, cable: &Pty, time: &Timekeeper) -> io::Result<()> {
     let mut buffer = [0; 4_096];
     loop {
         let length = cable.read(&mut buffer).await?;
         for effect in station.input(buffer.get(..length).unwrap_or_default())? {
             match effect {
-                Effect::Pause(time) if real_time => clock.sleep(time).await,
-                Effect::Pause(_) => {}
+                Effect::Pause(pause) => time.pause(pause).await,
                 Effect::Reply(bytes) => cable.write_all(&bytes).await?,
             }
         }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -36,9 +37,33 @@ pub struct Plan {
     /// Are the printers' delays waited for?
     #[serde(default)]
     pub real_time: bool,
+    /// How long readers take, if delays are waited for.
+    #[serde(default)]
+    pub reader: ReaderPace,
     /// How all printers are built; each gets a serial number of its own.
     #[serde(default)]
     pub printer: Setup,
+}
+
+/// How long a reader and the chip in its field take for an exchange.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReaderPace {
+    /// For the exchange itself, in microseconds.
+    pub exchange_us: u64,
+    /// For each byte of command and answer, in microseconds: the way through the air, and the chip's memory.
+    pub byte_us: u64,
+}
+
+impl ReaderPace {
+    /// The time of one exchange.
+    pub(super) fn time(self, bytes: usize) -> Duration {
+        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+        Duration::from_micros(
+            self.exchange_us
+                .saturating_add(self.byte_us.saturating_mul(bytes)),
+        )
+    }
 }
 
 /// What a supplier says is in a pack.
@@ -96,6 +121,28 @@ pub(super) fn profile() -> io::Result<ChipProfile> {
 }
 
 impl Plan {
+    /// A hall whose devices take their time, as a desktop printer with an encoder does: about ten seconds for a chip of
+    /// 30 kB, the printer's pictures at the speed of its line, three seconds for each face.
+    #[must_use]
+    pub fn true_to_time() -> Self {
+        Self {
+            real_time: true,
+            reader: ReaderPace {
+                exchange_us: 20_000,
+                byte_us: 140,
+            },
+            printer: Setup {
+                wire_time: true,
+                feed_ms: 2_000,
+                panel_ms: 3_000,
+                flip_ms: 1_500,
+                eject_ms: 1_500,
+                ..Setup::default()
+            },
+            ..Self::default()
+        }
+    }
+
     /// The plan of the hall in this directory.
     pub(super) fn read(dir: &Path) -> io::Result<Self> {
         disk::read_json(&dir.join("hall.json"))?

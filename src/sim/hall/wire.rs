@@ -18,6 +18,7 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::task::JoinSet;
 
+use super::times::Timekeeper;
 use crate::port::{Answer, Instruction};
 use crate::sim::chip::Chip;
 
@@ -42,6 +43,7 @@ pub(super) trait Person: Send + Sync + 'static {
 pub(super) fn serve_reader(
     path: &Path,
     reader: Arc<impl Reader>,
+    time: Arc<Timekeeper>,
     tasks: &mut JoinSet<io::Result<()>>,
 ) -> io::Result<()> {
     let listener = listen(path)?;
@@ -49,7 +51,7 @@ pub(super) fn serve_reader(
         loop {
             let (client, _) = listener.accept().await?;
             // How a client leaves is its own affair.
-            let _ = read_chips(client, &*reader).await;
+            let _ = read_chips(client, &*reader, &time).await;
             reader.with_chip(|chip| chip.map(Chip::power_off));
         }
     });
@@ -87,7 +89,7 @@ fn listen(path: &Path) -> io::Result<UnixListener> {
     }
 }
 
-async fn read_chips(mut client: UnixStream, reader: &impl Reader) -> io::Result<()> {
+async fn read_chips(mut client: UnixStream, reader: &impl Reader, time: &Timekeeper) -> io::Result<()> {
     loop {
         let length = usize::try_from(client.read_u32().await?).unwrap_or(usize::MAX);
         if length > REQUEST_BYTES_MAX {
@@ -97,6 +99,7 @@ async fn read_chips(mut client: UnixStream, reader: &impl Reader) -> io::Result<
         client.read_exact(&mut request).await?;
         let answer = reader.with_chip(|chip| answer(chip, &request));
         let answer = answer.ok_or(io::ErrorKind::InvalidData)?;
+        time.exchange(request.len() + answer.len()).await;
         let length = u32::try_from(answer.len()).map_err(io::Error::other)?;
         client
             .write_all(&[&length.to_be_bytes(), answer.as_slice()].concat())

@@ -24,7 +24,7 @@ use crate::job::stock::{Move, Stock, implied};
 use crate::job::{Attempt, Event, Fact, apply};
 
 use super::super::fault::{database, unreadable};
-use super::super::sqlite::{int, uint};
+use super::super::sqlite::{Commits, int, uint};
 use super::{Append, Author};
 use rows::{Change, EntryRow, Rows};
 
@@ -35,6 +35,7 @@ pub(super) struct Writer {
     /// Controller and fencing token, as every record names them.
     writer: String,
     clock: Clock,
+    commits: Commits,
     seq: u64,
     hash: Hash,
     attempts: BTreeMap<AttemptId, Attempt>,
@@ -52,7 +53,12 @@ struct Before {
 type Answer = (oneshot::Sender<Result<(), Fault>>, Result<(), Fault>);
 
 impl Writer {
-    pub(super) async fn start(pool: SqlitePool, author: Author, clock: Clock) -> Result<Self, Fault> {
+    pub(super) async fn start(
+        pool: SqlitePool,
+        author: Author,
+        clock: Clock,
+        commits: Commits,
+    ) -> Result<Self, Fault> {
         let (seq, hash) = head(&pool).await?.unwrap_or_else(|| (0, genesis(&author.ledger)));
         let rows: Vec<(String,)> =
             sqlx::query_as("SELECT state FROM attempt WHERE over = 0 UNION ALL SELECT state FROM attempt WHERE unreported = 1")
@@ -77,6 +83,7 @@ impl Writer {
             pool,
             writer: author.to_string(),
             clock,
+            commits,
             seq,
             hash,
             attempts,
@@ -120,6 +127,7 @@ impl Writer {
         };
         let answers: Vec<Answer> = group.drain(..).map(|append| append.done).zip(outcomes).collect();
         let committed = transaction.commit().await.map_err(|error| database(&error));
+        self.commits.count();
         for (done, outcome) in answers {
             let _ = done.send(committed.clone().and(outcome));
         }

@@ -1,0 +1,179 @@
+//! `cardwright bench line`: a whole line on a facility of its own.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+
+use super::meter::{self, Meter};
+use super::people::PORTRAIT_QUALITY;
+use super::report::{Reading, Report};
+use super::{orders, process};
+use crate::base::Clock;
+use crate::base::clock::Stopwatch;
+use crate::cli::facility::{Facility, with_token_env};
+use crate::cli::rehearse::outside::Hall;
+use crate::cli::rehearse::{Scale, people, setup};
+use crate::cli::run;
+use crate::line::{self, Ending, Line};
+use crate::sim::hall;
+
+/// How often the count of boxed cards is looked at.
+const TICK: Duration = Duration::from_millis(20);
+
+/// Arguments of `bench line`.
+#[derive(Args, Debug)]
+pub struct Arguments {
+    /// Cards to make.
+    #[arg(long, default_value_t = 1_000)]
+    cards: usize,
+    /// Machines.
+    #[arg(long, default_value_t = 8)]
+    stations: usize,
+    /// Packing desks.
+    #[arg(long, default_value_t = 4)]
+    desks: usize,
+    /// Do devices take their time?
+    #[arg(long, value_enum, default_value_t = Timing::Instant)]
+    timing: Timing,
+    /// Orders in the order book in all: those beyond the cards to make wait behind them.
+    #[arg(long, default_value_t = 0)]
+    orders: usize,
+    /// Make the facility in this folder, on the disk that is to be measured, and leave it there.
+    #[arg(long)]
+    dir: Option<PathBuf>,
+    /// Answer in JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Do devices take their time?
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(super) enum Timing {
+    /// They answer at once.
+    Instant,
+    /// As real ones: ten seconds for a chip, pictures at the speed of their line, seconds for printing.
+    Real,
+}
+
+/// A folder to work in; removed when dropped, unless the user named it.
+pub(super) struct Scratch {
+    pub(super) dir: PathBuf,
+    keep: bool,
+}
+
+impl Scratch {
+    pub(super) fn new(named: Option<&Path>) -> anyhow::Result<Self> {
+        let dir = named.map_or_else(
+            || std::env::temp_dir().join(format!("cardwright-bench-{}", std::process::id())),
+            Path::to_path_buf,
+        );
+        std::fs::create_dir_all(&dir)?;
+        Ok(Self {
+            dir: std::fs::canonicalize(&dir)?,
+            keep: named.is_some(),
+        })
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        if !self.keep {
+            // What cannot be removed from a temporary folder harms nobody.
+            let _ = std::fs::remove_dir_all(&self.dir);
+        }
+    }
+}
+
+/// Runs the verb.
+///
+/// # Errors
+/// Whatever stops the line.
+pub(super) fn main(arguments: &Arguments) -> anyhow::Result<bool> {
+    let scratch = Scratch::new(arguments.dir.as_deref())?;
+    with_token_env(&scratch.dir)?;
+    let report = crate::cli::runtime()?.block_on(measure(arguments, &scratch.dir))?;
+    if arguments.json {
+        println!("{}", serde_json::to_string_pretty(&report)?);
+    } else {
+        report.print();
+    }
+    Ok(report.cards > 0)
+}
+
+async fn measure(arguments: &Arguments, dir: &Path) -> anyhow::Result<Report> {
+    let scale = Scale {
+        cards: arguments.cards,
+        stations: arguments.stations,
+        desks: arguments.desks,
+        real_time: arguments.timing == Timing::Real,
+        portrait_quality: Some(PORTRAIT_QUALITY),
+        ..Scale::default()
+    };
+    let clock = Clock::system();
+    setup::facility(&scale, dir, clock).await?;
+    let hall_dir = dir.join("hall");
+    let hall = Hall::enter(&hall_dir, clock).await?;
+    let facility = Facility::open(dir, clock).await?;
+    let line = Arc::new(run::line(&facility, clock).await?);
+    line.costs.measure();
+    setup::receive_packs(&facility, &hall_dir).await?;
+    let watch = Stopwatch::start();
+    people::admit(&scale, dir, &line, &facility).await?;
+    let admitting = watch.elapsed();
+    let waiting = run::wanted(&*facility.order_book, clock.today()).await?;
+    let more = arguments.orders.saturating_sub(arguments.cards);
+    orders::fill(&line, more).await?;
+
+    let meter = Arc::new(Meter::default());
+    let stations = run::stations(&facility, &line)?;
+    let stations = stations
+        .into_iter()
+        .map(|station| meter::station(station, &meter));
+    let desks = run::desks(&facility, &line)?;
+    let desks = desks.into_iter().map(|desk| meter::desk(desk, &meter));
+    let (stations, desks) = (stations.collect(), desks.collect());
+    process::forget_peak();
+    let before = Reading::take(&facility, &line, &meter, hall.pid());
+    // With orders left over the line would never be done by itself.
+    let ending = if more > 0 {
+        Ending::WhenStopped
+    } else {
+        Ending::WhenDrained
+    };
+    let pace = tokio::spawn(watch_boxes(Arc::clone(&line), waiting, more > 0));
+    let outcome = line::run(Arc::clone(&line), stations, desks, ending).await;
+    let after = Reading::take(&facility, &line, &meter, hall.pid());
+    pace.abort();
+    let pace = pace.await.unwrap_or_default();
+    let snapshot = line.progress.snapshot();
+    drop(line);
+    facility.close().await?;
+    outcome?;
+    // Its end writes down how its machines spent their time.
+    drop(hall);
+    let times = hall::times(&hall_dir)?;
+    Ok(Report::new(&snapshot, admitting, &before, &after, &pace, &times))
+}
+
+/// When a tenth and when nine tenths of the cards were boxed. Ends when all are, and stops the line then if told to.
+async fn watch_boxes(line: Arc<Line>, wanted: u64, stopping: bool) -> [Option<(Duration, u64)>; 2] {
+    let mut marks = [None, None];
+    loop {
+        line.clock.sleep(TICK).await;
+        let boxed = line.progress.snapshot().boxed;
+        for (mark, tenths) in marks.iter_mut().zip([1, 9]) {
+            if mark.is_none() && boxed * 10 >= wanted * tenths {
+                *mark = Some((line.clock.elapsed(), boxed));
+            }
+        }
+        // A few orders are held or spoiled for good: the last hundredth is not waited for.
+        if boxed * 100 >= wanted * 99 {
+            if stopping {
+                line.stop();
+            }
+            return marks;
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! Devices that take their time, and how a machine spent its own: busy, or waiting for the controller.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::disk;
+use super::plan::{Plan, ReaderPace};
+use crate::base::Clock;
+
+/// A machine's file.
+const FILE: &str = "times.json";
+
+/// How a machine spent its time. What it was not busy, from its first act to its last, it waited: for the controller, or
+/// for this hall's own computing.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Times {
+    /// From the beginning of its first act to the end of its last.
+    pub active: Duration,
+    /// Its reader, its printer or its line at work, as long as they are built to take.
+    pub busy: Duration,
+}
+
+/// How the machines of the hall in this directory spent their time since they were opened, as of its last stop; empty
+/// for a hall whose devices take no time.
+///
+/// # Errors
+/// The disk's.
+pub fn times(dir: &Path) -> io::Result<BTreeMap<String, Times>> {
+    let mut times = BTreeMap::new();
+    for station in Plan::read(dir)?.stations {
+        if let Some(spent) = disk::read_json(&dir.join("stations").join(&station).join(FILE))? {
+            times.insert(station, spent);
+        }
+    }
+    Ok(times)
+}
+
+/// Lets a machine's devices take their time, and keeps count of it.
+pub(super) struct Timekeeper {
+    clock: Clock,
+    real_time: bool,
+    reader: ReaderPace,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    first: Option<Duration>,
+    times: Times,
+}
+
+impl Timekeeper {
+    pub(super) fn new(plan: &Plan) -> Self {
+        Self {
+            clock: Clock::system(),
+            real_time: plan.real_time,
+            reader: plan.reader,
+            state: Mutex::default(),
+        }
+    }
+
+    /// A device is at work for so long, if delays are waited for.
+    pub(super) async fn pause(&self, time: Duration) {
+        if !self.real_time {
+            return;
+        }
+        let begun = self.clock.elapsed();
+        self.clock.sleep(time).await;
+        let mut state = self.state();
+        let first = *state.first.get_or_insert(begun);
+        state.times.busy += time;
+        state.times.active = self.clock.elapsed().saturating_sub(first);
+    }
+
+    /// The reader exchanges so many bytes with a chip.
+    pub(super) async fn exchange(&self, bytes: usize) {
+        self.pause(self.reader.time(bytes)).await;
+    }
+
+    /// Puts the times into a machine's folder.
+    pub(super) fn save(&self, folder: &Path) -> io::Result<()> {
+        if !self.real_time {
+            return Ok(());
+        }
+        disk::write_json(&folder.join(FILE), &self.state().times)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
