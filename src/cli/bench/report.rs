@@ -168,8 +168,8 @@ impl Report {
         }
         println!("Hall:       {:.2} ms of processor time a card", self.hall_ms);
         println!(
-            "A card:     {:.1} syncs of the ledger, {:.1} of the order book; {:.0} APDUs, {:.0} bytes with chips, {:.0} \
-             bytes on serial lines",
+            "A card:     {:.1} syncs of the ledger, {:.1} of the order book; {:.0} APDUs, {:.0} bytes with chips, \
+             {:.0} bytes on serial lines",
             self.ledger_syncs, self.book_syncs, self.apdus, self.chip_bytes, self.serial_bytes
         );
         println!(

@@ -15,8 +15,8 @@ use crate::base::Clock;
 /// A machine's file.
 const FILE: &str = "times.json";
 
-/// How a machine spent its time. What it was not busy, from its first act to its last, it waited: for the controller, or
-/// for this hall's own computing.
+/// How a machine spent its time. What it was not busy, from its first act to its last, it waited: for the controller,
+/// or for this hall's own computing.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Times {
     /// From the beginning of its first act to the end of its last.

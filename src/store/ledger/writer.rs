@@ -60,11 +60,13 @@ impl Writer {
         commits: Commits,
     ) -> Result<Self, Fault> {
         let (seq, hash) = head(&pool).await?.unwrap_or_else(|| (0, genesis(&author.ledger)));
-        let rows: Vec<(String,)> =
-            sqlx::query_as("SELECT state FROM attempt WHERE over = 0 UNION ALL SELECT state FROM attempt WHERE unreported = 1")
-                .fetch_all(&pool)
-                .await
-                .map_err(|error| database(&error))?;
+        let rows: Vec<(String,)> = sqlx::query_as(
+            "SELECT state FROM attempt WHERE over = 0
+             UNION ALL SELECT state FROM attempt WHERE unreported = 1",
+        )
+        .fetch_all(&pool)
+        .await
+        .map_err(|error| database(&error))?;
         let mut attempts = BTreeMap::new();
         for (text,) in &rows {
             let attempt: Attempt = super::json(text)?;
