@@ -118,6 +118,12 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// Says something to whoever asked. A reader that has gone away (`| head`) wants to hear no more, which is no fault.
+fn say(text: impl std::fmt::Display) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stdout(), "{text}");
+}
+
 /// The runtime every verb runs on.
 ///
 /// # Errors

@@ -10,6 +10,7 @@ use crate::control::wire::Refusal;
 use crate::control::{Answer, Request, admit};
 
 use super::ask::{Options, Session, call, show};
+use super::say;
 
 /// Names of files that are dossiers, in a folder.
 pub(super) const ENDINGS: &[&str] = &["json", "jwe"];
@@ -62,11 +63,11 @@ pub fn main(arguments: &Arguments) -> anyhow::Result<bool> {
             if options.json {
                 data.push(as_json(&path, outcome));
             } else {
-                println!("{}", as_text(options, &path, outcome));
+                say(as_text(options, &path, outcome));
             }
         }
         if options.json {
-            println!("{:#}", Value::Array(data));
+            say(format_args!("{:#}", Value::Array(data)));
         }
         session.close().await?;
         Ok(good)

@@ -22,6 +22,7 @@ use crate::store::fault::LOCKED;
 
 use super::codes;
 use super::facility::{Facility, with_token_env};
+use super::say;
 
 /// Where acts that wait for their second person are kept, in the facility's folder.
 pub(super) const PROPOSALS: &str = "proposals.json";
@@ -189,16 +190,16 @@ pub fn show(options: &Options, outcome: Result<Answer, Box<Refusal>>) -> bool {
     match outcome {
         Ok(answer) => {
             if options.json {
-                println!("{:#}", answer.data);
+                say(format_args!("{:#}", answer.data));
             } else {
-                println!("{}", answer.text);
+                say(&answer.text);
                 legend(options, &answer.text);
             }
             answer.good
         }
         Err(refusal) => {
             if options.json {
-                println!("{:#}", serde_json::json!({ "refusal": refusal }));
+                say(format_args!("{:#}", serde_json::json!({ "refusal": refusal })));
             } else {
                 match options.lang {
                     Lang::En => eprintln!("cardwright: {refusal}"),
@@ -220,14 +221,14 @@ fn legend(options: &Options, text: &str) {
         }
     }
     if !shown.is_empty() {
-        println!();
+        say("");
     }
     for code in shown {
         let (what, next) = match options.lang {
             Lang::En => (code.en, code.next_en),
             Lang::Vi => (code.vi, code.next_vi),
         };
-        println!("{}: {what}. {next}", code.id);
+        say(format_args!("{}: {what}. {next}", code.id));
     }
 }
 

@@ -15,6 +15,7 @@ use crate::control::serve;
 use crate::job::fact::Mode;
 
 use super::facility::{inspect, open_hsm, read_pin, with_token_env};
+use super::say;
 
 /// Free space under which the ledger may not get through a day, in MiB: 400,000 cards take about 4 GiB.
 const DISK_MIB_LEAST: u64 = 8_192;
@@ -78,12 +79,12 @@ pub fn main(arguments: &Arguments) -> anyhow::Result<bool> {
     });
     let good = checks.iter().all(|check| check.good);
     if arguments.json {
-        println!("{:#}", serde_json::to_value(&checks)?);
+        say(format_args!("{:#}", serde_json::to_value(&checks)?));
         return Ok(good);
     }
     for check in &checks {
         let mark = if check.good { "ok     " } else { "MISSING" };
-        println!("{mark}  {:<12} {}", check.what, check.found);
+        say(format_args!("{mark}  {:<12} {}", check.what, check.found));
     }
     Ok(good)
 }

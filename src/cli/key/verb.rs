@@ -9,6 +9,7 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use super::super::facility::fault::REFUSED;
 use super::super::facility::{inspect, open_hsm, with_token_env};
+use super::super::say;
 use super::{ceremony, import, list, request};
 use crate::base::{Clock, Fault};
 use crate::config::{Config, FILE as CONFIG_FILE};
@@ -143,7 +144,7 @@ async fn carry_out(verb: Verb, config: &mut Config, hsm: &Hsm, clock: Clock) -> 
                 Some((label.as_str(), "made"))
             };
             books.close(change.filter(|_| made.is_ok())).await?;
-            print!("{}", made?);
+            say(made?.trim_end());
         }
         Verb::Import {
             label, certificate, ..
@@ -153,9 +154,11 @@ async fn carry_out(verb: Verb, config: &mut Config, hsm: &Hsm, clock: Clock) -> 
             let change = taken.is_ok().then_some((label.as_str(), "certified"));
             books.close(change).await?;
             let settings = taken?;
-            println!("The certificate is good. Add to {CONFIG_FILE} and start the controller:");
-            println!("\n[[signers]]");
-            println!("{}", toml::to_string(&settings)?);
+            say(format_args!(
+                "The certificate is good. Add to {CONFIG_FILE} and start the controller:"
+            ));
+            say("\n[[signers]]");
+            say(toml::to_string(&settings)?);
         }
         Verb::List { json, .. } => show_keys(config, hsm, clock, json).await?,
     }
@@ -183,7 +186,7 @@ async fn hold_ceremony(config: &mut Config, hsm: &Hsm, profile: &str, clock: Clo
     config.signers = held.signers;
     config.trust = held.trust;
     replace(&config.folder.join(CONFIG_FILE), &config.render())?;
-    println!("Made: {}", held.made.join(", "));
+    say(format_args!("Made: {}", held.made.join(", ")));
     Ok(())
 }
 
@@ -191,7 +194,7 @@ async fn show_keys(config: &Config, hsm: &Hsm, clock: Clock, json: bool) -> anyh
     let signers = inspect::signer_keys(config, clock.now())?;
     let keys = list(hsm, &signers, clock.now()).await?;
     if json {
-        println!("{:#}", serde_json::to_value(&keys)?);
+        say(format_args!("{:#}", serde_json::to_value(&keys)?));
         return Ok(());
     }
     for key in keys {
