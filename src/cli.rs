@@ -10,6 +10,7 @@ pub mod admit;
 pub mod ask;
 pub mod card;
 pub mod codes;
+pub mod day;
 pub mod doctor;
 pub mod facility;
 pub mod inbox;
