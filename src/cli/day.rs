@@ -6,6 +6,7 @@
 
 pub mod judge;
 mod people;
+pub mod storm;
 #[cfg(test)]
 mod tests;
 
