@@ -11,6 +11,7 @@ pub mod ask;
 pub mod bench;
 pub mod card;
 pub mod codes;
+pub mod day;
 pub mod doctor;
 pub mod export;
 pub mod facility;

@@ -80,6 +80,60 @@ pub async fn ceremony(
     now: OffsetDateTime,
     folder: &Path,
 ) -> Result<Ceremony, Fault> {
+    let issued = issue(signer, labels, profile, now).await?;
+    let csca_label = &issued.csca_label;
+    let signers = issued
+        .signers
+        .iter()
+        .map(|signer| (&signer.label, &signer.certificate));
+    for (label, certificate) in std::iter::once((csca_label, &issued.csca)).chain(signers) {
+        keep(folder, label, &certificate.der)?;
+    }
+    let crl_file = file(csca_label, "crl");
+    write(&folder.join(&crl_file), &issued.crl.der, PUBLIC)?;
+    let text = armour("X509 CRL", &issued.crl.der)?;
+    write(&folder.join(file(csca_label, "crl.pem")), text.as_bytes(), PUBLIC)?;
+    let settings = |signer: &SignerKey| SignerSettings {
+        label: signer.label.clone(),
+        certificate: file(&signer.label, "der"),
+        limit: signer.limit,
+        unlimited: signer.unlimited,
+    };
+    Ok(Ceremony {
+        signers: issued.signers.iter().map(settings).collect(),
+        trust: Trust {
+            cscas: vec![file(csca_label, "der")],
+            crls: vec![crl_file],
+        },
+        made: issued.made,
+    })
+}
+
+/// What a ceremony has issued.
+#[derive(Clone, Debug)]
+pub struct Issued {
+    /// The root's label.
+    pub csca_label: String,
+    /// The root.
+    pub csca: Certificate,
+    /// Its first CRL.
+    pub crl: Crl,
+    /// Document signers, verified.
+    pub signers: Vec<SignerKey>,
+    /// Labels of all keys made, in order.
+    pub made: Vec<String>,
+}
+
+/// The part of a ceremony that happens in the token: keys and certificates, and nothing on disk.
+///
+/// # Errors
+/// As [`ceremony`], but for the disk.
+pub async fn issue(
+    signer: &dyn Signer,
+    labels: &Keys,
+    profile: &CardProfile,
+    now: OffsetDateTime,
+) -> Result<Issued, Fault> {
     let now = now.replace_nanosecond(0).unwrap_or(now);
     let csca_label = labels
         .csca
@@ -107,7 +161,6 @@ pub async fn ceremony(
         crls: vec![crl.clone()],
     };
 
-    let mut certificates = vec![(csca_label.to_owned(), csca.clone())];
     let mut signers = Vec::new();
     for (label, unlimited) in SIGNERS {
         let point = generate(signer, label, KeyPurpose::DocumentSigner).await?;
@@ -122,28 +175,20 @@ pub async fn ceremony(
             .await?;
         let certificate = accept_certificate(&der, &point, &csca, now)?;
         trust.verify(&certificate, now)?;
-        certificates.push((label.to_owned(), certificate));
-        signers.push(SignerSettings {
+        signers.push(SignerKey {
             label: label.to_owned(),
-            certificate: file(label, "der"),
+            certificate,
+            issuer: csca.clone(),
             limit: None,
             unlimited,
         });
     }
 
-    for (label, certificate) in &certificates {
-        keep(folder, label, &certificate.der)?;
-    }
-    let crl_file = file(csca_label, "crl");
-    write(&folder.join(&crl_file), &crl.der, PUBLIC)?;
-    let text = armour("X509 CRL", &crl.der)?;
-    write(&folder.join(file(csca_label, "crl.pem")), text.as_bytes(), PUBLIC)?;
-    Ok(Ceremony {
+    Ok(Issued {
+        csca_label: csca_label.to_owned(),
+        csca,
+        crl,
         signers,
-        trust: Trust {
-            cscas: vec![file(csca_label, "der")],
-            crls: vec![crl_file],
-        },
         made,
     })
 }
