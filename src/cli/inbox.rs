@@ -1,6 +1,7 @@
-//! The inbox of a running controller: a dossier that is put into the folder is admitted, and then moved to `done` or
-//! `returned` with the attachments it used. What no one can read goes to `unreadable`. Nothing is ever deleted: how
-//! long dossiers are kept in the clear is the facility's own rule.
+//! The inbox of a running controller: a dossier that is put into the folder is admitted. Once the order book holds it
+//! sealed under its own key, the file and the attachments it used are removed: nobody's data stays here in the clear
+//! (and outlives that key). One that goes back to its office is moved to `returned`, what no one can read to
+//! `unreadable`, for the person who put it here.
 //!
 //! Whoever puts a dossier there writes it under a name that begins with a dot, or ends otherwise, and renames it; and
 //! puts its attachments there first.
@@ -26,7 +27,6 @@ const SETTLED: Duration = Duration::from_secs(2);
 /// Files between two looks at the folder: a large delivery does not hide what came meanwhile.
 const BATCH: usize = 500;
 
-const DONE: &str = "done";
 const RETURNED: &str = "returned";
 const UNREADABLE: &str = "unreadable";
 
@@ -69,23 +69,27 @@ async fn one(line: &Line, folder: &Path, path: &Path) -> Result<(), Fault> {
         Ok(Admitted { intake, attachments }) => match intake {
             Intake::Admitted { admission, held, .. } => {
                 tracing::info!(?admission, held, "a dossier from the inbox is admitted");
-                (DONE, attachments)
+                (None, attachments)
             }
             Intake::Returned { findings, .. } => {
                 let codes: Vec<&str> = findings.iter().map(|finding| finding.code.id).collect();
                 tracing::info!(?codes, "a dossier from the inbox goes back to its office");
-                (RETURNED, attachments)
+                (Some(RETURNED), attachments)
             }
         },
         // Names of files may be names of people: they are not logged.
         Err(fault) if fault.code.id == FILE.id => {
             tracing::warn!(code = fault.code.id, "a file in the inbox cannot be read");
-            (UNREADABLE, Vec::new())
+            (Some(UNREADABLE), Vec::new())
         }
         Err(fault) => return Err(fault),
     };
     for file in attachments.iter().map(PathBuf::as_path).chain([path]) {
-        put_away(line, file, &folder.join(place))?;
+        match place {
+            Some(place) => put_away(line, file, &folder.join(place))?,
+            None => std::fs::remove_file(file)
+                .map_err(|error| Fault::new(&FILE, format!("{}: {error}", folder.display())))?,
+        }
     }
     Ok(())
 }
