@@ -15,7 +15,9 @@ use crate::line::Line;
 use super::fault::NAMED;
 use super::proposals::{Proposals, Seconded};
 use super::wire::Call;
-use super::{Answer, Who, admit, card, order, position, status, whereabouts};
+use super::{
+    Answer, Who, admit, boxes, card, cards, ledger, lot, order, position, reconcile, report, status, stock, whereabouts,
+};
 
 /// One request: the room of handlers it is for, and what it asks of it.
 ///
@@ -42,6 +44,20 @@ pub enum Request {
     Position(position::Request),
     /// A dossier in a file.
     Admit(admit::Request),
+    /// Blanks.
+    Stock(stock::Request),
+    /// What becomes of single cards.
+    Cards(cards::Request),
+    /// Lots.
+    Lot(lot::Request),
+    /// Boxes.
+    Box(boxes::Request),
+    /// Everybody's books side by side.
+    Reconcile,
+    /// Figures per office.
+    Report(report::Request),
+    /// The ledger itself.
+    Ledger(ledger::Request),
 }
 
 impl Request {
@@ -55,7 +71,14 @@ impl Request {
             | Self::Where(_)
             | Self::Card(_)
             | Self::Position(_)
-            | Self::Admit(_) => false,
+            | Self::Admit(_)
+            | Self::Lot(_)
+            | Self::Reconcile
+            | Self::Report(_)
+            | Self::Ledger(_) => false,
+            Self::Stock(request) => request.needs_two(),
+            Self::Cards(request) => request.needs_two(),
+            Self::Box(request) => request.needs_two(),
         }
     }
 
@@ -84,6 +107,13 @@ pub async fn act(line: &Line, who: &Who, request: Request) -> Result<Answer, Fau
         Request::Card(request) => card::act(line, who, request).await,
         Request::Position(request) => position::act(line, who, request).await,
         Request::Admit(request) => admit::act(line, who, request).await,
+        Request::Stock(request) => stock::act(line, who, request).await,
+        Request::Cards(request) => cards::act(line, who, request).await,
+        Request::Lot(request) => lot::act(line, who, request).await,
+        Request::Box(request) => boxes::act(line, who, request).await,
+        Request::Reconcile => reconcile::act(line, who).await,
+        Request::Report(request) => report::act(line, who, request).await,
+        Request::Ledger(request) => ledger::act(line, who, request).await,
     }
 }
 
