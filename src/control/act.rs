@@ -16,7 +16,8 @@ use super::fault::NAMED;
 use super::proposals::{Proposals, Seconded};
 use super::wire::Call;
 use super::{
-    Answer, Who, admit, boxes, card, cards, ledger, lot, order, position, reconcile, report, status, stock, whereabouts,
+    Answer, Who, admit, boxes, card, cards, ledger, lot, order, position, reconcile, report, status, stock,
+    whereabouts,
 };
 
 /// One request: the room of handlers it is for, and what it asks of it.
