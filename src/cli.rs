@@ -19,6 +19,7 @@ pub mod inbox;
 pub mod init;
 pub mod key;
 pub mod log;
+pub mod office;
 pub mod order;
 pub mod position;
 pub mod preview;
@@ -76,6 +77,29 @@ enum Verb {
     /// Machines and desks: what they do, stopping them, letting them go on.
     #[command(subcommand)]
     Position(position::Verb),
+    /// Blanks: packs in, out, into feeders and back, and counting them.
+    #[command(subcommand)]
+    Stock(office::stock::Verb),
+    /// Lots: what each machine was given.
+    #[command(subcommand)]
+    Lot(office::lot::Verb),
+    /// A card is waste.
+    Spoil(office::cards::Spoil),
+    /// A card was found and tapped, or cannot be found: what becomes of it.
+    Found(office::cards::Found),
+    /// Spoiled cards are destroyed before two witnesses.
+    Destroy(office::cards::Destroy),
+    /// Boxes: seal, dispatch, lost.
+    #[command(subcommand)]
+    Box(office::boxes::Verb),
+    /// Everybody's books side by side: registry, token, printers, blanks, ledger.
+    Reconcile(office::report::Reconcile),
+    /// Figures per office.
+    #[command(subcommand)]
+    Report(office::report::Verb),
+    /// Prove the ledger.
+    #[command(subcommand)]
+    Audit(office::audit::Verb),
     /// Measure how fast it is on this machine.
     #[command(subcommand)]
     Bench(bench::Verb),
@@ -106,6 +130,15 @@ pub fn main() -> ExitCode {
         Verb::Preview(arguments) => preview::main(&arguments),
         Verb::Export(arguments) => export::main(&arguments),
         Verb::Position(verb) => position::main(verb),
+        Verb::Stock(verb) => office::stock::main(verb),
+        Verb::Lot(verb) => office::lot::main(verb),
+        Verb::Spoil(arguments) => office::cards::spoil(arguments),
+        Verb::Found(arguments) => office::cards::found(arguments),
+        Verb::Destroy(arguments) => office::cards::destroy(arguments),
+        Verb::Box(verb) => office::boxes::main(verb),
+        Verb::Reconcile(arguments) => office::report::reconcile(&arguments),
+        Verb::Report(verb) => office::report::main(verb),
+        Verb::Audit(verb) => office::audit::main(&verb),
         Verb::Bench(verb) => bench::main(verb),
         Verb::Sim(verb) => sim::main(verb),
     };

@@ -14,16 +14,24 @@
 
 pub mod act;
 pub mod admit;
+pub mod boxes;
 pub mod card;
+pub mod cards;
 pub mod client;
 pub mod fault;
+pub mod ledger;
 pub mod look;
+pub mod lot;
 pub mod order;
 pub mod people;
 pub mod position;
 pub mod proposals;
+pub mod reconcile;
+pub mod refused;
+pub mod report;
 pub mod serve;
 pub mod status;
+pub mod stock;
 mod subject;
 mod tell;
 pub mod whereabouts;

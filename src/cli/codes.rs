@@ -23,6 +23,7 @@ static CATALOGUES: &[&[&Code]] = &[
     crate::store::fault::ALL,
     crate::line::fault::ALL,
     crate::control::fault::ALL,
+    crate::control::refused::ALL,
     super::facility::fault::ALL,
 ];
 

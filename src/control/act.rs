@@ -15,7 +15,10 @@ use crate::line::Line;
 use super::fault::NAMED;
 use super::proposals::{Proposals, Seconded};
 use super::wire::Call;
-use super::{Answer, Who, admit, card, look, order, position, status, whereabouts};
+use super::{
+    Answer, Who, admit, boxes, card, cards, ledger, look, lot, order, position, reconcile, report, status,
+    stock, whereabouts,
+};
 
 /// One request: the room of handlers it is for, and what it asks of it.
 ///
@@ -44,6 +47,20 @@ pub enum Request {
     Admit(admit::Request),
     /// A card's faces before it is made, its blank afterwards.
     Look(look::Request),
+    /// Blanks.
+    Stock(stock::Request),
+    /// What becomes of single cards.
+    Cards(cards::Request),
+    /// Lots.
+    Lot(lot::Request),
+    /// Boxes.
+    Box(boxes::Request),
+    /// Everybody's books side by side.
+    Reconcile,
+    /// Figures per office.
+    Report(report::Request),
+    /// The ledger itself.
+    Ledger(ledger::Request),
 }
 
 impl Request {
@@ -58,7 +75,14 @@ impl Request {
             | Self::Card(_)
             | Self::Position(_)
             | Self::Admit(_)
-            | Self::Look(_) => false,
+            | Self::Look(_)
+            | Self::Lot(_)
+            | Self::Reconcile
+            | Self::Report(_)
+            | Self::Ledger(_) => false,
+            Self::Stock(request) => request.needs_two(),
+            Self::Cards(request) => request.needs_two(),
+            Self::Box(request) => request.needs_two(),
         }
     }
 
@@ -88,6 +112,13 @@ pub async fn act(line: &Line, who: &Who, request: Request) -> Result<Answer, Fau
         Request::Position(request) => position::act(line, who, request).await,
         Request::Admit(request) => admit::act(line, who, request).await,
         Request::Look(request) => look::act(line, who, request).await,
+        Request::Stock(request) => stock::act(line, who, request).await,
+        Request::Cards(request) => cards::act(line, who, request).await,
+        Request::Lot(request) => lot::act(line, who, request).await,
+        Request::Box(request) => boxes::act(line, who, request).await,
+        Request::Reconcile => reconcile::act(line, who).await,
+        Request::Report(request) => report::act(line, who, request).await,
+        Request::Ledger(request) => ledger::act(line, who, request).await,
     }
 }
 

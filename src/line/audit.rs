@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use crate::audit::Checkpoint;
 use crate::base::ids::{AttemptId, BlankId, ChipId, OrderKey, PackId};
 use crate::base::{Fault, hex};
-use crate::job::{Attempt, Fact, apply};
+use crate::job::{Attempt, Fact, Phase, apply};
 use crate::port::{Attempts, BoxState, Entry, Ledger, RawEntry};
 
 use super::books::{Books, Brought};
@@ -40,8 +40,46 @@ pub struct Audited {
     pub signed: u64,
     /// Signed heads that hold.
     pub heads: u64,
+    /// What became of the signatures.
+    pub used: Used,
     /// Everything that is wrong, the first bad record first.
     pub flaws: Vec<Fault>,
+}
+
+/// What became of the signatures (law 4): on good cards, on waste, unused, or on cards that are being made.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Used {
+    /// Attempts there are.
+    pub attempts: u64,
+    /// On good cards in boxes.
+    pub good: u64,
+    /// On cards that are waste or not found.
+    pub waste: u64,
+    /// On no card: called back, or waiting for a blank.
+    pub unused: u64,
+    /// On cards that are under way or in quarantine.
+    pub under_way: u64,
+}
+
+impl Used {
+    /// All signatures.
+    #[must_use]
+    pub fn signatures(&self) -> u64 {
+        self.good + self.waste + self.unused + self.under_way
+    }
+
+    fn count(&mut self, attempt: &Attempt) {
+        self.attempts += 1;
+        if attempt.sod.is_none() {
+            return;
+        }
+        *match attempt.phase {
+            Phase::Spoiled | Phase::NotFound => &mut self.waste,
+            Phase::Withdrawn | Phase::Ready => &mut self.unused,
+            _ if attempt.is_good() => &mut self.good,
+            _ => &mut self.under_way,
+        } += 1;
+    }
 }
 
 /// Reads the whole ledger. With the public point of the key that signs its heads, those in the ledger and the given
@@ -56,6 +94,7 @@ pub async fn audit(ledger: &dyn Ledger, key: Option<&[u8]>, notes: &[Note]) -> R
         flaws: Vec::new(),
         signed: 0,
         held: 0,
+        used: Used::default(),
     };
     if let Some(key) = key {
         reading.collect(ledger, key, notes).await?;
@@ -75,6 +114,34 @@ pub async fn audit(ledger: &dyn Ledger, key: Option<&[u8]>, notes: &[Note]) -> R
     Err(Fault::new(&TOO_BUSY, format!("{} records", reading.books.size())))
 }
 
+/// The books as they were at this moment, in nanoseconds since 1970-01-01 UTC. Attempts that were over and told by then are
+/// not among their attempts.
+///
+/// # Errors
+/// The ledger's, or its first bad record.
+pub async fn books_at(ledger: &dyn Ledger, at_unix_ns: i64) -> Result<Books, Fault> {
+    let mut books = Books::new(ledger.name());
+    loop {
+        let page = ledger.entries_after(books.size(), PAGE).await?;
+        for entry in &page {
+            if entry.at_unix_ns >= at_unix_ns {
+                return Ok(books);
+            }
+            if let Some(missing) = books.misses(entry)
+                && let Some(attempt) = before(ledger, missing, entry).await?
+            {
+                books.recall(attempt);
+            }
+            if let Brought::End(attempt) = books.take(entry)? {
+                books.set_aside(attempt);
+            }
+        }
+        if page.is_empty() {
+            return Ok(books);
+        }
+    }
+}
+
 struct Reading {
     books: Books,
     /// Signed heads that are not reached yet, by the number of records they cover.
@@ -82,6 +149,7 @@ struct Reading {
     flaws: Vec<Fault>,
     signed: u64,
     held: u64,
+    used: Used,
 }
 
 struct Head {
@@ -117,6 +185,7 @@ impl Reading {
             books: self.books,
             signed: self.signed,
             heads: self.held,
+            used: self.used,
             flaws: self.flaws,
         }
     }
@@ -236,19 +305,21 @@ impl Reading {
     }
 
     /// Every state table against the books.
-    async fn compare(&self, ledger: &dyn Ledger) -> Result<Vec<Fault>, Fault> {
+    async fn compare(&mut self, ledger: &dyn Ledger) -> Result<Vec<Fault>, Fault> {
         let mut found = Vec::new();
         for (id, attempt) in &self.books.attempts {
             if ledger.attempt(*id).await?.as_ref() != Some(attempt) {
                 found.push(differs(format!("attempt {id}")));
             }
         }
-        let rows = count(ledger).await?;
-        if rows != self.books.planned {
-            found.push(differs(format!(
-                "{rows} attempts, {} planned",
-                self.books.planned
-            )));
+        self.used = used(ledger).await?;
+        let (rows, planned) = (self.used.attempts, self.books.planned);
+        if rows != planned {
+            found.push(differs(format!("{rows} attempts, {planned} planned")));
+        }
+        let (rows, got) = (self.used.signatures(), self.books.signatures.got);
+        if rows != got {
+            found.push(differs(format!("{rows} signatures in attempts, {got} came back")));
         }
         if !ledger.stock().await?.rows().eq(self.books.stock.rows()) {
             found.push(differs("stock"));
@@ -278,18 +349,18 @@ impl Reading {
     }
 }
 
-/// How many attempts the state table has.
-async fn count(ledger: &dyn Ledger) -> Result<u64, Fault> {
+/// What the state table says of all attempts.
+async fn used(ledger: &dyn Ledger) -> Result<Used, Fault> {
     let mut last = AttemptId {
         order: OrderKey(0),
         number: 0,
     };
-    let mut count = 0;
+    let mut used = Used::default();
     loop {
         let page = ledger.attempts(Attempts::After(last, PAGE)).await?;
-        let Some(end) = page.last() else { return Ok(count) };
+        let Some(end) = page.last() else { return Ok(used) };
         last = end.id;
-        count += page.len() as u64;
+        page.iter().for_each(|attempt| used.count(attempt));
     }
 }
 

@@ -209,6 +209,7 @@ impl Books {
                 self.move_box(&label, BoxStanding::Dispatched, BoxStanding::Lost)?;
             }
             Fact::Counters { machine, panels, .. } => self.meters.read(seq, &machine, panels),
+            Fact::PositionResumed { machine, .. } => self.meters.explain(&machine),
             Fact::SignatureCount { label, count, tests } => self.signatures.read(seq, &label, count, tests),
             Fact::Opened { .. }
             | Fact::Started { .. }
@@ -216,7 +217,6 @@ impl Books {
             | Fact::Counted { .. }
             | Fact::Stranger { .. }
             | Fact::PositionStopped { .. }
-            | Fact::PositionResumed { .. }
             | Fact::OrderChanged { .. }
             | Fact::Key { .. }
             | Fact::Checkpoint { .. } => {}

@@ -41,7 +41,29 @@ impl Drop for Packing<'_> {
     }
 }
 
+/// An office whose boxes somebody handles by hand: no desk packs for it meanwhile. Free again when dropped.
+#[derive(Debug)]
+pub struct Held<'a> {
+    floor: &'a Floor,
+    office: OfficeCode,
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.floor.state().packing.remove(&self.office);
+        self.floor.bell.notify_waiters();
+    }
+}
+
 impl Floor {
+    /// Keeps desks from packing for an office, unless one is at it.
+    pub fn hold(&self, office: &OfficeCode) -> Option<Held<'_>> {
+        self.state().packing.insert(office.clone()).then(|| Held {
+            floor: self,
+            office: office.clone(),
+        })
+    }
+
     /// A tray is ready for a desk.
     pub fn tray(&self, lot: Lot) {
         self.state().trays.insert(lot.id, lot);
@@ -106,6 +128,16 @@ impl Floor {
             state.promised.insert(pack.clone());
         }
         Ok(free)
+    }
+
+    /// Promises a pack to one machine; false if it is promised already.
+    pub fn promise(&self, pack: &PackId) -> bool {
+        self.state().promised.insert(pack.clone())
+    }
+
+    /// The promise is kept, or comes to nothing.
+    pub fn release(&self, pack: &PackId) {
+        self.state().promised.remove(pack);
     }
 
     /// The pack in a machine's feeder.

@@ -117,7 +117,18 @@ impl SqliteLedger {
             .fetch_all(&self.pool)
             .await
             .map_err(|error| database(&error))?;
-        Ok(lines.into_iter().filter(|line| line != "ok").collect())
+        let mut damage: Vec<String> = lines.into_iter().filter(|line| line != "ok").collect();
+        // What an attempt is found by must be what it says of itself, or laws 2 and 3 hold for the wrong rows.
+        let bent: Vec<(i64, i64)> = sqlx::query_as(include_str!("ledger/bent-attempts.sql"))
+            .fetch_all(&self.pool)
+            .await
+            .map_err(|error| database(&error))?;
+        damage.extend(
+            bent.iter().map(|(order, number)| {
+                format!("attempt O{order:07}.{number}: its columns are not its state's")
+            }),
+        );
+        Ok(damage)
     }
 
     /// Commits since it was opened.

@@ -51,13 +51,23 @@ impl Meters {
         self.machine(machine).panels = Some(panels);
     }
 
+    /// A person has looked at the machine and let it go on: what was found before is explained.
+    pub fn explain(&mut self, machine: &MachineId) {
+        self.found.retain(|(_, found)| of(found) != Some(machine));
+    }
+
     /// What is known of a printer.
     #[must_use]
     pub fn reading(&self, machine: &MachineId) -> Reading {
         self.machines.get(machine).copied().unwrap_or_default()
     }
 
-    /// Everything that did not add up, with the number of the record that shows it.
+    /// All machines whose counter was ever read.
+    pub fn machines(&self) -> impl Iterator<Item = (&MachineId, &Reading)> {
+        self.machines.iter()
+    }
+
+    /// Everything that did not add up and is not explained, with the number of the record that shows it.
     #[must_use]
     pub fn found(&self) -> &[(u64, Discrepancy)] {
         &self.found
@@ -78,6 +88,15 @@ impl Meters {
 
     fn machine(&mut self, machine: &MachineId) -> &mut Reading {
         self.machines.entry(machine.clone()).or_default()
+    }
+}
+
+fn of(found: &Discrepancy) -> Option<&MachineId> {
+    match found {
+        Discrepancy::CounterWentBack { machine, .. }
+        | Discrepancy::FewerPrints { machine, .. }
+        | Discrepancy::MorePrints { machine, .. } => Some(machine),
+        Discrepancy::Missing { .. } | Discrepancy::NotFound { .. } | Discrepancy::Surplus { .. } => None,
     }
 }
 
@@ -135,5 +154,9 @@ mod tests {
         meters.read(1, &machine(), 100);
         meters.read(2, &machine(), 4);
         assert!(matches!(meters.found()[0].1, Discrepancy::CounterWentBack { .. }));
+        meters.explain(&MachineId::new("S02"));
+        assert_eq!(meters.found().len(), 1);
+        meters.explain(&machine());
+        assert_eq!(meters.found(), &[]);
     }
 }

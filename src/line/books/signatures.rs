@@ -60,6 +60,8 @@ impl Tally {
 pub struct Signatures {
     /// By the label of the key.
     pub signers: BTreeMap<String, Tally>,
+    /// Signatures that came back from all of them, ever.
+    pub got: u64,
     asked: BTreeMap<AttemptId, String>,
     found: Vec<(u64, String, Judgement)>,
 }
@@ -73,6 +75,7 @@ impl Signatures {
 
     /// It came back.
     pub fn got(&mut self, attempt: AttemptId) {
+        self.got += 1;
         if let Some(signer) = self.asked.remove(&attempt) {
             self.tally(&signer).got += 1;
         }

@@ -1,0 +1,422 @@
+//! What people do to single cards: spoil one, say what becomes of one that was found, declare one not found, destroy the
+//! waste. A remake follows only after the registry has been told (law 2).
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::base::ids::{AttemptId, BlankId, ChipId, PackId, SodHash};
+use crate::base::{Code, Fault, Place};
+use crate::job::fault::{MISSING_CARD, UNKNOWN_BLANK};
+use crate::job::lot::Lot;
+use crate::job::{Attempt, Event, Fact, Phase, Step};
+use crate::line::Line;
+use crate::port::{Attempts, BoxStanding};
+
+use super::fault::UNKNOWN;
+use super::refused::{
+    BEYOND, DAMAGED, MISCOUNT, MISPRINTED, MIXED_UP, MUTE, SAMPLE, SPOIL_CODE, UNDER_WAY, UNTOLD,
+};
+use super::stock::moved;
+use super::{Answer, Who, reason, record};
+
+/// Reasons a person may give, and the code they are recorded under.
+const CODES: [(&str, &Code); 5] = [
+    ("damaged", &DAMAGED),
+    ("misprinted", &MISPRINTED),
+    ("mute", &MUTE),
+    ("mixed-up", &MIXED_UP),
+    ("sample", &SAMPLE),
+];
+/// Attempts that may wait for the registry when waste is destroyed: more are not looked through.
+const UNREPORTED_MAX: u32 = 10_000;
+
+/// What can be asked about a card. It is named by an attempt, a blank, a chip, or the hash of its EF.SOD.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "do", deny_unknown_fields)]
+pub enum Request {
+    /// It is waste.
+    Spoil {
+        /// Which.
+        card: String,
+        /// One of the known reasons.
+        code: String,
+        /// In words.
+        reason: String,
+    },
+    /// It was tapped: what is to be done with it? Whatever is certain is done.
+    Found {
+        /// Which.
+        card: String,
+    },
+    /// Two people take a quarantined card for good; a desk proves it like any other.
+    Accept {
+        /// Which.
+        card: String,
+    },
+    /// Two people have looked everywhere.
+    NotFound {
+        /// Which.
+        card: String,
+    },
+    /// Two people destroy spoiled cards of a pack.
+    Destroy {
+        /// Of which pack.
+        pack: PackId,
+        /// How many they have counted.
+        count: u32,
+    },
+}
+
+impl Request {
+    /// Taking for good, giving up and destroying need two people.
+    #[must_use]
+    pub fn needs_two(&self) -> bool {
+        matches!(
+            self,
+            Self::Accept { .. } | Self::NotFound { .. } | Self::Destroy { .. }
+        )
+    }
+}
+
+/// Answers.
+///
+/// # Errors
+/// What the rules refuse; the ledger's.
+pub async fn act(line: &Line, who: &Who, request: Request) -> Result<Answer, Fault> {
+    match request {
+        Request::Spoil { card, code, reason } => spoil(line, who, &card, &code, &reason).await,
+        Request::Found { card } => found(line, who, &card).await,
+        Request::Accept { card } => accept(line, who, &card).await,
+        Request::NotFound { card } => not_found(line, who, &card).await,
+        Request::Destroy { pack, count } => destroy(line, who, &pack, count).await,
+    }
+}
+
+async fn spoil(line: &Line, who: &Who, card: &str, code: &str, words: &str) -> Result<Answer, Fault> {
+    let words = reason(words)?;
+    let Some((_, code)) = CODES.iter().find(|(name, _)| *name == code) else {
+        let names: Vec<&str> = CODES.iter().map(|(name, _)| *name).collect();
+        return Err(Fault::new(&SPOIL_CODE, names.join(", ")));
+    };
+    // The registry must not be told that a card is good while somebody says that it is not.
+    let _told = line.telling.lock().await;
+    let attempt = attempt(line, card).await?;
+    let by = who.people();
+    let event = match attempt.phase {
+        Phase::Did(Step::Box) => {
+            in_open_box(line, &attempt).await?;
+            Event::Revoked {
+                code: code.id.to_owned(),
+                lost: false,
+                by: by.clone(),
+            }
+        }
+        Phase::Quarantined if attempt.chip.is_some() => spoiled(code.id, who),
+        Phase::Did(Step::Deliver | Step::Prove) => {
+            at_no_desk(line, &attempt).await?;
+            spoiled(code.id, who)
+        }
+        Phase::Doing(_) | Phase::Did(_) | Phase::Failed(_) => {
+            return Err(Fault::new(&UNDER_WAY, attempt.id.to_string()));
+        }
+        Phase::Planned | Phase::Signing | Phase::Ready | Phase::Quarantined => {
+            return Err(Fault::new(&BEYOND, format!("{} has no card yet", attempt.id)));
+        }
+        Phase::Spoiled | Phase::NotFound | Phase::Withdrawn => {
+            return Err(Fault::new(&BEYOND, format!("{} is over", attempt.id)));
+        }
+    };
+    let why = Fact::OrderChanged {
+        order: attempt.id.order,
+        change: "spoil".to_owned(),
+        reason: words,
+        by,
+    };
+    record(line, vec![Fact::attempt(attempt.id, event), why]).await?;
+    line.floor.settle();
+    let text = format!(
+        "{}: spoiled ({}). Put the card into the reject box. The registry is told of it first; then the order gets a \
+         new card.",
+        attempt.id, code.en
+    );
+    Ok(told(text, "reject", &attempt))
+}
+
+async fn found(line: &Line, who: &Who, card: &str) -> Result<Answer, Fault> {
+    let _told = line.telling.lock().await;
+    let Some(attempt) = find(line, card).await? else {
+        return not_of_an_attempt(line, card).await;
+    };
+    let id = attempt.id;
+    let answer = match attempt.phase {
+        Phase::Quarantined if attempt.chip.is_none() => {
+            let text =
+                format!("{id}: no chip was bound to it; tap the card itself, or declare it not found.");
+            told(text, "aside", &attempt)
+        }
+        Phase::Quarantined if !is_complete(&attempt) => {
+            let code = attempt.code.clone().unwrap_or_default();
+            record(line, vec![Fact::attempt(id, spoiled(&code, who))]).await?;
+            line.floor.settle();
+            let text = format!("{id}: it was not finished. Put it into the reject box.");
+            told(text, "reject", &attempt)
+        }
+        Phase::Quarantined if attempt.code.as_deref() == Some(MISSING_CARD.id) => {
+            to_desk(line, who.people(), &attempt).await?;
+            let text = format!(
+                "{id}: it was missing in its tray. Bring it to a packing desk with lot {}.",
+                attempt.lot
+            );
+            told(text, "desk", &attempt)
+        }
+        Phase::Quarantined => {
+            let text = format!(
+                "{id}: verified and printed, but its machine lost sight of it ({}). Put it aside. Two people may take \
+                 it for good: cardwright found {id} --accept; else: cardwright spoil {id} --code …",
+                attempt.code.as_deref().unwrap_or("?")
+            );
+            told(text, "aside", &attempt)
+        }
+        Phase::Did(Step::Box) => in_its_box(&attempt),
+        Phase::NotFound => {
+            turned_up(line, who, &attempt).await?;
+            let text = format!(
+                "{id}: it was declared not found, and the registry never accepts it. Put it into the reject box."
+            );
+            told(text, "reject", &attempt)
+        }
+        Phase::Spoiled => told(
+            format!("{id}: waste. Put it into the reject box."),
+            "reject",
+            &attempt,
+        ),
+        Phase::Did(Step::Deliver | Step::Prove) => {
+            let text = format!(
+                "{id}: finished, not packed. Bring it to a packing desk with lot {}.",
+                attempt.lot
+            );
+            told(text, "desk", &attempt)
+        }
+        _ => {
+            let text = format!(
+                "{id}: it should be in machine {}. Put it aside, and look whether the machine stands still.",
+                attempt.machine
+            );
+            Answer {
+                good: false,
+                ..told(text, "aside", &attempt)
+            }
+        }
+    };
+    Ok(answer)
+}
+
+async fn accept(line: &Line, who: &Who, card: &str) -> Result<Answer, Fault> {
+    let by = who.both()?;
+    let attempt = attempt(line, card).await?;
+    if attempt.phase != Phase::Quarantined || !is_complete(&attempt) {
+        return Err(Fault::new(
+            &BEYOND,
+            format!("{} is no finished card in quarantine", attempt.id),
+        ));
+    }
+    to_desk(line, by, &attempt).await?;
+    let text = format!(
+        "{}: taken for good. Bring it to a packing desk with lot {}.",
+        attempt.id, attempt.lot
+    );
+    Ok(told(text, "desk", &attempt))
+}
+
+async fn not_found(line: &Line, who: &Who, card: &str) -> Result<Answer, Fault> {
+    let by = who.both()?;
+    let attempt = attempt(line, card).await?;
+    if attempt.phase != Phase::Quarantined {
+        return Err(Fault::new(
+            &BEYOND,
+            format!("{} is not in quarantine", attempt.id),
+        ));
+    }
+    record(line, vec![Fact::attempt(attempt.id, Event::NotFound { by })]).await?;
+    line.floor.settle();
+    let text = format!(
+        "{}: declared not found. The registry is told never to accept it; then the order gets a new card.",
+        attempt.id
+    );
+    Ok(told(text, "nothing", &attempt))
+}
+
+/// From the reject box to destroyed. Not one more or less than the books say: a spoiled card that is missing must be
+/// looked for before the others are gone.
+async fn destroy(line: &Line, who: &Who, pack: &PackId, count: u32) -> Result<Answer, Fault> {
+    let by = who.both()?;
+    let spoiled = line.ports.ledger.stock().await?.count(pack, &Place::Spoiled);
+    if count == 0 || count != spoiled {
+        return Err(Fault::new(
+            &MISCOUNT,
+            format!("pack {pack}: {spoiled} spoiled, {count} counted"),
+        ));
+    }
+    let untold = line
+        .ports
+        .ledger
+        .attempts(Attempts::Unreported(UNREPORTED_MAX))
+        .await?;
+    if untold.iter().any(|attempt| attempt.pack.as_ref() == Some(pack)) {
+        return Err(Fault::new(&UNTOLD, format!("pack {pack}")));
+    }
+    let fact = moved(
+        pack,
+        Place::Spoiled,
+        Place::Destroyed,
+        count,
+        by,
+        "destroyed before witnesses",
+    );
+    record(line, vec![fact]).await?;
+    Ok(Answer::good(
+        format!("Pack {pack}: {count} spoiled cards are destroyed."),
+        json!({ "pack": pack, "destroyed": count }),
+    ))
+}
+
+/// The attempt a card is known by.
+async fn find(line: &Line, card: &str) -> Result<Option<Attempt>, Fault> {
+    let (card, ledger) = (card.trim(), &line.ports.ledger);
+    if let Ok(id) = card.parse::<AttemptId>() {
+        return ledger.attempt(id).await;
+    }
+    for which in [
+        Attempts::OfBlank(BlankId::new(card)),
+        Attempts::OfChip(ChipId(card.to_ascii_uppercase())),
+        Attempts::OfSod(SodHash(card.to_ascii_uppercase())),
+    ] {
+        if let Some(attempt) = ledger.attempts(which).await?.into_iter().next() {
+            return Ok(Some(attempt));
+        }
+    }
+    Ok(None)
+}
+
+async fn attempt(line: &Line, card: &str) -> Result<Attempt, Fault> {
+    find(line, card)
+        .await?
+        .ok_or_else(|| Fault::new(&UNKNOWN, "no card has this name"))
+}
+
+/// A chip that no attempt was bound to: an unused blank of ours, or a stranger.
+async fn not_of_an_attempt(line: &Line, card: &str) -> Result<Answer, Fault> {
+    let chip = ChipId(card.trim().to_ascii_uppercase());
+    if let Some((blank, pack)) = line.ports.ledger.blank(&chip).await? {
+        return Ok(Answer::good(
+            format!("Blank {blank} of pack {pack}: unused. Put it back where the rest of its pack is."),
+            json!({ "do": "feeder", "blank": blank, "pack": pack }),
+        ));
+    }
+    let hexadecimal = chip.as_str().len() >= 16 && chip.as_str().bytes().all(|byte| byte.is_ascii_hexdigit());
+    if !hexadecimal {
+        return Err(Fault::new(&UNKNOWN, "no card has this name"));
+    }
+    let fact = Fact::Stranger {
+        machine: crate::base::ids::MachineId::new("hall"),
+        chip: chip.clone(),
+        code: UNKNOWN_BLANK.id.to_owned(),
+    };
+    record(line, vec![fact]).await?;
+    Ok(Answer::bad(
+        "No list names this chip: it is not ours. Put it aside and tell the supervisor.",
+        json!({ "do": "aside", "chip": chip }),
+    ))
+}
+
+/// A card that was declared not found lies with the waste now; the registry has its chip on the list for ever.
+async fn turned_up(line: &Line, who: &Who, attempt: &Attempt) -> Result<(), Fault> {
+    let Some(pack) = &attempt.pack else { return Ok(()) };
+    let why = format!("{} turned up", attempt.id);
+    let history = line.ports.ledger.history(pack.as_str()).await?;
+    let known = |fact: &Fact| matches!(fact, Fact::Stock { step } if step.reason == why);
+    if history.iter().any(|entry| known(&entry.fact)) {
+        return Ok(());
+    }
+    let step = moved(pack, Place::NotFound, Place::Spoiled, 1, who.people(), &why);
+    record(line, vec![step]).await
+}
+
+/// It goes to a desk like any other card in a tray.
+async fn to_desk(line: &Line, by: Vec<crate::base::ids::PersonId>, attempt: &Attempt) -> Result<(), Fault> {
+    record(line, vec![Fact::attempt(attempt.id, Event::Found { by })]).await?;
+    if let Some(order) = line.ports.book.order(attempt.id.order).await? {
+        line.floor.tray(Lot {
+            id: attempt.lot,
+            office: order.office,
+            profile: order.profile,
+            machine: attempt.machine.clone(),
+            orders: vec![attempt.id.order],
+        });
+    }
+    Ok(())
+}
+
+async fn in_open_box(line: &Line, attempt: &Attempt) -> Result<(), Fault> {
+    let boxes = line.ports.ledger.boxes(false).await?;
+    let open = attempt.boxed.as_ref().is_some_and(|(label, _)| {
+        boxes
+            .iter()
+            .any(|state| state.label == *label && state.standing == BoxStanding::Open)
+    });
+    if open {
+        return Ok(());
+    }
+    Err(Fault::new(
+        &BEYOND,
+        format!("{}: its box is sealed, the manifest names it", attempt.id),
+    ))
+}
+
+/// A desk that is packing this office's cards may have this one in hand.
+async fn at_no_desk(line: &Line, attempt: &Attempt) -> Result<(), Fault> {
+    let order = line.ports.book.order(attempt.id.order).await?;
+    let office = order
+        .ok_or_else(|| Fault::new(&UNKNOWN, attempt.id.to_string()))?
+        .office;
+    match line.floor.hold(&office) {
+        Some(_) => Ok(()),
+        None => Err(Fault::new(
+            &UNDER_WAY,
+            format!("{}: a desk is packing for {office}", attempt.id),
+        )),
+    }
+}
+
+fn is_complete(attempt: &Attempt) -> bool {
+    attempt.done.has(Step::Verify) && attempt.done.has(Step::Print)
+}
+
+fn spoiled(code: &str, who: &Who) -> Event {
+    Event::Spoiled {
+        code: code.to_owned(),
+        by: who.people(),
+    }
+}
+
+fn in_its_box(attempt: &Attempt) -> Answer {
+    let place = attempt.boxed.as_ref().map_or_else(
+        || "its box".to_owned(),
+        |(label, slot)| format!("box {label}, place {slot}"),
+    );
+    told(
+        format!("{}: good. It belongs in {place}.", attempt.id),
+        "box",
+        attempt,
+    )
+}
+
+fn told(text: String, what: &str, attempt: &Attempt) -> Answer {
+    let data = json!({
+        "do": what,
+        "attempt": attempt.id.to_string(),
+        "lot": attempt.lot,
+        "box": attempt.boxed.as_ref().map(|(label, slot)| json!({ "box": label, "place": slot })),
+    });
+    Answer::good(text, data)
+}

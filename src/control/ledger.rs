@@ -1,0 +1,121 @@
+//! The ledger itself: is it what was written, and signing its head now.
+
+use std::fmt::Write;
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::base::Fault;
+use crate::line::Line;
+use crate::line::audit::{Audited, audit};
+use crate::line::checkpoint::{self, Checkpoints};
+
+use super::{Answer, Who};
+
+/// What can be asked about the ledger.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "do", deny_unknown_fields)]
+pub enum Request {
+    /// Read it from its first record and compare it with the state tables and the signed heads in it.
+    Verify,
+    /// Sign its head now.
+    Sign,
+}
+
+/// Answers.
+///
+/// # Errors
+/// The ledger's or the HSM's; what is wrong with the ledger is in the answer.
+pub async fn act(line: &Line, _who: &Who, request: Request) -> Result<Answer, Fault> {
+    match request {
+        Request::Verify => {
+            let key = checkpoint::point(line).await?;
+            let audited = audit(&*line.ports.ledger, Some(&key), &[]).await?;
+            Ok(tell(line.ports.ledger.name(), &audited, &[]))
+        }
+        Request::Sign => {
+            let signed = Checkpoints::new(line).sign(line).await?;
+            Ok(Answer::good(
+                format!(
+                    "The first {} records are signed: papers/{}/{:012}.txt. Keep a copy elsewhere.",
+                    signed.size,
+                    checkpoint::FOLDER,
+                    signed.size
+                ),
+                json!({ "size": signed.size, "root": signed.root, "chain": signed.chain }),
+            ))
+        }
+    }
+}
+
+/// What an audit has found, in words; `damage` is what the database says of its own file.
+#[must_use]
+pub fn tell(ledger: &str, audited: &Audited, damage: &[String]) -> Answer {
+    let books = &audited.books;
+    let balance = books.balance();
+    let discrepancies = balance.check();
+    let mut text = format!("Ledger {ledger}: {} records read\n", books.size());
+    let _ = writeln!(
+        text,
+        "  signed heads: {} hold, up to record {}; the {} after it are chained and not signed yet",
+        audited.heads,
+        audited.signed,
+        books.size().saturating_sub(audited.signed)
+    );
+    let used = audited.used;
+    let _ = writeln!(
+        text,
+        "  attempts: {}; signatures: {} on good cards, {} on waste, {} unused, {} under way",
+        used.attempts, used.good, used.waste, used.unused, used.under_way
+    );
+    let total = balance.total();
+    let _ = writeln!(
+        text,
+        "  blanks: {} came in, {} are in known places",
+        total.came_in(),
+        total.placed()
+    );
+    let prints = books.meters.found();
+    let signatures = books.signatures.found();
+    let good = audited.flaws.is_empty()
+        && damage.is_empty()
+        && discrepancies.is_empty()
+        && prints.is_empty()
+        && signatures.is_empty();
+    for flaw in &audited.flaws {
+        let _ = writeln!(text, "BAD: {flaw}");
+    }
+    for line in damage {
+        let _ = writeln!(text, "BAD: the database file: {line}");
+    }
+    for discrepancy in &discrepancies {
+        let _ = writeln!(text, "BAD: {discrepancy}");
+    }
+    for (seq, found) in prints {
+        let _ = writeln!(text, "BAD: record {seq}: {found}");
+    }
+    for (seq, signer, found) in signatures {
+        let _ = writeln!(
+            text,
+            "BAD: record {seq}: the token's count for {signer}: {found:?}"
+        );
+    }
+    text.push_str(if good { "sound" } else { "NOT SOUND" });
+    let flaws = audited
+        .flaws
+        .iter()
+        .map(|flaw| json!({ "code": flaw.code.id, "where": flaw.detail }));
+    let data = json!({
+        "ledger": ledger,
+        "records": books.size(),
+        "signed_up_to": audited.signed,
+        "signed_heads": audited.heads,
+        "flaws": flaws.collect::<Vec<_>>(),
+        "damage": damage,
+        "discrepancies": discrepancies.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "prints": prints.iter().map(|(seq, found)| json!({ "record": seq, "found": found.to_string() }))
+            .collect::<Vec<_>>(),
+        "sound": good,
+    });
+    Answer { text, data, good }
+}
