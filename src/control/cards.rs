@@ -1,5 +1,5 @@
-//! What people do to single cards: spoil one, say what becomes of one that was found, declare one not found, destroy the
-//! waste. A remake follows only after the registry has been told (law 2).
+//! What people do to single cards: spoil one, say what becomes of one that was found, declare one not found, destroy
+//! the waste. A remake follows only after the registry has been told (law 2).
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;

@@ -1,4 +1,5 @@
-//! The morning figures per office: what came, what went back, what is being made, what is boxed, what left, what is late.
+//! The morning figures per office: what came, what went back, what is being made, what is boxed, what left, what is
+//! late.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,5 +1,5 @@
-//! Blanks: packs come in with the supplier's list, go out to the floor and into feeders, and come back; at every instant
-//! each is in exactly one known place (law 7).
+//! Blanks: packs come in with the supplier's list, go out to the floor and into feeders, and come back; at every
+//! instant each is in exactly one known place (law 7).
 
 mod count;
 

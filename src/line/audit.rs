@@ -114,8 +114,8 @@ pub async fn audit(ledger: &dyn Ledger, key: Option<&[u8]>, notes: &[Note]) -> R
     Err(Fault::new(&TOO_BUSY, format!("{} records", reading.books.size())))
 }
 
-/// The books as they were at this moment, in nanoseconds since 1970-01-01 UTC. Attempts that were over and told by then are
-/// not among their attempts.
+/// The books as they were at this moment, in nanoseconds since 1970-01-01 UTC. Attempts that were over and told by
+/// then are not among their attempts.
 ///
 /// # Errors
 /// The ledger's, or its first bad record.

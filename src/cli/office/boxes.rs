@@ -38,7 +38,8 @@ pub enum Verb {
         #[command(flatten)]
         options: Options,
     },
-    /// Two people: a dispatched box did not arrive. The registry is told never to accept its cards; they are made again.
+    /// Two people: a dispatched box did not arrive. The registry is told never to accept its cards; they are made
+    /// again.
     Lost(One),
 }
 

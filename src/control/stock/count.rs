@@ -199,8 +199,8 @@ pub(in crate::control) async fn everything(line: &Line) -> Result<Balance, Fault
     }
 }
 
-/// Since a shift began: what was there then, what came in since, and where it is now. What had left the house before the
-/// shift (boxed, destroyed, returned) is no part of it.
+/// Since a shift began: what was there then, what came in since, and where it is now. What had left the house before
+/// the shift (boxed, destroyed, returned) is no part of it.
 async fn shift(line: &Line, since: OffsetDateTime) -> Result<Balance, Fault> {
     let ns = i64::try_from(since.unix_timestamp_nanos()).unwrap_or(i64::MAX);
     let opening = books_at(&*line.ports.ledger, ns).await?;
