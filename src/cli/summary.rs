@@ -100,13 +100,16 @@ pub async fn print(facility: &Facility, line: &Line) -> anyhow::Result<bool> {
 pub async fn against_hall(facility: &Facility, hall_dir: &Path) -> anyhow::Result<bool> {
     let inventory = hall::inventory(hall_dir)?;
     let boxed = inventory.boxes.len();
-    let stock = facility.ledger.stock().await?;
-    let counted: u32 = stock
-        .rows()
-        .filter(|(_, place, _)| **place == Place::Boxed)
-        .map(|(_, _, count)| count)
-        .sum();
-    let agrees = usize::try_from(counted)? == boxed;
+    // A box that was lost on its way still lies where it lies: its cards are waste by the ledger, and boxed in the hall.
+    let counted = facility
+        .ledger
+        .all_attempts()
+        .await?
+        .iter()
+        .filter(|attempt| attempt.boxed.is_some())
+        .filter(|attempt| attempt.place == Some(Place::Boxed) || attempt.phase == Phase::NotFound)
+        .count();
+    let agrees = counted == boxed;
     println!(
         "Hall:     {boxed} cards lie in boxes, the ledger says {counted}{}",
         if agrees { "" } else { ": NOT THE SAME" }
