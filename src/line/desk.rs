@@ -128,7 +128,12 @@ impl Desk {
                 _ => return Err((None, Fault::new(&FACE_UNREADABLE, "MRZ"))),
             }
         };
-        let (attempt, zone) = self.open(line, &mrz).await.map_err(|fault| (None, fault))?;
+        let opened = match self.open(line, &mrz).await {
+            // Reading harms no card: a reader that failed once is asked once more before a person is.
+            Err(fault) if fault.blame() == Blame::Device => self.open(line, &mrz).await,
+            opened => opened,
+        };
+        let (attempt, zone) = opened.map_err(|fault| (None, fault))?;
         let refuse = |attempt: &Attempt, fault| (Some(attempt.clone()), fault);
         if zone != mrz {
             return Err(refuse(&attempt, Fault::new(&FACE_DIFFERS, "MRZ and DG1")));
@@ -269,8 +274,10 @@ impl Desk {
             code: code.clone(),
             by: Vec::new(),
         })?;
-        hand.record(line).await?;
+        // First the card lies with the waste, then the books say so: a crash in between leaves a card that is looked for,
+        // and found there. The other way round it would lie on in a tray that nobody is sent to.
         self.screen.ask(&Instruction::Reject { code }).await?;
+        hand.record(line).await?;
         line.floor.settle();
         Ok(())
     }
@@ -295,19 +302,19 @@ impl Desk {
         line.ports.book.set_states(&boxed).await
     }
 
-    /// After a crash: does the card lie where it was to be put?
+    /// After a crash: does the card lie where it was to be put? Asked for all boxes of the office: a card of another lot
+    /// may lie in the very place that this lot's first card would be given.
     async fn settle_doubts(&mut self, line: &Line, packing: &Packing<'_>) -> Result<(), Fault> {
-        for attempt in line
-            .ports
-            .ledger
-            .attempts(Attempts::InLot(packing.lot.id))
-            .await?
-        {
+        let boxes = line.ports.ledger.boxes_of(&packing.lot.office).await?;
+        for attempt in line.ports.ledger.attempts(Attempts::Open).await? {
             let (Phase::Doing(Step::Box), Some(Aim::Slot(label, slot))) =
                 (attempt.phase, attempt.aim.clone())
             else {
                 continue;
             };
+            if !boxes.iter().any(|state| state.label == label) {
+                continue;
+            }
             let there = self
                 .screen
                 .ask(&Instruction::LookInBox {

@@ -7,7 +7,9 @@ use tokio::sync::Notify;
 
 use crate::base::ids::{LotId, MachineId, OfficeCode, PackId};
 use crate::base::{Fault, Place};
+use crate::job::Fact;
 use crate::job::lot::Lot;
+use crate::job::stock::Move;
 
 use super::Line;
 
@@ -151,6 +153,44 @@ impl Floor {
             .rows()
             .find(|(_, place, _)| **place == feeder)
             .map(|(pack, _, _)| pack.clone()))
+    }
+
+    /// What must be recorded before a blank of this pack counts as come out of this machine's feeder. The books may have
+    /// the pack elsewhere: a person loaded it unasked, or into the neighbour's feeder, or a crash came between the
+    /// loading and its record. The chip has named the blank, so the books follow.
+    ///
+    /// # Errors
+    /// The ledger's.
+    pub async fn came_from(
+        &self,
+        line: &Line,
+        machine: &MachineId,
+        pack: &PackId,
+    ) -> Result<Option<Fact>, Fault> {
+        let stock = line.ports.ledger.stock().await?;
+        let feeder = Place::Feeder(machine.clone());
+        if stock.count(pack, &feeder) > 0 {
+            return Ok(None);
+        }
+        let issued = stock.count(pack, &Place::Issued);
+        let elsewhere = stock
+            .rows()
+            .find(|(of, place, _)| *of == pack && matches!(place, Place::Feeder(_)));
+        let (from, count) = match elsewhere {
+            _ if issued > 0 => (Place::Issued, issued),
+            Some((_, other, _)) => (other.clone(), 1),
+            // By the books the pack is used up: the append will be refused, and a person counts.
+            None => return Ok(None),
+        };
+        let step = Move {
+            pack: pack.clone(),
+            from: Some(from),
+            to: feeder,
+            count,
+            by: Vec::new(),
+            reason: "came out of this feeder".to_owned(),
+        };
+        Ok(Some(Fact::Stock { step }))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -3,7 +3,7 @@
 use crate::audit::manifest::{Manifest, ManifestLine, Office};
 use crate::audit::{Mode as PaperMode, paper};
 use crate::base::ids::{BoxId, OfficeCode};
-use crate::base::{Fault, hex};
+use crate::base::{Blame, Fault, hex};
 use crate::job::fact::Mode;
 use crate::job::fault::STOPPED_BY_REGISTRY;
 use crate::job::{Event, Fact};
@@ -23,7 +23,13 @@ pub async fn place(line: &Line, screen: &mut dyn Screen, office: &OfficeCode) ->
         if cards < line.rules.box_cards {
             return Ok((state.label.clone(), cards + 1));
         }
-        seal(line, screen, &state.label, office).await?;
+        match seal(line, screen, &state.label, office).await {
+            // Cards go on into the next box; this one is sealed when the registry answers again.
+            Err(fault) if fault.blame() == Blame::Registry => {
+                tracing::warn!(code = fault.code.id, "{} is not sealed yet: {fault}", state.label);
+            }
+            sealed => sealed?,
+        }
     }
     let label = BoxId(format!("{office}-{:03}", boxes.len() + 1));
     line.record(

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::base::Fault;
 use crate::base::ids::{LotId, MachineId, OrderKey};
+use crate::base::{Blame, Fault};
 use crate::chip::{Sealed, identify, probe_sealed};
-use crate::job::fault::{PRINT_IN_DOUBT, STEP_IN_DOUBT, WRONG_CHIP};
+use crate::job::fault::{PRINT_IN_DOUBT, STEP_IN_DOUBT, STOPPED_BY_REGISTRY, WRONG_CHIP};
 use crate::job::lot::Lot;
 use crate::job::{Aim, Attempt, Event, Evidence, Output, Phase, Step};
 use crate::port::{Attempts, Instruction, OrderState};
@@ -32,8 +32,7 @@ pub struct Found {
 /// # Errors
 /// The books'.
 pub async fn books(line: &Line) -> Result<Found, Fault> {
-    line.refresh_stop_list().await?;
-    while settle_once(line).await? > 0 {}
+    greet_registry(line).await?;
     let mut found = Found::default();
     let open_lots = line.ports.ledger.open_lots().await?;
     let mut trays: BTreeMap<LotId, Vec<Attempt>> = BTreeMap::new();
@@ -44,6 +43,10 @@ pub async fn books(line: &Line) -> Result<Found, Fault> {
             }
             Phase::Doing(_) | Phase::Did(_) | Phase::Failed(_) => {
                 found.in_machines.insert(attempt.machine.clone(), attempt);
+            }
+            // A card in doubt may lie in its lot's tray: many printers push out by themselves what they fail with.
+            Phase::Quarantined => {
+                trays.entry(attempt.lot).or_default().push(attempt);
             }
             _ => {}
         }
@@ -71,6 +74,23 @@ pub async fn books(line: &Line) -> Result<Found, Fault> {
     Ok(found)
 }
 
+/// A registry that does not answer keeps nobody from starting: no card is bound without a fresh stop list, and what it
+/// must hear waits, as on any other day.
+async fn greet_registry(line: &Line) -> Result<(), Fault> {
+    let greeted = async {
+        line.refresh_stop_list().await?;
+        while settle_once(line).await? > 0 {}
+        Ok::<(), Fault>(())
+    };
+    match greeted.await {
+        Err(fault) if fault.blame() == Blame::Registry => {
+            tracing::warn!(code = fault.code.id, "started without the registry: {fault}");
+            Ok(())
+        }
+        greeted => greeted,
+    }
+}
+
 /// Orders that a crash left given to a machine although their attempt is over, or was never planned.
 async fn orders(line: &Line, found: &Found) -> Result<(), Fault> {
     let mut after = OrderKey(0);
@@ -93,6 +113,18 @@ async fn orders(line: &Line, found: &Found) -> Result<(), Fault> {
                         .await?;
                 }
                 Some(attempt) if attempt.is_live() => {}
+                // Its end was recorded and its order's was not.
+                Some(attempt)
+                    if attempt.phase == Phase::Withdrawn
+                        && attempt.code.as_deref() == Some(STOPPED_BY_REGISTRY.id) =>
+                {
+                    line.ports
+                        .book
+                        .set_state(order.key, OrderState::Cancelled, false)
+                        .await?;
+                }
+                // What the registry must hear of first is followed up when it has heard.
+                Some(attempt) if attempt.must_be_reported() => {}
                 _ if in_open_lot => {}
                 _ => {
                     line.ports
@@ -103,6 +135,19 @@ async fn orders(line: &Line, found: &Found) -> Result<(), Fault> {
             }
         }
     }
+}
+
+/// A card in the path of a machine that has none by the books is taken out before anything is fed; whoever taps it learns
+/// what it is.
+///
+/// # Errors
+/// The screen's; a printer that does not answer is found out at its next card.
+pub async fn empty_machine(station: &mut Station) -> Result<(), Fault> {
+    let status = with_serial(&mut *station.printer, Status::new(&station.model)).await;
+    if status.is_ok_and(|status| status.card_inside) {
+        station.screen.ask(&Instruction::ClearPath).await?;
+    }
+    Ok(())
 }
 
 /// Asks a machine about the card in its path and says how to go on with it.
@@ -192,9 +237,16 @@ async fn settle_doubt(line: &Line, station: &mut Station, hand: &mut Hand) -> Re
                 .await?
                 .is_empty();
             match known {
-                Some((blank, pack)) if !used => hand.add(Event::Done {
-                    evidence: Evidence::Bind { chip, blank, pack },
-                }),
+                Some((blank, pack)) if !used => {
+                    line.floor
+                        .came_from(line, &station.id, &pack)
+                        .await?
+                        .into_iter()
+                        .for_each(|fact| hand.also(fact));
+                    hand.add(Event::Done {
+                        evidence: Evidence::Bind { chip, blank, pack },
+                    })
+                }
                 _ => Err(Fault::new(&WRONG_CHIP, chip.to_string())),
             }
         }

@@ -70,7 +70,10 @@ pub async fn run(
             readings::printer(&own, &station.id, &station.counters).await?;
             let resumed = match in_path {
                 Some(attempt) => recover::machine(&own, &mut station, attempt).await?,
-                None => None,
+                None => {
+                    recover::empty_machine(&mut station).await?;
+                    None
+                }
             };
             let (out, work) = mpsc::channel(READY_CARDS_PER_MACHINE);
             let feeding = feed(Arc::clone(&own), station.id.clone(), lots, out);

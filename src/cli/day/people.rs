@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::base::ids::{BlankId, MachineId, PersonId};
 use crate::base::{Fault, Place};
 use crate::job::stock::Move;
-use crate::job::{Attempt, Event, Fact, Phase, Step};
+use crate::job::{Attempt, Event, Fact, Phase};
 use crate::line::Line;
 use crate::port::Attempts;
 use crate::sim::hall::{Spot, Whereabouts};
@@ -56,7 +56,6 @@ async fn settle(line: &Line, attempt: &Attempt, cards: &BTreeMap<BlankId, Wherea
         .as_ref()
         .and_then(|blank| cards.get(blank))
         .map(|card| &card.spot);
-    let finished = attempt.done.has(Step::Verify) && attempt.done.has(Step::Print);
     let event = match spot {
         // No blank was ever bound: whatever was fed lies among the waste or was never fed.
         None => Event::NotFound {
@@ -66,8 +65,7 @@ async fn settle(line: &Line, attempt: &Attempt, cards: &BTreeMap<BlankId, Wherea
             code: attempt.code.clone().unwrap_or_default(),
             by,
         },
-        Some(Spot::Hopper { .. } | Spot::Tray { .. }) if finished => Event::Found { by },
-        // It is still on its way; the next round will find it.
+        // It is on its way to a desk, which will put it aside; or in a machine, which will be cleared.
         Some(_) => return Ok(()),
     };
     line.event(attempt.id, event).await?;

@@ -3,7 +3,7 @@
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
-use crate::base::Fault;
+use crate::base::{Blame, Fault};
 use crate::sim::dossiers::Request;
 use crate::sim::memory::ReaderTrouble;
 use crate::sim::printer::{What, When};
@@ -12,8 +12,8 @@ use super::{Day, End, judge};
 
 /// Controllers that a day may wear out, those that die included.
 const CONTROLLERS_MAX: usize = 12;
-/// Moments in which a controller's power may be cut: a day of a dozen cards has about so many.
-const MOMENTS: u32 = 9_000;
+/// The first moments of a controller: start-up is recovery.
+const FIRST_MOMENTS: u32 = 150;
 /// Commands to a printer, one of which brings trouble.
 const COMMANDS: [&str; 10] = [
     "Sic", "Sp;k", "Se", "Seb", "Ss", "Sv", "Dbc", "Rlr;p", "Rco", "Scs",
@@ -30,19 +30,36 @@ pub struct Outcome {
     pub ends: Vec<End>,
 }
 
-/// Lives through a bad day: devices fail, the registry is away or stops a request, and controllers die.
+impl Outcome {
+    /// How the controllers ended, in short.
+    #[must_use]
+    pub fn ends(&self) -> String {
+        let word = |end: &End| match end {
+            End::Failed(fault) => fault.code.id.to_owned(),
+            other => format!("{other:?}"),
+        };
+        self.ends.iter().map(word).collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// Lives through a bad day: devices fail, the registry is away or stops a request, and controllers die. A calm day has
+/// so many moments.
 ///
 /// # Errors
 /// The books', or broken built-in data.
-pub async fn weather(day: &Day, requests: &[Request], seed: u64) -> Result<Outcome, Fault> {
+pub async fn weather(day: &Day, requests: &[Request], moments: u64, seed: u64) -> Result<Outcome, Fault> {
     let mut dice = Dice(ChaCha8Rng::seed_from_u64(seed));
     trouble(day, requests, &mut dice);
     let deaths = dice.below(4);
+    let moments = u32::try_from(moments).unwrap_or(u32::MAX);
     let mut ends = Vec::new();
     for number in 0..CONTROLLERS_MAX {
         let dies = number < usize::try_from(deaths).unwrap_or(0);
-        // Early moments are worth as much as late ones: start-up is recovery.
-        let span = if dice.below(3) == 0 { 300 } else { MOMENTS };
+        let span = if dice.below(3) == 0 {
+            FIRST_MOMENTS
+        } else {
+            moments
+        };
         let cut = dice.below(span).into();
         let end = day.work(dies.then_some(cut)).await?;
         let stuck = end == End::Stuck;
@@ -56,6 +73,12 @@ pub async fn weather(day: &Day, requests: &[Request], seed: u64) -> Result<Outco
     if ends.last() != Some(&End::Done) {
         wrong.push("the last controller did not end in order".to_owned());
     }
+    // Only the registry may keep a controller from ending in order: by not answering at the end.
+    let failed = ends.iter().filter_map(|end| match end {
+        End::Failed(fault) if fault.blame() != Blame::Registry => Some(fault),
+        _ => None,
+    });
+    wrong.extend(failed.map(|fault| format!("a controller failed: {fault}")));
     Ok(Outcome { wrong, ends })
 }
 

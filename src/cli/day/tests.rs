@@ -65,15 +65,37 @@ async fn bad_days_end_balanced_with_one_good_card_per_order() {
             .without_time()
             .try_init();
     }
-    let requests = Day::new(plan(9, 6)).await.unwrap().requests();
+    let calm = Day::new(plan(9, 6)).await.unwrap();
+    let requests = calm.requests();
+    calm.admit(&requests).await.unwrap();
+    calm.work(None).await.unwrap();
+    let moments = calm.power.moments();
     let mut bad = Vec::new();
     for seed in seeds() {
         tracing::warn!(seed, "a bad day");
         let day = Day::new(plan(9, 6)).await.unwrap();
         day.admit(&requests).await.unwrap();
-        let storm::Outcome { wrong, ends } = storm::weather(&day, &requests, seed).await.unwrap();
-        println!("seed {seed}: {ends:?}");
-        bad.extend(wrong.into_iter().map(|what| format!("seed {seed}: {what}")));
+        let outcome = storm::weather(&day, &requests, moments, seed).await.unwrap();
+        println!(
+            "seed {seed} of {moments} moments: {}; {}",
+            outcome.ends(),
+            codes(&day)
+        );
+        bad.extend(
+            outcome
+                .wrong
+                .into_iter()
+                .map(|what| format!("seed {seed}: {what}")),
+        );
     }
     assert!(bad.is_empty(), "\n{}", bad.join("\n"));
+}
+
+/// What became of all attempts, in short.
+fn codes(day: &Day) -> String {
+    let attempts = day.ledger.all_attempts();
+    let words = attempts
+        .iter()
+        .map(|attempt| attempt.code.as_deref().unwrap_or("good"));
+    words.collect::<Vec<_>>().join(" ")
 }

@@ -51,6 +51,10 @@ pub(super) async fn make(
         match line.costs.of(Effort::Step(step), performed).await {
             Ok(evidence) => {
                 tries = 0;
+                if let Evidence::Bind { pack, .. } = &evidence {
+                    let moved = line.floor.came_from(line, &station.id, pack).await?;
+                    moved.into_iter().for_each(|fact| hand.also(fact));
+                }
                 hand.add(Event::Done { evidence })?;
                 if step == Step::Verify && ready.chip_key.is_some() {
                     hand.add(Event::KeysErased)?;
@@ -239,7 +243,8 @@ async fn print(station: &mut Station, ready: &Ready) -> Result<Evidence, Fault> 
     let printed = with_serial(&mut *station.printer, print).await?;
     station.counters = with_serial(&mut *station.printer, ReadCounters::new(&station.model)).await?;
     let used = station.counters.since(&before)?;
-    if used.panels != u64::from(printed.panels) || used.cards != 1 {
+    // A card that was fed before a restart was counted before it, too.
+    if used.panels != u64::from(printed.panels) || used.cards > 1 {
         return Err(Fault::new(
             &TOO_MANY_PRINTS,
             format!("{} panels, {} cards", used.panels, used.cards),
@@ -314,20 +319,13 @@ async fn after_fault(
             }
             true
         }
-        Card::NextBlank => {
-            blank_is_bad(station, line, hand, step, fault).await?;
-            true
-        }
+        Card::NextBlank => blank_is_bad(station, line, hand, step, fault).await?,
         Card::Spoil => {
             hand.add(failed)?;
             true
         }
         Card::Quarantine => {
-            hand.add(Event::Quarantined {
-                code: fault.code.id.to_owned(),
-            })?;
-            hand.record(line).await?;
-            station.screen_must(&Instruction::ClearPath).await?;
+            quarantine(station, line, hand, fault).await?;
             false
         }
     };
@@ -350,22 +348,35 @@ async fn after_fault(
     Ok(goes_on)
 }
 
-/// A blank that cannot be used goes to the reject box; the attempt takes the next one.
+/// The card's true state is unknown: a person takes it out, and finds out.
+async fn quarantine(station: &mut Station, line: &Line, hand: &mut Hand, fault: &Fault) -> Result<(), Fault> {
+    hand.add(Event::Quarantined {
+        code: fault.code.id.to_owned(),
+    })?;
+    hand.record(line).await?;
+    station.screen_must(&Instruction::ClearPath).await?;
+    // What it cost is known now, and must not be charged to the next card.
+    if let Ok(counters) = with_serial(&mut *station.printer, ReadCounters::new(&station.model)).await {
+        station.counters = counters;
+    }
+    Ok(())
+}
+
+/// A blank that cannot be used goes to the reject box; the attempt takes the next one. False if the machine cannot get
+/// rid of it: then a person does, and the position is stopped.
 async fn blank_is_bad(
     station: &mut Station,
     line: &Line,
     hand: &mut Hand,
     step: Step,
     fault: &Fault,
-) -> Result<(), Fault> {
+) -> Result<bool, Fault> {
     let machine = station.id.clone();
-    station.encoder.power_off().await?;
-    with_serial(
-        &mut *station.printer,
-        Deliver::new(&station.model, Outlet::Reject),
-    )
-    .await?;
-    station.counters = with_serial(&mut *station.printer, ReadCounters::new(&station.model)).await?;
+    if let Err(stuck) = deliver(station, Output::Reject).await {
+        quarantine(station, line, hand, &stuck).await?;
+        line.stop_position(&machine, &stuck).await?;
+        return Ok(false);
+    }
     hand.add(Event::Undone {
         step,
         because: fault.code.id.to_owned(),
@@ -389,5 +400,5 @@ async fn blank_is_bad(
         };
         hand.also(Fact::Stock { step });
     }
-    Ok(())
+    Ok(true)
 }
