@@ -9,48 +9,54 @@ use crate::document::{CardFiles, FileId};
 use super::fault::unreadable;
 
 /// What is fixed before the HSM is asked.
-#[derive(Deserialize, Serialize)]
 pub struct Content {
-    files: Vec<File>,
+    files: CardFiles,
     /// The signed attributes as they will be signed; never rebuilt.
     pub draft: SodDraft,
     /// Label of the signer chosen for it.
     pub signer: String,
 }
 
+/// What stands before the files' bytes, in JSON.
 #[derive(Deserialize, Serialize)]
-struct File {
-    id: FileId,
-    #[serde(with = "crate::base::base64")]
-    bytes: Vec<u8>,
+struct Head {
+    /// The files in their order, and how long each is.
+    files: Vec<(FileId, usize)>,
+    draft: SodDraft,
+    signer: String,
 }
 
 impl Content {
     /// A bundle of these files.
     #[must_use]
-    pub fn new(files: &CardFiles, draft: SodDraft, signer: String) -> Self {
-        let files = files
-            .iter()
-            .map(|(id, bytes)| File {
-                id: *id,
-                bytes: bytes.clone(),
-            })
-            .collect();
+    pub fn new(files: CardFiles, draft: SodDraft, signer: String) -> Self {
         Self { files, draft, signer }
     }
 
     /// The files, EF.SOD not among them.
     #[must_use]
     pub fn files(self) -> CardFiles {
-        self.files.into_iter().map(|file| (file.id, file.bytes)).collect()
+        self.files
     }
 
-    /// As stored.
+    /// As stored: the length of the head in four bytes, the head, the bytes of all files.
     ///
     /// # Errors
-    /// Never for a bundle made by [`Content::new`].
+    /// `LIN-001` for a head that cannot be written, which no bundle has.
     pub fn encode(&self) -> Result<Vec<u8>, Fault> {
-        serde_json::to_vec(self).map_err(|error| unreadable(error.to_string()))
+        let head = Head {
+            files: self.files.iter().map(|(id, bytes)| (*id, bytes.len())).collect(),
+            draft: self.draft.clone(),
+            signer: self.signer.clone(),
+        };
+        let head = serde_json::to_vec(&head).map_err(|error| unreadable(error.to_string()))?;
+        let length = u32::try_from(head.len()).map_err(|_| unreadable("bundle head"))?;
+        let mut bytes = length.to_be_bytes().to_vec();
+        bytes.extend(head);
+        for file in self.files.values() {
+            bytes.extend(file);
+        }
+        Ok(bytes)
     }
 
     /// From its stored form.
@@ -58,12 +64,56 @@ impl Content {
     /// # Errors
     /// `LIN-001`.
     pub fn decode(bytes: &[u8]) -> Result<Self, Fault> {
-        serde_json::from_slice(bytes).map_err(|_| unreadable("bundle content"))
+        let broken = || unreadable("bundle content");
+        let (length, rest) = bytes.split_first_chunk().ok_or_else(broken)?;
+        let length = usize::try_from(u32::from_be_bytes(*length)).map_err(|_| broken())?;
+        let (head, mut rest) = rest.split_at_checked(length).ok_or_else(broken)?;
+        let head: Head = serde_json::from_slice(head).map_err(|_| broken())?;
+        let mut files = CardFiles::new();
+        for (id, length) in head.files {
+            let (file, behind) = rest.split_at_checked(length).ok_or_else(broken)?;
+            files.insert(id, file.to_vec());
+            rest = behind;
+        }
+        if !rest.is_empty() {
+            return Err(broken());
+        }
+        Ok(Self::new(files, head.draft, head.signer))
     }
 }
 
 impl std::fmt::Debug for Content {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Content({} files, signer {})", self.files.len(), self.signer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::document::sod::LdsVersion;
+
+    #[test]
+    fn a_bundle_reads_back_and_a_damaged_one_does_not() {
+        let files = CardFiles::from([
+            (FileId::Dg(1), vec![0x61, 1, 2]),
+            (FileId::Dg(2), vec![0x75; 300]),
+            (FileId::Com, Vec::new()),
+        ]);
+        let hashes = [(1, [1; 32]), (2, [2; 32])].into();
+        let draft = SodDraft::new(&hashes, LdsVersion::V1, None).unwrap();
+        let bytes = Content::new(files.clone(), draft.clone(), "ds".into())
+            .encode()
+            .unwrap();
+        let read = Content::decode(&bytes).unwrap();
+        assert_eq!((&read.draft, read.signer.as_str()), (&draft, "ds"));
+        assert_eq!(read.files(), files);
+        for damaged in [
+            &bytes[..bytes.len() - 1],
+            &bytes[..3],
+            &[&bytes[..], &[0]].concat(),
+        ] {
+            assert!(Content::decode(damaged).is_err());
+        }
     }
 }

@@ -1,9 +1,16 @@
 //! Boxes: opened for an office, filled in order, sealed with a signed manifest.
 
+use serde::Deserialize;
+
 use crate::audit::manifest::{Manifest, ManifestLine, Office};
 use crate::audit::{Mode as PaperMode, paper};
 use crate::base::ids::{BoxId, OfficeCode};
+<<<<<<< HEAD
 use crate::base::{Blame, Fault, hex};
+=======
+use crate::base::{Fault, hex};
+use crate::dossier::Place;
+>>>>>>> a0c436f3f8bc8e58e9a7969c8a31a4bd60103d43
 use crate::job::fact::Mode;
 use crate::job::fault::STOPPED_BY_REGISTRY;
 use crate::job::{Event, Fact};
@@ -11,6 +18,19 @@ use crate::port::{Attempts, BoxStanding, Instruction, OrderState, Screen};
 
 use super::Line;
 use super::costs::Effort;
+
+/// What a manifest says of a dossier.
+#[derive(Deserialize)]
+struct Listed {
+    place: Place,
+    person: Named,
+}
+
+#[derive(Deserialize)]
+struct Named {
+    name: String,
+    number: String,
+}
 
 /// The open box of an office and its next free place; a full box is sealed and another opened.
 ///
@@ -163,7 +183,7 @@ async fn manifest(line: &Line, label: &BoxId, office: &OfficeCode) -> Result<Man
         let (true, Some((_, slot)), Some(sod)) = (attempt.is_good(), &attempt.boxed, &attempt.sod) else {
             continue;
         };
-        let dossier = line.dossier(attempt.id.order).await?;
+        let listed: Listed = line.of_dossier(attempt.id.order).await?;
         if !lots.contains(&attempt.lot) {
             lots.push(attempt.lot);
         }
@@ -171,11 +191,11 @@ async fn manifest(line: &Line, label: &BoxId, office: &OfficeCode) -> Result<Man
             slot: *slot,
             attempt: attempt.id,
             sod: sod.clone(),
-            village: dossier.place.village.clone(),
-            team: dossier.place.team.clone(),
-            sequence: dossier.place.sequence,
-            name: dossier.person.name.clone(),
-            number: dossier.person.number.clone(),
+            village: listed.place.village,
+            team: listed.place.team,
+            sequence: listed.place.sequence,
+            name: listed.person.name,
+            number: listed.person.number,
             remake: attempt.replaces.is_some(),
         });
     }

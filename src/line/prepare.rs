@@ -81,7 +81,7 @@ pub async fn prepare(
     let signing_time = profile.sod.signing_time.then_some(now);
     let draft = SodDraft::new(&build::hashes(&files), profile.sod.version, signing_time)?;
     let signer = signer_for(line, &dossier, &profile, now, signing_time)?;
-    let content = Content::new(&files, draft, signer);
+    let content = Content::new(files, draft, signer);
 
     let key = line.fresh_key(&bundle_context(id)).await?;
     let planned = Event::Planned {

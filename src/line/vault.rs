@@ -1,6 +1,7 @@
 //! Personal data at rest: each order's dossier and each attempt's bundle under a data key of its own, wrapped
 //! by the HSM.
 
+use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
 
 use super::Line;
@@ -91,6 +92,14 @@ impl Line {
     /// # Errors
     /// The HSM's, the order book's, or sealed data that does not open.
     pub async fn dossier(&self, order: OrderKey) -> Result<Dossier, Fault> {
+        self.of_dossier(order).await
+    }
+
+    /// As much of the dossier of an order as `T` has fields for: the rest, pictures above all, is not even decoded.
+    ///
+    /// # Errors
+    /// As [`Self::dossier`].
+    pub async fn of_dossier<T: DeserializeOwned>(&self, order: OrderKey) -> Result<T, Fault> {
         let missing = || unreadable(format!("{order} has no dossier"));
         let row = self.ports.book.order(order).await?.ok_or_else(missing)?;
         let (wrapped, sealed) = self.ports.book.sealed(order).await?.ok_or_else(missing)?;

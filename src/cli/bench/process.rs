@@ -40,6 +40,20 @@ fn thread(task: &Path) -> Option<(String, Duration)> {
     Some((name.to_owned(), Duration::from_nanos(nanoseconds)))
 }
 
+/// Processor time of the whole machine so far that was used by anybody, or that its host kept from it.
+pub(super) fn machine() -> Duration {
+    let stat = fs::read_to_string("/proc/stat").unwrap_or_default();
+    let fields = stat.lines().next().unwrap_or_default().split_whitespace().skip(1);
+    // user, nice, system, idle, iowait, irq, softirq, steal (proc(5)).
+    let ticks: u64 = fields
+        .take(8)
+        .enumerate()
+        .filter(|(place, _)| ![3, 4].contains(place))
+        .filter_map(|(_, ticks)| ticks.parse::<u64>().ok())
+        .sum();
+    Duration::from_millis(ticks * 1_000 / TICKS_PER_SECOND)
+}
+
 /// Memory of this process in kilobytes: now, and at most since [`forget_peak`].
 pub(super) fn memory_kb() -> (u64, u64) {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();

@@ -20,6 +20,7 @@ pub(super) struct Reading {
     controller: Duration,
     threads: BTreeMap<String, Duration>,
     hall: Duration,
+    machine: Duration,
     costs: BTreeMap<Effort, Cost>,
     ledger_commits: u64,
     book_commits: u64,
@@ -36,6 +37,7 @@ impl Reading {
             controller: cpu::of_process(),
             threads: process::threads(),
             hall: process::cpu(hall).unwrap_or_default(),
+            machine: process::machine(),
             costs: line.costs.so_far(),
             ledger_commits: facility.ledger.commits(),
             book_commits: facility.order_book.commits(),
@@ -66,6 +68,9 @@ pub(super) struct Report {
     thread_ms: BTreeMap<String, f64>,
     /// Processor time of the simulated hall, milliseconds a card.
     hall_ms: f64,
+    /// Share of the machine's processors that others took meanwhile, its host among them: the more, the slower all
+    /// this looks.
+    disturbed_percent: f64,
     /// Commits of ledger and order book, a sync each.
     ledger_syncs: f64,
     book_syncs: f64,
@@ -133,6 +138,7 @@ impl Report {
                 })
                 .collect(),
             hall_ms: ms(after.hall.saturating_sub(before.hall)),
+            disturbed_percent: disturbance(before, after),
             ledger_syncs: per_card(after.ledger_commits - before.ledger_commits),
             book_syncs: per_card(after.book_commits - before.book_commits),
             apdus: per_card(after.apdus - before.apdus),
@@ -168,6 +174,10 @@ impl Report {
         }
         println!("Hall:       {:.2} ms of processor time a card", self.hall_ms);
         println!(
+            "Others took {:.0} % of the machine's processors meanwhile",
+            self.disturbed_percent
+        );
+        println!(
             "A card:     {:.1} syncs of the ledger, {:.1} of the order book; {:.0} APDUs, {:.0} bytes with chips, \
              {:.0} bytes on serial lines",
             self.ledger_syncs, self.book_syncs, self.apdus, self.chip_bytes, self.serial_bytes
@@ -184,6 +194,15 @@ impl Report {
             self.admission_seconds, self.admission_ms
         );
     }
+}
+
+/// What neither controller nor hall used of the processor time that was used at all, in percent of what there was.
+fn disturbance(before: &Reading, after: &Reading) -> f64 {
+    let passed = |part: fn(&Reading) -> Duration| part(after).saturating_sub(part(before)).as_secs_f64();
+    let own = passed(|reading| reading.controller) + passed(|reading| reading.hall);
+    let processors = std::thread::available_parallelism().map_or(1.0, |count| float(count.get() as u64));
+    let all = passed(|reading| reading.at) * processors;
+    ((passed(|reading| reading.machine) - own) / all * 100.0).max(0.0)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts that are shown to people")]
