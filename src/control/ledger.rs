@@ -5,6 +5,7 @@ use std::fmt::Write;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use crate::audit::Discrepancy;
 use crate::base::Fault;
 use crate::line::Line;
 use crate::line::audit::{Audited, audit};
@@ -53,7 +54,11 @@ pub async fn act(line: &Line, _who: &Who, request: Request) -> Result<Answer, Fa
 pub fn tell(ledger: &str, audited: &Audited, damage: &[String]) -> Answer {
     let books = &audited.books;
     let balance = books.balance();
-    let discrepancies = balance.check();
+    // What two people have declared not found is on record: a loss, but no flaw of the record.
+    let (lost, discrepancies): (Vec<_>, Vec<_>) = balance
+        .check()
+        .into_iter()
+        .partition(|found| matches!(found, Discrepancy::NotFound { .. }));
     let mut text = format!("Ledger {ledger}: {} records read\n", books.size());
     let _ = writeln!(
         text,
@@ -82,6 +87,9 @@ pub fn tell(ledger: &str, audited: &Audited, damage: &[String]) -> Answer {
         && discrepancies.is_empty()
         && prints.is_empty()
         && signatures.is_empty();
+    for lost in &lost {
+        let _ = writeln!(text, "  declared: {lost}");
+    }
     for flaw in &audited.flaws {
         let _ = writeln!(text, "BAD: {flaw}");
     }

@@ -4,5 +4,7 @@ mod control;
 mod faces;
 mod house;
 mod hsm;
+mod ledger;
 mod licences;
+mod office;
 mod rehearsal;
