@@ -100,7 +100,8 @@ pub async fn print(facility: &Facility, line: &Line) -> anyhow::Result<bool> {
 pub async fn against_hall(facility: &Facility, hall_dir: &Path) -> anyhow::Result<bool> {
     let inventory = hall::inventory(hall_dir)?;
     let boxed = inventory.boxes.len();
-    // A box that was lost on its way still lies where it lies: its cards are waste by the ledger, and boxed in the hall.
+    // A box that was lost on its way still lies where it lies: its cards are waste by the ledger, and boxed in the
+    // hall.
     let counted = facility
         .ledger
         .all_attempts()

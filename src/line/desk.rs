@@ -274,8 +274,8 @@ impl Desk {
             code: code.clone(),
             by: Vec::new(),
         })?;
-        // First the card lies with the waste, then the books say so: a crash in between leaves a card that is looked for,
-        // and found there. The other way round it would lie on in a tray that nobody is sent to.
+        // First the card lies with the waste, then the books say so: a crash in between leaves a card that is looked
+        // for, and found there. The other way round it would lie on in a tray that nobody is sent to.
         self.screen.ask(&Instruction::Reject { code }).await?;
         hand.record(line).await?;
         line.floor.settle();
@@ -302,8 +302,8 @@ impl Desk {
         line.ports.book.set_states(&boxed).await
     }
 
-    /// After a crash: does the card lie where it was to be put? Asked for all boxes of the office: a card of another lot
-    /// may lie in the very place that this lot's first card would be given.
+    /// After a crash: does the card lie where it was to be put? Asked for all boxes of the office: a card of another
+    /// lot may lie in the very place that this lot's first card would be given.
     async fn settle_doubts(&mut self, line: &Line, packing: &Packing<'_>) -> Result<(), Fault> {
         let boxes = line.ports.ledger.boxes_of(&packing.lot.office).await?;
         for attempt in line.ports.ledger.attempts(Attempts::Open).await? {

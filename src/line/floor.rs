@@ -155,8 +155,8 @@ impl Floor {
             .map(|(pack, _, _)| pack.clone()))
     }
 
-    /// What must be recorded before a blank of this pack counts as come out of this machine's feeder. The books may have
-    /// the pack elsewhere: a person loaded it unasked, or into the neighbour's feeder, or a crash came between the
+    /// What must be recorded before a blank of this pack counts as come out of this machine's feeder. The books may
+    /// have the pack elsewhere: a person loaded it unasked, or into the neighbour's feeder, or a crash came between the
     /// loading and its record. The chip has named the blank, so the books follow.
     ///
     /// # Errors

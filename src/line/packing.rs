@@ -5,12 +5,8 @@ use serde::Deserialize;
 use crate::audit::manifest::{Manifest, ManifestLine, Office};
 use crate::audit::{Mode as PaperMode, paper};
 use crate::base::ids::{BoxId, OfficeCode};
-<<<<<<< HEAD
 use crate::base::{Blame, Fault, hex};
-=======
-use crate::base::{Fault, hex};
 use crate::dossier::Place;
->>>>>>> a0c436f3f8bc8e58e9a7969c8a31a4bd60103d43
 use crate::job::fact::Mode;
 use crate::job::fault::STOPPED_BY_REGISTRY;
 use crate::job::{Event, Fact};

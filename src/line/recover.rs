@@ -137,8 +137,8 @@ async fn orders(line: &Line, found: &Found) -> Result<(), Fault> {
     }
 }
 
-/// A card in the path of a machine that has none by the books is taken out before anything is fed; whoever taps it learns
-/// what it is.
+/// A card in the path of a machine that has none by the books is taken out before anything is fed; whoever taps it
+/// learns what it is.
 ///
 /// # Errors
 /// The screen's; a printer that does not answer is found out at its next card.
