@@ -102,10 +102,10 @@ fn opened_number(request: &Request, intake: &Intake) -> String {
 
 #[test]
 fn requests_without_a_mistake_are_not_returned() {
-    let generated = generate(plan(200));
+    let generated = generate(plan(100));
     let intake = Intake::of(&generated);
     let (mut spoiled, mut unlimited, mut profiles) = (0, 0, BTreeSet::new());
-    for index in 0..200 {
+    for index in 0..100 {
         let request = generated.request(index);
         let findings = intake.findings(&request);
         match request.faulty {
@@ -120,8 +120,8 @@ fn requests_without_a_mistake_are_not_returned() {
         unlimited += usize::from(truth.expiry == Expiry::Unlimited);
         profiles.insert(truth.profile);
     }
-    assert!((1..9).contains(&spoiled), "{spoiled}");
-    assert!((20..60).contains(&unlimited), "{unlimited}");
+    assert!(spoiled < 6, "{spoiled}");
+    assert!((8..32).contains(&unlimited), "{unlimited}");
     assert_eq!(profiles.len(), 3);
 }
 
@@ -168,11 +168,11 @@ fn some_are_sealed_and_open_with_the_intake_key() {
         .unwrap();
     let generated = generate(Plan {
         intake: Some(point),
-        ..plan(200)
+        ..plan(100)
     });
-    let plain = generate(plan(200));
+    let plain = generate(plan(100));
     let mut sealed = 0;
-    for index in 0..200 {
+    for index in 0..100 {
         let request = generated.request(index);
         if Sealed::is_likely(&request.body) {
             sealed += 1;
