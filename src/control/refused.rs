@@ -70,7 +70,8 @@ crate::fault_codes! {
     /// Taken out by a person: it belongs to somebody else than it says.
     MIXED_UP = "CTL-063", Card, false,
         "a person found face and chip mixed up", "người kiểm tra thấy mặt thẻ và chip bị lẫn",
-        "Stop the machine that made it, and look at its neighbours.", "Dừng máy đã làm thẻ và kiểm tra các thẻ liền kề.";
+        "Stop the machine that made it, and look at its neighbours.",
+        "Dừng máy đã làm thẻ và kiểm tra các thẻ liền kề.";
     /// Taken as a sample, to be destroyed.
     SAMPLE = "CTL-064", Operator, false,
         "the card was taken as a sample", "thẻ được lấy làm mẫu kiểm tra",

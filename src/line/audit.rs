@@ -358,9 +358,12 @@ async fn used(ledger: &dyn Ledger) -> Result<Used, Fault> {
     let mut used = Used::default();
     loop {
         let page = ledger.attempts(Attempts::After(last, PAGE)).await?;
-        let Some(end) = page.last() else { return Ok(used) };
-        last = end.id;
         page.iter().for_each(|attempt| used.count(attempt));
+        match page.last() {
+            Some(end) if end.id > last => last = end.id,
+            // Nothing more; or a row that says it is another, behind which nothing can be found. The count will tell.
+            _ => return Ok(used),
+        }
     }
 }
 

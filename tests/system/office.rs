@@ -344,5 +344,6 @@ fn cards(office: &Office<'_>) {
     office.by_two(&format!("destroy {pack} --count 3"), "are destroyed");
     let told = office.run("reconcile").1;
     assert!(told.contains("40 agree"), "{told}");
-    office.good("audit verify", "sound");
+    // The prints that this test made up are on no printer's counter, and found out.
+    office.bad("audit verify", "its counter went back");
 }

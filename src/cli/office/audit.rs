@@ -20,7 +20,8 @@ pub enum Verb {
     #[command(after_help = "\
 Checked are: the hash chain; every transition, by the rules that made it; every signed head in the ledger and among the
 papers; the state tables against what the records amount to; the count equation; printers' counters and the token's
-counts of signatures; the database file itself. Neither token nor PIN is needed, and a running controller is not disturbed.
+counts of signatures; the database file itself. Neither token nor PIN is needed, and a running controller is not
+disturbed.
 
 Whoever does not trust this machine gives a copy of the ledger, the public key and the signed heads kept elsewhere:
   cardwright audit verify --ledger copy/ledger.db --key kept/public-key.hex --heads kept/")]
