@@ -1,5 +1,7 @@
 //! Doors to databases: the ledger, the order book and the registry, on sqlx.
 
+#[cfg(test)]
+pub(crate) mod conformance;
 pub mod fault;
 pub mod ledger;
 pub mod order_book;

@@ -13,6 +13,8 @@ mod papers;
 mod power;
 mod registry;
 mod signer;
+#[cfg(test)]
+mod tests;
 
 pub use hall::{Hall, ReaderTrouble};
 pub use ledger::MemoryLedger;

@@ -1,0 +1,230 @@
+//! What an order book promises.
+
+use time::Date;
+use time::macros::date;
+
+use crate::base::ids::{MachineId, OfficeCode, OrderKey};
+use crate::port::{Admission, NewOrder, OrderBook, OrderChange, OrderState, Returned};
+
+use super::refused;
+
+const DAY: Date = date!(2026 - 11 - 23);
+
+fn new(request: &str, person: &str, office: &str, place: &str) -> NewOrder {
+    NewOrder {
+        request: request.to_owned(),
+        version: 2,
+        person: person.to_owned(),
+        office: OfficeCode::new(office),
+        profile: "cc-2024".to_owned(),
+        priority: 5,
+        place: place.to_owned(),
+        received: DAY,
+        due: DAY,
+        hold: None,
+        wrapped_key: b"key".to_vec(),
+        sealed: request.as_bytes().to_vec(),
+    }
+}
+
+async fn admitted(book: &dyn OrderBook, order: NewOrder) -> OrderKey {
+    match book.admit(order).await.unwrap() {
+        Admission::New(key) => key,
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn claimed(book: &dyn OrderBook, cards: usize) -> Option<(String, Vec<OrderKey>)> {
+    let machine = MachineId::new("S01");
+    let lot = book.claim(&machine, cards).await.unwrap()?;
+    assert_eq!(lot.machine, machine);
+    Some((lot.office.0, lot.orders))
+}
+
+/// Asks an empty order book.
+pub(crate) async fn order_book(book: &dyn OrderBook) {
+    admission(book).await;
+    claims(book).await;
+    changes(book).await;
+    returns_and_counts(book).await;
+}
+
+/// Leaves `A1` (key 1) and `B1` (key 2) waiting for office A.
+async fn admission(book: &dyn OrderBook) {
+    let first = admitted(book, new("A1", "ann", "A", "2")).await;
+    assert_eq!(
+        book.admit(new("A1", "ann", "A", "2")).await.unwrap(),
+        Admission::Known(first)
+    );
+    let older = NewOrder {
+        version: 1,
+        ..new("A1", "ann", "A", "2")
+    };
+    assert_eq!(book.admit(older).await.unwrap(), Admission::Outdated(first));
+    let second = Admission::SecondForPerson(first);
+    assert_eq!(book.admit(new("A2", "ann", "A", "2")).await.unwrap(), second);
+    let bob = admitted(book, new("B1", "bob", "A", "1")).await;
+    // A correction replaces dossier and place; one that names a person with another live order is refused like a new
+    // order would be.
+    let correction = |person, version| NewOrder {
+        version,
+        sealed: b"corrected".to_vec(),
+        ..new("A1", person, "A", "3")
+    };
+    assert_eq!(
+        book.admit(correction("ann", 3)).await.unwrap(),
+        Admission::Replaced(first)
+    );
+    assert_eq!(
+        book.admit(correction("bob", 4)).await.unwrap(),
+        Admission::SecondForPerson(bob)
+    );
+    let order = book.by_request("A1").await.unwrap().unwrap();
+    assert_eq!((order.key, order.version, order.place.as_str()), (first, 3, "3"));
+    assert_eq!(book.order(first).await.unwrap().unwrap(), order);
+    assert_eq!(
+        book.sealed(first).await.unwrap().unwrap(),
+        (b"key".to_vec(), b"corrected".to_vec())
+    );
+    assert!(book.order(OrderKey(99)).await.unwrap().is_none());
+    assert!(book.by_request("Z").await.unwrap().is_none());
+    assert!(book.sealed(OrderKey(99)).await.unwrap().is_none());
+}
+
+/// Ends with nothing waiting; `A1` and `B1` are in a lot.
+async fn claims(book: &dyn OrderBook) {
+    let (ann, bob) = (OrderKey(1), OrderKey(2));
+    let remake = admitted(book, new("C1", "cid", "A", "0")).await;
+    book.set_state(remake, OrderState::Waiting, true).await.unwrap();
+    let held = NewOrder {
+        hold: Some("DOS-001".to_owned()),
+        ..new("D1", "dan", "A", "0")
+    };
+    let held = admitted(book, held).await;
+    let urgent = NewOrder {
+        priority: 9,
+        ..new("E1", "eve", "B", "9")
+    };
+    let urgent = admitted(book, urgent).await;
+    let early = admitted(book, new("F1", "fay", "B", "1")).await;
+    let late = NewOrder {
+        due: date!(2026 - 12 - 01),
+        ..new("G1", "gus", "C", "1")
+    };
+    let late = admitted(book, late).await;
+    // The most urgent order names the office and is never cut off; its neighbours come in the office's order.
+    assert_eq!(claimed(book, 1).await, Some(("B".to_owned(), vec![urgent])));
+    // Then by due date and age: office A, in its own order, the remake last, the held one not at all.
+    assert_eq!(claimed(book, 2).await, Some(("A".to_owned(), vec![bob, ann])));
+    assert_eq!(claimed(book, 5).await, Some(("A".to_owned(), vec![remake])));
+    assert_eq!(claimed(book, 5).await, Some(("B".to_owned(), vec![early])));
+    assert_eq!(claimed(book, 5).await, Some(("C".to_owned(), vec![late])));
+    assert_eq!(claimed(book, 5).await, None);
+    let in_lot = book.in_state(OrderState::InLot, OrderKey(0), 9).await.unwrap();
+    let keys: Vec<_> = in_lot.iter().map(|order| order.key).collect();
+    assert_eq!(keys, [ann, bob, remake, urgent, early, late]);
+    let page = book.in_state(OrderState::InLot, bob, 2).await.unwrap();
+    assert_eq!(page, in_lot[2..4]);
+    let waits = book.in_state(OrderState::Held, OrderKey(0), 9).await.unwrap();
+    assert_eq!(
+        (waits.len(), waits[0].key, waits[0].hold.as_deref()),
+        (1, held, Some("DOS-001"))
+    );
+    // Too late for a newer version.
+    let newer = NewOrder {
+        version: 9,
+        ..new("A1", "ann", "A", "2")
+    };
+    assert_eq!(book.admit(newer).await.unwrap(), Admission::TooLate(ann));
+}
+
+async fn changes(book: &dyn OrderBook) {
+    let (ann, bob, held) = (OrderKey(1), OrderKey(2), OrderKey(4));
+    // What a machine has is not a person's to change; a machine gives it up in one step.
+    for change in [
+        OrderChange::Hold("no".into()),
+        OrderChange::Release,
+        OrderChange::Priority(1),
+        OrderChange::Cancel,
+    ] {
+        assert_eq!(
+            refused(book.change(ann, change.clone()).await),
+            "STO-007",
+            "{change:?}"
+        );
+    }
+    book.hold(ann, "JOB-015").await.unwrap();
+    let order = book.order(ann).await.unwrap().unwrap();
+    assert_eq!(
+        (order.state, order.hold.as_deref(), order.remake),
+        (OrderState::Held, Some("JOB-015"), true)
+    );
+    let order = book.change(ann, OrderChange::Release).await.unwrap();
+    assert_eq!((order.state, order.hold), (OrderState::Waiting, None));
+    assert_eq!(refused(book.hold(ann, "x").await), "STO-007");
+    assert_eq!(refused(book.change(ann, OrderChange::Release).await), "STO-007");
+    assert_eq!(
+        book.change(ann, OrderChange::Priority(9)).await.unwrap().priority,
+        9
+    );
+    let order = book.change(held, OrderChange::Cancel).await.unwrap();
+    assert_eq!((order.state, order.hold), (OrderState::Cancelled, None));
+    for outcome in [
+        book.set_state(OrderKey(99), OrderState::Boxed, false).await,
+        book.hold(OrderKey(99), "x").await,
+        book.change(OrderKey(99), OrderChange::Cancel).await.map(|_| ()),
+    ] {
+        assert_eq!(refused(outcome), "STO-006");
+    }
+    // One live order per person: a cancelled one makes room, and cannot come back beside its successor.
+    let next = admitted(book, new("D2", "dan", "A", "0")).await;
+    assert_eq!(
+        refused(book.set_state(held, OrderState::Waiting, false).await),
+        "STO-003"
+    );
+    let of_person: Vec<_> = book
+        .by_person("dan")
+        .await
+        .unwrap()
+        .iter()
+        .map(|order| order.key)
+        .collect();
+    assert_eq!(of_person, [next, held]);
+    let boxed = [(ann, OrderState::Boxed, false), (bob, OrderState::Boxed, false)];
+    book.set_states(&boxed).await.unwrap();
+    let done = book.in_state(OrderState::Boxed, OrderKey(0), 9).await.unwrap();
+    assert_eq!(done.iter().map(|order| order.key).collect::<Vec<_>>(), [ann, bob]);
+}
+
+async fn returns_and_counts(book: &dyn OrderBook) {
+    let returned = |document: &str, office: Option<&str>| Returned {
+        document: document.to_owned(),
+        request: None,
+        office: office.map(OfficeCode::new),
+        codes: vec!["DOS-001".to_owned(), "DOS-002".to_owned()],
+        notice: "{}".to_owned(),
+        on: DAY,
+    };
+    let (first, second) = (returned("aa", Some("A")), returned("bb", None));
+    assert!(book.keep_return(first.clone()).await.unwrap());
+    assert!(book.keep_return(second.clone()).await.unwrap());
+    assert!(!book.keep_return(first.clone()).await.unwrap());
+    assert_eq!(book.returns().await.unwrap(), [first, second]);
+    let counts = book.counts(date!(2026 - 11 - 24)).await.unwrap();
+    let office = |code: &str| counts[&OfficeCode::new(code)].clone();
+    let a = office("A");
+    assert_eq!(
+        a.orders.into_iter().collect::<Vec<_>>(),
+        [
+            (OrderState::Waiting, 1),
+            (OrderState::InLot, 1),
+            (OrderState::Boxed, 2),
+            (OrderState::Cancelled, 1)
+        ]
+    );
+    assert_eq!((a.returned, a.late), (1, 2));
+    assert_eq!(
+        (office("?").returned, office("B").late, office("C").late),
+        (1, 2, 0)
+    );
+}
