@@ -1,5 +1,6 @@
 //! One task per machine that keeps signed cards ready for it: claims lots, prepares, signs.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,7 +26,7 @@ pub enum Work {
 }
 
 /// How often to look for work when nobody rang.
-const IDLE: Duration = Duration::from_millis(500);
+const IDLE: Duration = Duration::from_secs(5);
 
 /// Feeds a machine until the line stops; lots that were open at the start come first.
 ///
@@ -43,6 +44,9 @@ pub async fn feed(
         }
     }
     while !line.is_stopping() {
+        // Listens before it looks: what comes in between is not missed.
+        let mut rung = pin!(line.work.notified());
+        rung.as_mut().enable();
         match claim(&line, &machine).await? {
             Some(lot) => {
                 if !lot_to(&line, lot, &out).await? {
@@ -50,7 +54,7 @@ pub async fn feed(
                 }
             }
             None => {
-                let _ = line.clock.within(IDLE, line.work.notified()).await;
+                let _ = line.clock.within(IDLE, rung).await;
             }
         }
     }

@@ -75,7 +75,9 @@ pub async fn settle_once(line: &Line) -> Result<usize, Fault> {
         .map(|attempt| Fact::attempt(attempt.id, Event::Reported))
         .collect();
     line.record(facts, Vec::new()).await?;
-    line.work.notify_waiters();
+    if boxed.len() < over.len() {
+        line.work.notify_waiters();
+    }
     Ok(over.len())
 }
 

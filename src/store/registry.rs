@@ -38,6 +38,7 @@ impl SqliteRegistry {
             .busy_timeout(Duration::from_secs(10));
         let pool = SqlitePoolOptions::new()
             .max_connections(2)
+            .test_before_acquire(false)
             .connect_with(options)
             .await
             .map_err(|error| away(&error))?;

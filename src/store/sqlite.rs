@@ -30,9 +30,14 @@ pub(crate) async fn open(
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(Duration::from_secs(10))
         .foreign_keys(true)
-        .pragma("secure_delete", "ON");
+        .pragma("secure_delete", "ON")
+        // 16 MB of log before it is folded into the file: pages of indexes change with every card, and are then
+        // written once for many.
+        .pragma("wal_autocheckpoint", "4000");
     let pool = SqlitePoolOptions::new()
         .max_connections(connections)
+        // A file does not hang up: asking a connection before each use would double the work.
+        .test_before_acquire(false)
         .connect_with(options)
         .await
         .map_err(|error| database(&error).at(path.display()))?;

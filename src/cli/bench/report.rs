@@ -79,7 +79,8 @@ pub(super) struct Report {
     serial_bytes: f64,
     memory_mb: f64,
     memory_peak_mb: f64,
-    /// Share of the machines' time in which no device of theirs was at work; known if devices take their time.
+    /// Share of the machines' time with a lot in which no device of theirs was at work; known if devices take their
+    /// time.
     waiting_percent: Option<f64>,
     /// Admission before the line began, cards a second and milliseconds of the line's tasks a dossier.
     admission_seconds: f64,
@@ -187,7 +188,7 @@ impl Report {
             self.memory_mb, self.memory_peak_mb
         );
         if let Some(percent) = self.waiting_percent {
-            println!("Machines:   {percent:.2} % of their time no device of theirs was at work");
+            println!("Machines:   {percent:.2} % of their time with a lot no device of theirs was at work");
         }
         println!(
             "Admission:  {:.1} s before the line began, {:.2} ms of its tasks a dossier",

@@ -31,7 +31,11 @@ pub(super) fn station(
 ) -> io::Result<()> {
     let encoder = folder.join("encoder.sock");
     wire::serve_reader(&encoder, Arc::clone(station), Arc::clone(time), tasks)?;
-    wire::serve_screen(&folder.join("screen.sock"), Arc::clone(station), tasks)?;
+    let operator = Operator {
+        station: Arc::clone(station),
+        time: Arc::clone(time),
+    };
+    wire::serve_screen(&folder.join("screen.sock"), Arc::new(operator), tasks)?;
     let cable = Pty::open(&folder.join("printer"))?;
     let (station, time) = (Arc::clone(station), Arc::clone(time));
     tasks.spawn(async move { print(&station, &cable, &time).await });
@@ -81,9 +85,18 @@ impl Reader for Station {
     }
 }
 
-impl Person for Station {
+/// The person at a machine.
+struct Operator {
+    station: Arc<Station>,
+    time: Arc<Timekeeper>,
+}
+
+impl Person for Operator {
     async fn follow(&self, instruction: Instruction) -> io::Result<Answer> {
-        self.follow(instruction)
+        if matches!(instruction, Instruction::EmptyHopper { .. }) {
+            self.time.lot_ended();
+        }
+        self.station.follow(instruction)
     }
 }
 

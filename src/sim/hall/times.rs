@@ -15,11 +15,11 @@ use crate::base::Clock;
 /// A machine's file.
 const FILE: &str = "times.json";
 
-/// How a machine spent its time. What it was not busy, from its first act to its last, it waited: for the controller,
-/// or for this hall's own computing.
+/// How a machine spent its time. What it was not busy while it made lots, it waited: for the controller, or for this
+/// hall's own computing.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Times {
-    /// From the beginning of its first act to the end of its last.
+    /// Making lots: from the beginning of a lot's first act to the end of its last. Between lots there may be no work.
     pub active: Duration,
     /// Its reader, its printer or its line at work, as long as they are built to take.
     pub busy: Duration,
@@ -50,7 +50,8 @@ pub(super) struct Timekeeper {
 
 #[derive(Default)]
 struct State {
-    first: Option<Duration>,
+    /// When the last act of the present lot ended.
+    last: Option<Duration>,
     times: Times,
 }
 
@@ -72,14 +73,20 @@ impl Timekeeper {
         let begun = self.clock.elapsed();
         self.clock.sleep(time).await;
         let mut state = self.state();
-        let first = *state.first.get_or_insert(begun);
+        let now = self.clock.elapsed();
+        let since = state.last.replace(now).unwrap_or(begun);
         state.times.busy += time;
-        state.times.active = self.clock.elapsed().saturating_sub(first);
+        state.times.active += now.saturating_sub(since);
     }
 
     /// The reader exchanges so many bytes with a chip.
     pub(super) async fn exchange(&self, bytes: usize) {
         self.pause(self.reader.time(bytes)).await;
+    }
+
+    /// A lot is made: until the next act there may be nothing to do.
+    pub(super) fn lot_ended(&self) {
+        self.state().last = None;
     }
 
     /// Puts the times into a machine's folder.
