@@ -50,7 +50,7 @@ pub(crate) async fn registry(registry: &dyn Registry) {
     // The same key twice counts once, whatever else it says.
     let again = report("day/O1.2", "R1", Outcome::Spoiled, Some("C2"), "S2");
     registry.report(&[spoiled, again]).await.unwrap();
-    assert_eq!(registry.statement("", 1).await.unwrap(), [issued.clone()]);
+    assert_eq!(registry.statement("", 1).await.unwrap(), [issued]);
 
     // All or none; and the registry is to blame, so that the line waits for it.
     let stranger = report("day/O9.1", "R9", Outcome::Made, Some("C9"), "S9");
