@@ -35,9 +35,9 @@ pub async fn print(facility: &Facility, line: &Line) -> anyhow::Result<bool> {
     }
     let mut returned = Tally::default();
     for dossier in facility.order_book.returns().await? {
-        for code in dossier.codes {
-            returned.add(code, 1);
-        }
+        // One that has several findings comes back once.
+        let codes: Vec<&str> = dossier.codes.iter().map(String::as_str).collect();
+        returned.add(codes.join(" "), 1);
     }
     let mut spoiled = Tally::default();
     for attempt in facility.ledger.all_attempts().await? {
@@ -148,12 +148,16 @@ impl Tally {
         }
     }
 
-    /// A line per fault code, told in words.
+    /// A line per fault code, or codes that came together, told in words.
     fn print(&self, title: &str) {
         println!("{:<9} {}", format!("{title}:"), self.0.values().sum::<u64>());
         for (code, count) in &self.0 {
-            let words = codes::find(code).map_or("", |code| code.en);
-            println!("  {count:>4}  {code}  {words}");
+            let words: Vec<&str> = code
+                .split(' ')
+                .filter_map(codes::find)
+                .map(|code| code.en)
+                .collect();
+            println!("  {count:>4}  {code}  {}", words.join("; "));
         }
     }
 }
