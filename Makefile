@@ -15,7 +15,8 @@ help: ## what can be done here
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
 
 run: deps ## rehearse: a simulated hall makes, proves and packs cards
-	cargo run --release -- rehearse
+	cargo build --release --workspace
+	target/release/cardwright rehearse
 
 test: deps lint ## everything that must hold before a push
 	if cargo nextest --version >/dev/null 2>&1; then cargo nextest run --workspace; else cargo test --workspace --lib --bins --tests; fi
@@ -27,9 +28,10 @@ lint: ## formatting and lints; a warning is a failure
 
 bench: deps ## how fast it is here: faces, chip data, EF.SOD, a whole line, and 64 machines that take their time
 	cargo bench --bench pure
-	cargo run --release -- bench sod
-	cargo run --release -- bench line
-	cargo run --release -- bench line --stations 64 --desks 8 --cards 640 --timing real
+	cargo build --release --workspace
+	target/release/cardwright bench sod
+	target/release/cardwright bench line
+	target/release/cardwright bench line --stations 64 --desks 8 --cards 640 --timing real
 
 deps: ## looks for the tools that building and testing need; as root on Debian it installs what is missing
 	@packages=(); \
