@@ -1,10 +1,11 @@
 //! `cardwright sim …`: the outside world.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 
-use crate::sim::hall;
+use crate::base::Clock;
+use crate::sim::{dossiers, hall, registry};
 
 /// Parts of the outside world.
 #[derive(Debug, Subcommand)]
@@ -13,6 +14,31 @@ pub enum Verb {
     Hall {
         /// The hall's folder.
         dir: PathBuf,
+    },
+    /// Approve dossiers of invented people in a rehearsal's registry, and write them as files as it would send them.
+    ///
+    /// A rehearsal trusts the registry of its own seed and day. Its dossiers begin with number 0, so new people are
+    /// those from its `--cards` on. About two in a hundred carry a mistake on purpose; `--corrected` writes what the
+    /// office sends after it came back: the same dossier without the mistake, as version 2.
+    Dossiers {
+        /// The folder to write into; made if it is not there.
+        #[arg(long)]
+        into: PathBuf,
+        /// The rehearsal's folder.
+        #[arg(long, default_value = "facility")]
+        dir: PathBuf,
+        /// The rehearsal's seed.
+        #[arg(long, default_value_t = 2021)]
+        seed: u64,
+        /// The first dossier's number.
+        #[arg(long, default_value_t = 1_000)]
+        from: usize,
+        /// How many.
+        #[arg(long, default_value_t = 10)]
+        count: usize,
+        /// Without mistakes, as version 2.
+        #[arg(long)]
+        corrected: bool,
     },
     /// Print what physically lies where, by the hall's own books.
     Inventory {
@@ -38,9 +64,56 @@ pub fn main(verb: Verb) -> anyhow::Result<bool> {
             hall::run(&dir, stop).await?;
             Ok(true)
         }),
+        Verb::Dossiers {
+            into,
+            dir,
+            seed,
+            from,
+            count,
+            corrected,
+        } => {
+            let people = dossiers::generate(dossiers::Plan {
+                seed,
+                count: from.saturating_add(count),
+                issued: Clock::system().today(),
+                intake: None,
+            });
+            let mut approved = Vec::new();
+            for number in from..from.saturating_add(count) {
+                let request = if corrected {
+                    people.correction(number)
+                } else {
+                    people.request(number)
+                };
+                println!("{}", write(&into, &request)?.display());
+                approved.push(request.request_id);
+            }
+            super::runtime()?.block_on(async {
+                let authority = registry::Registry::open(&dir.join("registry.db")).await?;
+                authority.approve(&approved).await?;
+                authority.close().await;
+                Ok::<(), anyhow::Error>(())
+            })?;
+            Ok(true)
+        }
         Verb::Inventory { dir } => {
             println!("{}", serde_json::to_string_pretty(&hall::inventory(&dir)?)?);
             Ok(true)
         }
     }
+}
+
+/// Writes a document under its request's name and its attachments under theirs; answers where the document lies.
+fn write(folder: &Path, request: &dossiers::Request) -> std::io::Result<PathBuf> {
+    for (name, content) in &request.attachments {
+        let file = folder.join(name);
+        if let Some(parent) = file.parent() {
+            std::fs::create_dir_all(parent)?;
+        }
+        std::fs::write(file, content)?;
+    }
+    std::fs::create_dir_all(folder)?;
+    let file = folder.join(format!("{}-{}.json", request.request_id, request.version));
+    std::fs::write(&file, &request.body)?;
+    Ok(file)
 }
