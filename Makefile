@@ -43,6 +43,11 @@ deps: ## looks for the tools that building and testing need; as root on Debian i
 	if ! command -v cargo >/dev/null 2>&1; then \
 		echo "cargo is missing: install Rust (https://rustup.rs), version $$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml) or newer." >&2; exit 1; \
 	fi; \
+	for component in clippy fmt; do \
+		if ! cargo "$$component" --version >/dev/null 2>&1; then \
+			rustup component add clippy rustfmt || { echo "Missing: clippy or rustfmt. With rustup: rustup component add clippy rustfmt" >&2; exit 1; }; \
+		fi; \
+	done; \
 	if [ $${#packages[@]} -gt 0 ]; then \
 		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then \
 			apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends "$${packages[@]}"; \

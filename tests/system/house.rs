@@ -163,7 +163,8 @@ fn pure_rooms_do_no_io_and_read_no_clock() {
 fn everything_is_tidy() {
     // Put together here, so that this file does not find itself.
     let elsewhere = concat!("../", "shared");
-    let unfinished = ["todo!", "unimplemented!", "dbg!", "#[ignore]"];
+    // What is unfinished in other ways, clippy finds: `todo`, `unimplemented` and `dbg_macro` are in its table.
+    let skipped = concat!("#[", "ignore");
     let mut faults = Vec::new();
     let folders = ["src", "tests", "benches", "hsm-sim/src"];
     for source in folders
@@ -184,8 +185,8 @@ fn everything_is_tidy() {
             if text.contains(elsewhere) {
                 fault("names a place outside the project");
             }
-            for word in unfinished.iter().filter(|word| code.contains(**word)) {
-                fault(word);
+            if code.contains(skipped) {
+                fault("a test that does not run");
             }
         }
     }

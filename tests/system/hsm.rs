@@ -44,10 +44,14 @@ pub(crate) fn soft_hsm() -> PathBuf {
     path
 }
 
-/// Runs one ignored test of this file in a process of its own, with its own token.
-pub(crate) fn in_own_process(name: &str, module: &Path, environment: &[(&str, &Path)]) {
+/// Runs the body of the test `name` in a process of its own on this module: the test starts itself again with the
+/// environment set, and in there the body runs.
+pub(crate) fn in_own_process(name: &str, module: &Path, environment: &[(&str, &Path)], body: fn()) {
+    if std::env::var_os(MODULE_VARIABLE).is_some() {
+        return body();
+    }
     let output = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", name, "--ignored", "--nocapture", "--test-threads=1"])
+        .args(["--exact", name, "--nocapture", "--test-threads=1"])
         .env(MODULE_VARIABLE, module)
         .envs(environment.iter().copied())
         .output()
@@ -59,6 +63,13 @@ pub(crate) fn in_own_process(name: &str, module: &Path, environment: &[(&str, &P
         "{name} on {}:\n{text}",
         module.display()
     );
+}
+
+/// As [`in_own_process`], on hsm-sim with a folder of its own.
+pub(crate) fn on_simulator(name: &str, body: fn()) {
+    let folder = tempfile::tempdir().unwrap();
+    let token = folder.path().join("token");
+    in_own_process(name, &simulator(), &[(hsm_sim::FOLDER_VARIABLE, &token)], body);
 }
 
 /// Inside such a process: the module to test.
@@ -99,13 +110,7 @@ pub(crate) fn block_on<F: Future>(steps: F) -> F::Output {
 
 #[test]
 fn hsm_sim_conforms() {
-    let folder = tempfile::tempdir().unwrap();
-    let token = folder.path().join("token");
-    in_own_process(
-        "hsm::conformance::suite",
-        &simulator(),
-        &[(hsm_sim::FOLDER_VARIABLE, &token)],
-    );
+    on_simulator("hsm::hsm_sim_conforms", conformance::suite);
 }
 
 #[test]
@@ -123,29 +128,9 @@ fn softhsm2_conforms() {
     )
     .unwrap();
     in_own_process(
-        "hsm::conformance::suite",
+        "hsm::softhsm2_conforms",
         &soft_hsm(),
         &[("SOFTHSM2_CONF", &config)],
-    );
-}
-
-#[test]
-fn hsm_sim_recovers() {
-    for name in [
-        "hsm::recovery::ladder",
-        "hsm::recovery::no_pin_loop",
-        "hsm::recovery::count_survives_a_crash",
-    ] {
-        let folder = tempfile::tempdir().unwrap();
-        in_own_process(name, &simulator(), &[(hsm_sim::FOLDER_VARIABLE, folder.path())]);
-    }
-}
-
-#[test]
-fn an_empty_slot_is_named_as_such() {
-    in_own_process(
-        "hsm::recovery::no_token",
-        &simulator(),
-        &[(hsm_sim::FOLDER_VARIABLE, Path::new(""))],
+        conformance::suite,
     );
 }

@@ -25,7 +25,7 @@ pub(super) type Jobs = Arc<Mutex<mpsc::Receiver<Job>>>;
 
 /// A thread's belongings.
 pub(super) struct Worker {
-    library: Arc<Library>,
+    loaded: Arc<Library>,
     connection: Option<Connection>,
     /// The age of the library in which the last call was made: only that age may be ended because the call failed.
     seen: u64,
@@ -51,7 +51,7 @@ impl Worker {
     /// Opens the thread's session and logs in.
     pub(super) fn open(library: Arc<Library>) -> Result<Self, Fault> {
         let mut worker = Self {
-            library,
+            loaded: library,
             connection: None,
             seen: 0,
         };
@@ -125,7 +125,7 @@ impl Worker {
         &mut self,
         work: &mut impl FnMut(&mut Connection, &Library) -> Result<T, Trouble>,
     ) -> Result<T, Trouble> {
-        let library = Arc::clone(&self.library);
+        let library = Arc::clone(&self.loaded);
         let age = library.age();
         let connection = self.connect(&library, &age)?;
         work(connection, &library)
@@ -155,9 +155,9 @@ impl Worker {
     fn climb(&mut self, rung: Rung) -> Result<(), Trouble> {
         self.disconnect(true);
         if rung == Rung::Library {
-            self.library.restart(self.seen)?;
+            self.loaded.restart(self.seen)?;
         }
-        let library = Arc::clone(&self.library);
+        let library = Arc::clone(&self.loaded);
         let age = library.age();
         let connection = self.connect(&library, &age)?;
         if rung >= Rung::Login {
@@ -170,7 +170,7 @@ impl Worker {
         let Some(connection) = self.connection.take() else {
             return;
         };
-        let age = self.library.age();
+        let age = self.loaded.age();
         if closing && connection.age == age.number {
             close(connection.session);
         }

@@ -13,9 +13,7 @@ use sha2::{Digest, Sha256};
 
 use super::{PIN, block_on, fresh_token, open_with};
 
-#[test]
-#[ignore = "runs in a process of its own, started by the tests of hsm.rs"]
-fn suite() {
+pub(super) fn suite() {
     fresh_token();
     let again = std::panic::catch_unwind(fresh_token);
     assert!(again.is_err(), "a token is never initialized over");

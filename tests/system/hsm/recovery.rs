@@ -1,11 +1,11 @@
 //! Bad days of an HSM, shown by hsm-sim on demand.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use cardwright::port::{KeyPurpose, Signer};
 
-use super::{PIN, block_on, fresh_token, open_with};
+use super::{PIN, block_on, fresh_token, in_own_process, on_simulator, open_with, simulator};
 
 fn folder() -> PathBuf {
     PathBuf::from(std::env::var_os(hsm_sim::FOLDER_VARIABLE).unwrap())
@@ -20,7 +20,10 @@ fn faults_are_over() -> bool {
 }
 
 #[test]
-#[ignore = "runs in a process of its own, started by the tests of hsm.rs"]
+fn a_fault_is_climbed_out_of() {
+    on_simulator("hsm::recovery::a_fault_is_climbed_out_of", ladder);
+}
+
 fn ladder() {
     fresh_token();
     let hsm = Arc::new(open_with(3, PIN).unwrap());
@@ -64,7 +67,10 @@ fn ladder() {
 }
 
 #[test]
-#[ignore = "runs in a process of its own, started by the tests of hsm.rs"]
+fn a_refused_pin_is_not_tried_again() {
+    on_simulator("hsm::recovery::a_refused_pin_is_not_tried_again", no_pin_loop);
+}
+
 fn no_pin_loop() {
     fresh_token();
     let hsm = open_with(2, PIN).unwrap();
@@ -87,7 +93,13 @@ fn no_pin_loop() {
 }
 
 #[test]
-#[ignore = "runs in a process of its own, started by the tests of hsm.rs"]
+fn a_crash_never_lowers_the_count() {
+    on_simulator(
+        "hsm::recovery::a_crash_never_lowers_the_count",
+        count_survives_a_crash,
+    );
+}
+
 fn count_survives_a_crash() {
     fresh_token();
     let count = |hsm: &cardwright::device::pkcs11::Hsm| {
@@ -117,7 +129,15 @@ fn count_survives_a_crash() {
 }
 
 #[test]
-#[ignore = "runs in a process of its own, started by the tests of hsm.rs"]
+fn an_empty_slot_is_named_as_such() {
+    in_own_process(
+        "hsm::recovery::an_empty_slot_is_named_as_such",
+        &simulator(),
+        &[(hsm_sim::FOLDER_VARIABLE, Path::new(""))],
+        no_token,
+    );
+}
+
 fn no_token() {
     assert_eq!(open_with(1, PIN).unwrap_err().code.id, "HSM-002");
 }
