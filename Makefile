@@ -37,6 +37,9 @@ deps: ## looks for the tools that building and testing need; as root on Debian i
 	@packages=(); \
 	need() { if ! command -v "$$1" >/dev/null 2>&1; then packages+=("$$2"); fi; }; \
 	need cc gcc; \
+	if ! [ -e /usr/include/stdlib.h ]; then packages+=(libc6-dev); fi; \
+	need pkg-config pkgconf; \
+	if ! pkg-config --exists libpcsclite 2>/dev/null; then packages+=(libpcsclite-dev); fi; \
 	need openssl openssl; \
 	need pkcs11-tool opensc; \
 	if [ ! -e /usr/lib/softhsm/libsofthsm2.so ]; then packages+=(softhsm2); fi; \
