@@ -185,14 +185,14 @@ impl Day {
     /// Broken built-in data.
     pub async fn work(&self, cut_after: Option<u64>) -> Result<End, Fault> {
         self.power.restore(cut_after);
+        self.work_at(self.stations()?).await
+    }
+
+    /// As [`Self::work`], at these machines.
+    async fn work_at(&self, stations: Vec<Station>) -> Result<End, Fault> {
         let line = Arc::new(self.controller()?);
         let end = {
-            let working = line::run(
-                Arc::clone(&line),
-                self.stations()?,
-                self.desks()?,
-                Ending::WhenDrained,
-            );
+            let working = line::run(Arc::clone(&line), stations, self.desks()?, Ending::WhenDrained);
             let controller = async {
                 tokio::select! {
                     biased;

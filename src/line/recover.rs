@@ -223,7 +223,8 @@ async fn settle_doubt(line: &Line, station: &mut Station, hand: &mut Hand) -> Re
         _ => {}
     }
     // The chip is still in reach and names itself.
-    station.encoder.power_on().await?;
+    let atr = station.encoder.power_on().await?;
+    line.rules.chip.check_atr(&atr)?;
     let identity = with_chip(&mut *station.encoder, identify(&line.rules.chip)).await?;
     match (&hand.attempt().chip, phase) {
         (None, Phase::Doing(Step::Bind)) => {

@@ -144,7 +144,8 @@ async fn perform(
 /// Feeds a blank and learns from its chip which one it is.
 async fn bind(station: &mut Station, line: &Line) -> Result<Evidence, Fault> {
     with_serial(&mut *station.printer, Feed::new(&station.model)).await?;
-    station.encoder.power_on().await?;
+    let atr = station.encoder.power_on().await?;
+    line.rules.chip.check_atr(&atr)?;
     let identity = with_chip(&mut *station.encoder, identify(&line.rules.chip)).await?;
     let chip = identity.chip.clone();
     if !line
