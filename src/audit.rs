@@ -27,5 +27,5 @@ pub use chain::{BadRecord, Chain, ChainEntry, Flaw, Link, Verifier};
 pub use checkpoint::Checkpoint;
 pub use day::{DayReport, OfficeDay};
 pub use hash::Hash;
-pub use manifest::{Manifest, ManifestLine, Mode, Office, verify_qr};
+pub use manifest::{Manifest, ManifestLine, Office, verify_qr};
 pub use merkle::Frontier;

@@ -14,6 +14,7 @@ pub mod font;
 pub mod hex;
 pub mod ids;
 pub mod limits;
+pub mod mode;
 pub mod place;
 pub mod secret;
 
@@ -22,5 +23,6 @@ pub use clock::Clock;
 pub use dialogue::{Dialogue, Reply, Step};
 pub use entropy::Entropy;
 pub use fault::{Blame, Code, Fault};
+pub use mode::Mode;
 pub use place::Place;
 pub use secret::Secret;

@@ -10,8 +10,7 @@ use std::path::{Component, Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::base::ids::MachineId;
-use crate::base::{Fault, limits};
-use crate::job::fact::Mode;
+use crate::base::{Fault, Mode, limits};
 
 pub use module::SIMULATOR;
 

@@ -10,24 +10,14 @@ use time::OffsetDateTime;
 use zeroize::Zeroize;
 
 use super::{Hash, fault};
-use crate::base::Fault;
 use crate::base::ids::{AttemptId, BoxId, LotId, OfficeCode, SodHash};
 use crate::base::limits::BOX_CARDS_MAX;
+use crate::base::{Fault, Mode};
 
 mod label;
 mod sheet;
 
 pub use label::verify_qr;
-
-/// Whether cards are real. Fixed when a facility is initialized.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Mode {
-    /// Nothing made here is an identity card.
-    Rehearsal,
-    /// Real cards for real people.
-    Production,
-}
 
 /// The office the box goes to.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]

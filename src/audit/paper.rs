@@ -6,8 +6,8 @@
 
 use time::macros::{format_description, offset};
 
-use super::{Manifest, Mode};
-use crate::base::Fault;
+use super::Manifest;
+use crate::base::{Fault, Mode};
 
 mod code;
 mod document;

@@ -20,7 +20,7 @@ use time::OffsetDateTime;
 use time::macros::datetime;
 
 use crate::base::ids::PersonId;
-use crate::base::{Clock, Entropy, Fault, Place};
+use crate::base::{Clock, Entropy, Fault, Mode, Place};
 use crate::chip::ChipProfile;
 use crate::config::Keys;
 use crate::document::face::Press;
@@ -28,7 +28,6 @@ use crate::document::profile::{BUILTIN, CardProfile};
 use crate::dossier::name::Glyphs;
 use crate::dossier::{Holidays, OfficeTable, Requirements};
 use crate::job::Fact;
-use crate::job::fact::Mode;
 use crate::job::stock::Move;
 use crate::line::context::KeyLabels;
 use crate::line::desk::Desk;

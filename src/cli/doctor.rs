@@ -8,11 +8,10 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde::Serialize;
 
-use crate::base::{Clock, Fault};
+use crate::base::{Clock, Fault, Mode};
 use crate::config::Config;
 use crate::control::client::Connection;
 use crate::control::serve;
-use crate::job::fact::Mode;
 
 use super::facility::{inspect, open_hsm, read_pin, with_token_env};
 use super::say;

@@ -7,7 +7,7 @@ use clap::Args;
 
 use crate::base::dialogue::drive;
 use crate::base::ids::BlankId;
-use crate::base::{Entropy, Fault};
+use crate::base::{Entropy, Fault, Mode};
 use crate::chip::{ChipProfile, Inspection, MrzKey, Password, Request as Inspect, Wanted, inspect};
 use crate::config::Config;
 use crate::control::look::Request as Look;
@@ -15,7 +15,6 @@ use crate::control::{Answer, Request};
 use crate::document::FileId;
 use crate::document::face::Faces;
 use crate::document::sod::Sod;
-use crate::job::fact::Mode;
 use crate::sim::{hall, scan};
 
 use super::ask::{self, Options};

@@ -11,14 +11,13 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 
-use crate::base::{Clock, Fault};
+use crate::base::{Clock, Fault, Mode};
 use crate::config::{Config, fault::REHEARSAL_MEANS};
 use crate::device::papers::FolderPapers;
 use crate::device::pkcs11::{Hsm, HsmConfig};
 use crate::document::profile::CardProfile;
 use crate::dossier::office::OfficeTable;
 use crate::job::Fact;
-use crate::job::fact::Mode;
 use crate::pki::{SignerKey, TrustStore};
 use crate::port::{Ledger, Signer};
 use crate::store::{SqliteLedger, SqliteOrderBook, SqliteRegistry};
@@ -185,7 +184,7 @@ async fn check_first_record(ledger: &SqliteLedger, config: &Config) -> Result<()
     let first = first.first().ok_or_else(|| other("the ledger is empty"))?;
     match serde_json::from_slice(&first.body) {
         Ok(Fact::Opened { facility, mode }) if facility == config.facility && mode == config.mode => Ok(()),
-        Ok(Fact::Opened { facility, mode }) => Err(other(&format!("{facility}, {mode:?}"))),
+        Ok(Fact::Opened { facility, mode }) => Err(other(&format!("{facility}, {mode}"))),
         _ => Err(other("its first record is not its opening")),
     }
 }

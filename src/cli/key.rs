@@ -9,10 +9,9 @@ use time::{Duration, OffsetDateTime};
 
 use super::facility::fault::{FILE, REFUSED};
 use super::facility::{point_of, read, write};
-use crate::base::Fault;
+use crate::base::{Fault, Mode};
 use crate::config::{Config, Keys, SignerSettings, Trust};
 use crate::document::profile::CardProfile;
-use crate::job::fact::Mode;
 use crate::pki::policy::remaining;
 use crate::pki::request::Request;
 use crate::pki::trust::verify_root;

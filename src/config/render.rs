@@ -4,7 +4,6 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use super::Config;
-use crate::job::fact::Mode;
 
 /// The text; reading it gives the same configuration.
 pub(super) fn render(config: &Config) -> String {
@@ -83,10 +82,7 @@ fn head(config: &Config) -> String {
          # Card profiles beyond the built-in ones; one of the same name takes the built-in one's place.\n\
          {profiles}\n",
         facility = quote(&config.facility),
-        mode = quote(match config.mode {
-            Mode::Rehearsal => "rehearsal",
-            Mode::Production => "production",
-        }),
+        mode = quote(config.mode.name()),
         controller = quote(&config.controller),
         lot = config.lot_cards,
         boxed = config.box_cards,

@@ -7,9 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::base::Fault;
 use crate::base::ids::PersonId;
-use crate::job::fact::Mode;
+use crate::base::{Fault, Mode};
 use crate::line::Line;
 
 use super::fault::NAMED;
@@ -101,7 +100,7 @@ pub async fn act(line: &Line, who: &Who, request: Request) -> Result<Answer, Fau
         Request::Hello => {
             let (facility, mode) = (&line.rules.facility, line.rules.mode);
             Ok(Answer::good(
-                format!("{facility}, {mode:?}"),
+                format!("{facility}, {mode}"),
                 json!({ "facility": facility, "mode": mode, "version": env!("CARGO_PKG_VERSION") }),
             ))
         }

@@ -6,7 +6,6 @@ use serde_json::{Value, json};
 
 use crate::base::ids::MachineId;
 use crate::base::{Fault, Place};
-use crate::job::fact::Mode;
 use crate::line::Line;
 use crate::pki::policy::remaining;
 use crate::port::{BoxStanding, BoxState, OrderState};
@@ -45,10 +44,7 @@ pub async fn status(line: &Line, _who: &Who) -> Result<Answer, Fault> {
     let boxes = line.ports.ledger.boxes(false).await?;
     let signers = signers(line);
 
-    let mode = match line.rules.mode {
-        Mode::Rehearsal => "rehearsal",
-        Mode::Production => "production",
-    };
+    let mode = line.rules.mode;
     let mut text = vec![
         format!(
             "{} ({mode}), {}",

@@ -2,24 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::Place;
 use crate::base::ids::{
     AttemptId, BlankId, BoxId, ChipId, LotId, MachineId, OfficeCode, OrderKey, PackId, PersonId,
 };
+use crate::base::{Mode, Place};
 
 use super::event::Event;
 use super::lot::Lot;
 use super::stock::Move;
-
-/// A facility is fixed as one or the other when it is initialized, for ever.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Mode {
-    /// Every card says SPECIMEN.
-    Rehearsal,
-    /// Real cards.
-    Production,
-}
 
 /// One blank of a supplier's list.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]

@@ -9,14 +9,13 @@ use tokio::sync::watch;
 
 use crate::base::ids::AttemptId;
 use crate::base::limits::STOP_LIST_AGE_MAX;
-use crate::base::{Clock, Entropy, Fault};
+use crate::base::{Clock, Entropy, Fault, Mode};
 use crate::chip::ChipProfile;
 use crate::document::CardProfile;
 use crate::document::face::Press;
 use crate::dossier::name::Glyphs;
 use crate::dossier::{Holidays, OfficeTable, Requirements};
 use crate::job::brake::Brake;
-use crate::job::fact::Mode;
 use crate::job::fault::STALE_STOP_LIST;
 use crate::job::{Attempt, Event, Fact, apply};
 use crate::pki::{Certificate, SignerKey, TrustStore};

@@ -3,11 +3,10 @@
 use serde::Deserialize;
 
 use crate::audit::manifest::{Manifest, ManifestLine, Office};
-use crate::audit::{Mode as PaperMode, paper};
+use crate::audit::paper;
 use crate::base::ids::{BoxId, OfficeCode};
 use crate::base::{Blame, Fault, hex};
 use crate::dossier::Place;
-use crate::job::fact::Mode;
 use crate::job::fault::STOPPED_BY_REGISTRY;
 use crate::job::{Event, Fact};
 use crate::port::{Attempts, BoxStanding, Instruction, OrderState, Screen};
@@ -203,10 +202,7 @@ async fn manifest(line: &Line, label: &BoxId, office: &OfficeCode) -> Result<Man
         .unwrap_or_default();
     Ok(Manifest {
         facility: line.rules.facility.clone(),
-        mode: match line.rules.mode {
-            Mode::Rehearsal => PaperMode::Rehearsal,
-            Mode::Production => PaperMode::Production,
-        },
+        mode: line.rules.mode,
         box_id: label.clone(),
         office: Office {
             code: office.clone(),

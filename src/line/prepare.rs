@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 
 use crate::audit::Hash;
 use crate::base::ids::{AttemptId, LotId, MachineId, SodHash};
-use crate::base::{Fault, Secret, hex};
+use crate::base::{Fault, Mode, Secret, hex};
 use crate::chip::{MrzKey, keys};
 use crate::document::build::{self, ChipPublic};
 use crate::document::face::Faces;
@@ -17,7 +17,6 @@ use crate::document::mrz::Mrz;
 use crate::document::sod::SodDraft;
 use crate::document::{CardFiles, CardProfile, FileId, qr};
 use crate::dossier::{Dossier, Expiry};
-use crate::job::fact::Mode;
 use crate::job::{Attempt, Event, Fact, Phase, apply};
 use crate::pki::{SigningRequest, choose};
 use crate::port::{BundlePart, Part};

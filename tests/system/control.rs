@@ -12,7 +12,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use cardwright::base::ids::{MachineId, OfficeCode, OrderKey, PersonId};
-use cardwright::base::{Clock, Entropy, Fault};
+use cardwright::base::{Clock, Entropy, Fault, Mode};
 use cardwright::chip::ChipProfile;
 use cardwright::control::client::{Connection, ask};
 use cardwright::control::people::myself;
@@ -23,7 +23,6 @@ use cardwright::document::face::Press;
 use cardwright::dossier::name::Glyphs;
 use cardwright::dossier::{Holidays, OfficeTable, Requirements};
 use cardwright::job::Fact;
-use cardwright::job::fact::Mode;
 use cardwright::line::context::KeyLabels;
 use cardwright::line::{Line, Ports, Rules};
 use cardwright::pki::TrustStore;

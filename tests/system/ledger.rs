@@ -12,10 +12,10 @@ use cardwright::audit::{Hash, Verifier};
 use cardwright::base::ids::{
     AttemptId, BlankId, BoxId, ChipId, LotId, MachineId, OfficeCode, OrderKey, PackId, PersonId, SodHash,
 };
-use cardwright::base::{Clock, Place, hex};
+use cardwright::base::{Clock, Mode, Place, hex};
 use cardwright::cli::office::audit::check;
 use cardwright::control::Answer;
-use cardwright::job::fact::{Blank, Mode};
+use cardwright::job::fact::Blank;
 use cardwright::job::lot::Lot;
 use cardwright::job::stock::Move;
 use cardwright::job::{Event, Evidence, Fact, Output, Step};

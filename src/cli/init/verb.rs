@@ -4,8 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use crate::base::Clock;
-use crate::job::fact::Mode;
+use crate::base::{Clock, Mode};
 
 use super::super::facility::with_token_env;
 

@@ -3,9 +3,8 @@
 use std::path::Path;
 
 use crate::base::ids::PersonId;
-use crate::base::{Clock, Place};
+use crate::base::{Clock, Mode, Place};
 use crate::job::Fact;
-use crate::job::fact::Mode;
 use crate::job::stock::Move;
 use crate::port::Ledger;
 use crate::sim::hall;
