@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 
-use crate::base::Clock;
 use crate::sim::{dossiers, hall, registry};
+
+use super::rehearse::people::Cast;
 
 /// Parts of the outside world.
 #[derive(Debug, Subcommand)]
@@ -17,9 +18,9 @@ pub enum Verb {
     },
     /// Approve dossiers of invented people in a rehearsal's registry, and write them as files as it would send them.
     ///
-    /// A rehearsal trusts the registry of its own seed and day. Its dossiers begin with number 0, so new people are
-    /// those from its `--cards` on. About two in a hundred carry a mistake on purpose; `--corrected` writes what the
-    /// office sends after it came back: the same dossier without the mistake, as version 2.
+    /// A rehearsal's dossiers begin with number 0, so new people are those from its `--cards` on. About two in a
+    /// hundred carry a mistake on purpose; `--corrected` writes what the office sends after it came back: the same
+    /// dossier without the mistake, as version 2.
     Dossiers {
         /// The folder to write into; made if it is not there.
         #[arg(long)]
@@ -27,9 +28,6 @@ pub enum Verb {
         /// The rehearsal's folder.
         #[arg(long, default_value = "facility")]
         dir: PathBuf,
-        /// The rehearsal's seed.
-        #[arg(long, default_value_t = 2021)]
-        seed: u64,
         /// The first dossier's number.
         #[arg(long, default_value_t = 1_000)]
         from: usize,
@@ -67,17 +65,11 @@ pub fn main(verb: Verb) -> anyhow::Result<bool> {
         Verb::Dossiers {
             into,
             dir,
-            seed,
             from,
             count,
             corrected,
         } => {
-            let people = dossiers::generate(dossiers::Plan {
-                seed,
-                count: from.saturating_add(count),
-                issued: Clock::system().today(),
-                intake: None,
-            });
+            let people = Cast::of(&dir)?.invent(from.saturating_add(count), None);
             let mut approved = Vec::new();
             for number in from..from.saturating_add(count) {
                 let request = if corrected {

@@ -44,6 +44,8 @@ impl Intake {
     }
 
     fn findings(&self, request: &Request) -> Vec<Finding> {
+        // Production takes an attachment only from beside its document.
+        assert!(request.attachments.iter().all(|(name, _)| !name.contains('/')));
         let attached = |name: &str| request.attachments.iter().find(|(key, _)| key == name);
         let resolve = |name: &str| attached(name).map(|(_, bytes)| bytes.clone());
         let rules = Rules {
