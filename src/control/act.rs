@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use crate::base::clock::VIET_NAM;
 use crate::base::ids::PersonId;
 use crate::base::{Fault, Mode};
 use crate::line::Line;
@@ -188,7 +189,7 @@ impl Control {
 
 /// Nothing is done yet, so the answer is not good.
 fn waiting(person: &PersonId, until: time::OffsetDateTime) -> Answer {
-    let until = until.to_offset(time::macros::offset!(+7));
+    let until = until.to_offset(VIET_NAM);
     let text = format!(
         "{person} has said so. Nothing is done yet: a second person must give the very same command until {:02}:{:02}.",
         until.hour(),

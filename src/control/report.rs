@@ -8,6 +8,7 @@ use time::{Date, Duration, Time};
 
 use crate::audit::{DayReport, OfficeDay};
 use crate::base::Fault;
+use crate::base::clock::VIET_NAM;
 use crate::base::ids::{BoxId, OfficeCode, OrderKey};
 use crate::job::Fact;
 use crate::line::Line;
@@ -19,8 +20,6 @@ use super::{Answer, Who};
 
 /// Orders and records read at once.
 const PAGE: u32 = 1_000;
-/// Viet Nam has no daylight saving time.
-const OFFSET: time::UtcOffset = time::macros::offset!(+7);
 const STATES: [OrderState; 4] = [
     OrderState::Waiting,
     OrderState::Held,
@@ -235,7 +234,7 @@ async fn records_before(line: &Line, unix_ns: i64) -> Result<u64, Fault> {
 
 /// The first moment after a day in Viet Nam, in nanoseconds since 1970-01-01 UTC.
 fn end_of(date: Date) -> i64 {
-    let end = date.with_time(Time::MIDNIGHT).assume_offset(OFFSET) + Duration::DAY;
+    let end = date.with_time(Time::MIDNIGHT).assume_offset(VIET_NAM) + Duration::DAY;
     i64::try_from(end.unix_timestamp_nanos()).unwrap_or(i64::MAX)
 }
 

@@ -1,8 +1,9 @@
 //! What was recorded, in plain words.
 
 use time::OffsetDateTime;
-use time::macros::{format_description, offset};
+use time::macros::format_description;
 
+use crate::base::clock::VIET_NAM;
 use crate::base::ids::PersonId;
 use crate::job::{Aim, Attempt, Event, Evidence, Fact, Output, Phase, Step};
 use crate::port::{BoxStanding, Entry, OrderState};
@@ -15,7 +16,7 @@ pub(super) fn entry(entry: &Entry) -> String {
 /// A moment in Viet Nam's time.
 pub(super) fn time(at: OffsetDateTime) -> String {
     let form = format_description!("[year]-[month]-[day] [hour]:[minute]:[second]");
-    at.to_offset(offset!(+7)).format(&form).unwrap_or_default()
+    at.to_offset(VIET_NAM).format(&form).unwrap_or_default()
 }
 
 /// Where an order stands.
