@@ -28,12 +28,15 @@ pub(crate) fn dossier() -> Dossier {
         position,
         capture: Capture::Taken(print()),
     };
-    Dossier {
+    let mut dossier = Dossier {
         profile: "cc-2024".to_owned(),
         portrait: Some(portrait()),
         fingers: vec![finger(RIGHT_INDEX), finger(LEFT_INDEX)],
         ..example::dossier()
-    }
+    };
+    // A place in three parts, as most are: it takes more than one line on a card.
+    "Tràng Tiền, Hoàn Kiếm, Hà Nội".clone_into(&mut dossier.person.birth_place);
+    dossier
 }
 
 /// A light oval on a dark gradient, as JPEG.
