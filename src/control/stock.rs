@@ -94,6 +94,17 @@ pub struct SupplierList {
     /// Kind of blank.
     pub blank_type: String,
     /// Its blanks, in the order in which they lie.
+
+    /// Is what a person wrote fit to be kept?
+    ///
+    /// # Errors
+    /// `CTL-010`.
+    pub(super) fn check_words(&self) -> Result<(), Fault> {
+        match self {
+            Self::Explain { reason, .. } => super::reason(reason).map(drop),
+            _ => Ok(()),
+        }
+    }
     pub blanks: Vec<Blank>,
 }
 
