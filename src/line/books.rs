@@ -144,14 +144,8 @@ impl Books {
     /// The count equation over everything that ever came in (law 7).
     #[must_use]
     pub fn balance(&self) -> Balance {
-        let mut balance = Balance::new();
-        for (pack, came) in &self.packs {
-            balance.receive(pack, came.blanks);
-        }
-        for (pack, place, count) in self.stock.rows() {
-            balance.place(pack, place.clone(), u64::from(count));
-        }
-        balance
+        let received = self.packs.iter().map(|(pack, came)| (pack.clone(), came.blanks));
+        Balance::of(received, self.stock.rows())
     }
 
     fn link(&mut self, entry: &RawEntry) -> Result<(), Fault> {
