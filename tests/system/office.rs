@@ -13,9 +13,9 @@ use cardwright::base::Clock;
 use cardwright::base::ids::{AttemptId, LotId, MachineId, OfficeCode, OrderKey, PackId, SodHash};
 use cardwright::job::fault::{MISSING_CARD, STEP_IN_DOUBT};
 use cardwright::job::lot::Lot;
+use cardwright::job::stock::SupplierList;
 use cardwright::job::{Event, Evidence, Fact, Step};
 use cardwright::port::{Ledger, OrderBook, OrderState};
-use cardwright::sim::hall::SupplierList;
 use cardwright::store::{SqliteLedger, SqliteOrderBook};
 
 const NAME: &str = "rehearsal/K1";

@@ -13,9 +13,10 @@ use super::books::{Act, Positions};
 use super::card::Card;
 use super::disk;
 use super::inventory::{Inventory, count};
-use super::plan::{self, Plan, SupplierList};
+use super::plan::{self, Plan};
 use crate::base::ids::{BlankId, MachineId};
 use crate::chip::ChipProfile;
+use crate::job::stock::SupplierList;
 use crate::sim::printer::State;
 
 /// The file of all acts.

@@ -11,9 +11,10 @@ use super::{Power, locked};
 use crate::base::Fault;
 use crate::base::ids::{BlankId, MachineId};
 use crate::device::hall::fault::{LOST, NO_CARD, SILENT};
+use crate::job::stock::SupplierList;
 use crate::port::{Answer, Encoder, Instruction, Screen, Serial};
 use crate::sim::chip::Chip;
-use crate::sim::hall::{Card, Desk, Floor, Followed, Inventory, Plan, Scan, Station, SupplierList, spoken};
+use crate::sim::hall::{Card, Desk, Floor, Followed, Inventory, Plan, Scan, Station, spoken};
 use crate::sim::printer::{Effect, What, When};
 use crate::sim::scan;
 
