@@ -16,9 +16,10 @@ use crate::line::audit::books_at;
 use crate::line::fault::unreadable;
 use crate::port::{Attempts, BoxStanding, BoxState, Order, OrderState};
 
+use super::subject::each_order;
 use super::{Answer, Who};
 
-/// Orders and records read at once.
+/// Records read at once.
 const PAGE: u32 = 1_000;
 const STATES: [OrderState; 4] = [
     OrderState::Waiting,
@@ -72,17 +73,12 @@ async fn day(line: &Line, date: Date) -> Result<DayReport, Fault> {
         then(line, end_of(date)).await?
     };
     let mut offices: BTreeMap<OfficeCode, OfficeDay> = BTreeMap::new();
-    for state in STATES {
-        let mut after = OrderKey(0);
-        loop {
-            let page = line.ports.book.in_state(state, after, PAGE).await?;
-            let Some(last) = page.last() else { break };
-            after = last.key;
-            for order in page.iter().filter(|order| order.received <= date) {
-                count(office(line, &mut offices, &order.office), order, &house, date);
-            }
+    each_order(line, &STATES, |order| {
+        if order.received <= date {
+            count(office(line, &mut offices, &order.office), order, &house, date);
         }
-    }
+    })
+    .await?;
     for returned in line.ports.book.returns().await? {
         if returned.on == date {
             let code = returned.office.unwrap_or_else(|| OfficeCode::new("?"));

@@ -11,6 +11,7 @@ use crate::line::Line;
 use crate::port::{Attempts, Order, OrderState, Statement};
 
 use super::Difference;
+use crate::control::subject::each_order;
 
 /// Lines of the registry's books read at once.
 const PAGE: u32 = 500;
@@ -70,21 +71,16 @@ pub(super) async fn compare(line: &Line, found: &mut Vec<Difference>) -> Result<
             }
         }
     }
-    for state in STATES {
-        let mut after = OrderKey(0);
-        loop {
-            let page = line.ports.book.in_state(state, after, PAGE).await?;
-            let Some(last) = page.last() else { break };
-            after = last.key;
-            for order in page.iter().filter(|order| !seen.contains(&order.key)) {
-                found.push(differs(
-                    &order.request,
-                    &format!("the registry does not know the request of {}", order.key),
-                    "hold the order (cardwright order hold) and ask the registry",
-                ));
-            }
+    each_order(line, &STATES, |order| {
+        if !seen.contains(&order.key) {
+            found.push(differs(
+                &order.request,
+                &format!("the registry does not know the request of {}", order.key),
+                "hold the order (cardwright order hold) and ask the registry",
+            ));
         }
-    }
+    })
+    .await?;
     Ok(orders)
 }
 
