@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use time::{Date, OffsetDateTime};
+use time::{Date, OffsetDateTime, UtcOffset};
 use tokio::time::Instant;
 
 /// Viet Nam's time: seven hours ahead of UTC, without daylight saving. Dates on cards and papers, and the days that

@@ -14,10 +14,10 @@ use std::sync::Arc;
 use cardwright::base::ids::{MachineId, OfficeCode, OrderKey, PersonId};
 use cardwright::base::{Clock, Entropy, Fault, Mode};
 use cardwright::chip::ChipProfile;
-use cardwright::control::client::{Connection, ask};
+use cardwright::control::client::Connection;
 use cardwright::control::people::myself;
 use cardwright::control::serve::Server;
-use cardwright::control::wire::Call;
+use cardwright::control::wire::{Call, Refusal};
 use cardwright::control::{Answer, Control, Name, Request, card, order, position, whereabouts};
 use cardwright::document::face::Press;
 use cardwright::dossier::name::Glyphs;
@@ -122,9 +122,17 @@ async fn serve(path: &Path, line: &Arc<Line>) -> Serving {
     Serving(tokio::spawn(server.run()))
 }
 
+/// Asks one thing; nothing if no controller runs.
+async fn ask(path: &Path, call: &Call) -> Result<Option<Answer>, Box<Refusal>> {
+    match Connection::open(path, Clock::system()).await? {
+        Some(mut connection) => connection.ask(call).await.map(Some),
+        None => Ok(None),
+    }
+}
+
 async fn asked(path: &Path, request: Request) -> Result<Answer, String> {
     let call = Call::new(request, None);
-    match ask(path, &call, Clock::system()).await {
+    match ask(path, &call).await {
         Ok(answer) => Ok(answer.expect("a controller runs")),
         Err(refusal) => Err(refusal.code),
     }
@@ -154,11 +162,7 @@ async fn the_socket_is_the_owners_and_goes_with_the_controller() {
     let path = dir.path().join("control.sock");
     let line = line(Mode::Rehearsal).await;
     let hello = Call::new(Request::Hello, None);
-    assert_eq!(
-        ask(&path, &hello, line.clock).await.unwrap(),
-        None,
-        "nobody answers yet"
-    );
+    assert_eq!(ask(&path, &hello).await.unwrap(), None, "nobody answers yet");
 
     let serving = serve(&path, &line).await;
     let mode = std::fs::metadata(&path).unwrap().permissions().mode();
