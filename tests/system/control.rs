@@ -41,7 +41,11 @@ const NUMBER: &str = "001099000017";
 
 /// A line that makes no cards: its books, its token and its rules are all that people's requests need.
 async fn line(mode: Mode) -> Arc<Line> {
-    let clock = Clock::system();
+    line_at(mode, Clock::system()).await
+}
+
+/// The same, at another time.
+pub(crate) async fn line_at(mode: Mode, clock: Clock) -> Arc<Line> {
     let power = Power::new(clock);
     let signer = MemorySigner::new(Arc::clone(&power), 7);
     signer.generate("lookup", KeyPurpose::Lookup).await.unwrap();

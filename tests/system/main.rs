@@ -8,3 +8,4 @@ mod ledger;
 mod licences;
 mod office;
 mod rehearsal;
+mod report;
