@@ -26,7 +26,7 @@ use crate::config::Keys;
 use crate::document::face::Press;
 use crate::document::profile::{BUILTIN, CardProfile};
 use crate::dossier::name::Glyphs;
-use crate::dossier::{Holidays, OfficeTable, Requirements};
+use crate::dossier::{Holidays, OfficeTable};
 use crate::job::Fact;
 use crate::job::stock::Move;
 use crate::line::context::KeyLabels;
@@ -252,7 +252,6 @@ impl Day {
                 intake: keys.intake,
             },
             manifest_key: self.manifest_key,
-            requirements: Requirements::viet_nam(),
             offices: self.offices.clone(),
             glyphs: Glyphs::of(crate::base::font::SANS)?,
             holidays: Holidays::viet_nam()?,

@@ -13,8 +13,8 @@ use crate::control::serve::{self, Server};
 use crate::device::hall::{HallEncoder, HallScreen};
 use crate::device::serial::{SerialConfig, SerialPort};
 use crate::document::face::Press;
+use crate::dossier::Holidays;
 use crate::dossier::name::Glyphs;
-use crate::dossier::{Holidays, Requirements};
 use crate::line::context::KeyLabels;
 use crate::line::desk::Desk;
 use crate::line::station::Station;
@@ -89,7 +89,6 @@ pub async fn line(facility: &Facility, clock: Clock) -> Result<Line, Fault> {
             intake: keys.intake.clone(),
         },
         manifest_key: facility.manifest_key,
-        requirements: Requirements::viet_nam(),
         offices: facility.offices.clone(),
         glyphs: Glyphs::of(crate::base::font::SANS)?,
         holidays: Holidays::viet_nam()?,

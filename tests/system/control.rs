@@ -21,7 +21,7 @@ use cardwright::control::wire::{Call, Refusal};
 use cardwright::control::{Answer, Control, Name, Request, card, order, position, whereabouts};
 use cardwright::document::face::Press;
 use cardwright::dossier::name::Glyphs;
-use cardwright::dossier::{Holidays, OfficeTable, Requirements};
+use cardwright::dossier::{Holidays, OfficeTable};
 use cardwright::job::Fact;
 use cardwright::line::context::KeyLabels;
 use cardwright::line::{Line, Ports, Rules};
@@ -64,7 +64,6 @@ pub(crate) async fn line_at(mode: Mode, clock: Clock) -> Arc<Line> {
             intake: label("intake"),
         },
         manifest_key: [0; 65],
-        requirements: Requirements::viet_nam(),
         offices: OfficeTable::default(),
         glyphs: Glyphs::of(cardwright::base::font::SANS).unwrap(),
         holidays: Holidays::viet_nam().unwrap(),
