@@ -87,8 +87,8 @@ impl Request {
         }
     }
 
-    /// Is what a person wrote fit to be kept? An act for two is asked about before it waits for the second: nothing that
-    /// would be refused then is kept, and the first hears it while the second is not yet called.
+    /// Is what a person wrote fit to be kept? An act for two is asked about before it waits for the second: what would
+    /// be refused then is never kept, and the first hears it before the second is called.
     ///
     /// # Errors
     /// `CTL-010`.

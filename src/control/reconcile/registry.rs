@@ -89,8 +89,8 @@ pub(super) async fn compare(line: &Line, found: &mut Vec<Difference>) -> Result<
     Ok(orders)
 }
 
-/// One request, with the one before it in the registry's books. Books that are being written need not agree at one look:
-/// what differs is looked at again, and only what stays is a difference.
+/// One request, with the one before it in the registry's books. Books that are being written need not agree at one
+/// look: what differs is looked at again, and only what stays is a difference.
 async fn settled(
     line: &Line,
     before: &str,

@@ -70,7 +70,7 @@ pub(in crate::dossier) fn sample() -> Dossier {
     }
 }
 
-/// What the card profiles that come with the program need, out of their files: this room does not know the rest of them.
+/// What the card profiles that come with the program need, out of their files: the rest of them is not for this room.
 static REQUIREMENTS: LazyLock<BTreeMap<String, Requirements>> = LazyLock::new(|| {
     #[derive(serde::Deserialize)]
     struct Profile {
