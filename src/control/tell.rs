@@ -122,7 +122,7 @@ fn fact(fact: &Fact) -> String {
         Fact::Stranger { machine, chip, code } => {
             format!("{machine}: a strange chip {chip} came out of the feeder ({code})")
         }
-        Fact::PositionStopped { machine, code } => format!("{machine} stopped ({code})"),
+        Fact::PositionStopped { machine, code, by } => format!("{machine} stopped ({code}){}", people(by)),
         Fact::PositionResumed { machine, by } => format!("{machine} goes on{}", people(by)),
         Fact::BoxOpened { label, office } => format!("box {label} opened for {office}"),
         Fact::BoxSealed { label, cards, .. } => format!("box {label} sealed with {cards} cards"),

@@ -60,7 +60,7 @@ impl Desk {
     /// # Errors
     /// The ledger's, or the desk's own devices.
     pub async fn run(mut self, line: Arc<Line>) -> Result<Self, Fault> {
-        while !line.is_stopping() {
+        while line.may_go_on(&self.id).await {
             line.progress.activity(&self.id, Activity::Waiting);
             match line.floor.take_tray() {
                 Some(packing) => self.pack(&line, &packing).await?,
@@ -81,7 +81,10 @@ impl Desk {
             return self.close(line, packing).await;
         }
         loop {
-            if line.is_stopping() {
+            if let (true, Some(hand)) = (line.progress.is_stopped(&self.id), &mut last) {
+                hand.record(line).await?;
+            }
+            if !line.may_go_on(&self.id).await {
                 line.floor.tray(packing.lot.clone());
                 break;
             }

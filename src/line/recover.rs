@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use crate::base::ids::{LotId, MachineId, OrderKey};
 use crate::base::{Blame, Fault};
 use crate::chip::{Sealed, identify, probe_sealed};
-use crate::job::fault::{PRINT_IN_DOUBT, STEP_IN_DOUBT, STOPPED_BY_REGISTRY, WRONG_CHIP};
+use crate::job::fault::{PRINT_IN_DOUBT, STEP_IN_DOUBT, STILL_STOPPED, STOPPED_BY_REGISTRY, WRONG_CHIP};
 use crate::job::lot::Lot;
-use crate::job::{Aim, Attempt, Event, Evidence, Output, Phase, Step};
+use crate::job::{Aim, Attempt, Event, Evidence, Fact, Output, Phase, Step};
 use crate::port::{Attempts, Instruction, OrderState};
 use crate::printer::Status;
 
@@ -135,6 +135,35 @@ async fn orders(line: &Line, found: &Found) -> Result<(), Fault> {
             }
         }
     }
+}
+
+/// Positions that were stopped when the controller before this one ended stay stopped: a restart removes no cause, and
+/// nobody but a person lets a position go on (law 6).
+///
+/// # Errors
+/// The ledger's.
+pub async fn positions(line: &Line, positions: &[MachineId]) -> Result<(), Fault> {
+    for position in positions {
+        if let Some(code) = stopped_for(line, position).await? {
+            tracing::warn!(machine = %position, code, "stopped since before the start");
+            line.progress.stopped(position, STILL_STOPPED.id);
+        }
+    }
+    Ok(())
+}
+
+/// The fault code a position is stopped for by the record, if it is.
+///
+/// # Errors
+/// The ledger's.
+pub async fn stopped_for(line: &Line, position: &MachineId) -> Result<Option<String>, Fault> {
+    let history = line.ports.ledger.history(position.as_str()).await?;
+    let last = history.into_iter().rev().find_map(|entry| match entry.fact {
+        Fact::PositionStopped { code, .. } => Some(Some(code)),
+        Fact::PositionResumed { .. } => Some(None),
+        _ => None,
+    });
+    Ok(last.flatten())
 }
 
 /// A card in the path of a machine that has none by the books is taken out before anything is fed; whoever taps it

@@ -3,7 +3,6 @@
 mod card;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::mpsc;
 
@@ -21,9 +20,6 @@ use super::feed::Work;
 use super::prepare::Ready;
 use super::progress::Activity;
 use super::talk::with_serial;
-
-/// How often a stopped station asks whether it may go on.
-const STOPPED: Duration = Duration::from_millis(200);
 
 /// A station and the ports to it.
 pub struct Station {
@@ -72,6 +68,9 @@ impl Station {
     ) -> Result<(), Fault> {
         let mut last: Option<Hand> = None;
         if let Some(hand) = resumed {
+            if !line.may_go_on(&self.id).await {
+                return self.last_reading(&line).await;
+            }
             let ready = super::prepare::resume(&line, hand.attempt().clone()).await?;
             last = Some(self.make(&line, &ready, hand).await?);
         }
@@ -90,7 +89,11 @@ impl Station {
             match next {
                 None => return self.last_reading(&line).await,
                 Some(Work::Card(ready)) => {
-                    if !self.may_go_on(&line).await {
+                    // A person may be long in coming: what is done must not wait for that.
+                    if let (true, Some(hand)) = (line.progress.is_stopped(&self.id), &mut last) {
+                        hand.record(&line).await?;
+                    }
+                    if !line.may_go_on(&self.id).await {
                         continue;
                     }
                     let mut hand = Hand::new(ready.attempt.clone());
@@ -106,7 +109,10 @@ impl Station {
                     if line.is_stopping() {
                         continue;
                     }
-                    self.check_counters(&line).await?;
+                    let explained = self.check_counters(&line).await?;
+                    if !explained && !line.may_go_on(&self.id).await {
+                        continue;
+                    }
                     self.screen_must(&Instruction::EmptyHopper { lot: lot.id })
                         .await?;
                     line.record(vec![Fact::LotClosed { lot: lot.id }], Vec::new())
@@ -117,11 +123,12 @@ impl Station {
         }
     }
 
-    /// More prints than jobs stop the machine before its lot is closed (law 7). A printer that does not answer is found
-    /// out at its next card.
-    async fn check_counters(&mut self, line: &Line) -> Result<(), Fault> {
+    /// More prints than jobs stop the machine, and its lot is not closed before a person has looked (law 7): a twin of
+    /// one of its cards may lie among them. False if there are more. A printer that does not answer is found out at its
+    /// next card.
+    async fn check_counters(&mut self, line: &Line) -> Result<bool, Fault> {
         let Ok(now) = with_serial(&mut *self.printer, ReadCounters::new(&self.model)).await else {
-            return Ok(());
+            return Ok(true);
         };
         let before = std::mem::replace(&mut self.counters, now);
         if now.panels_printed > before.panels_printed {
@@ -131,8 +138,9 @@ impl Station {
             );
             line.stop_position(&self.id, &Fault::new(&TOO_MANY_PRINTS, detail))
                 .await?;
+            return Ok(false);
         }
-        Ok(())
+        Ok(true)
     }
 
     /// What the next start compares with.
@@ -144,15 +152,6 @@ impl Station {
                 Ok(())
             }
         }
-    }
-
-    /// Waits while the position is stopped; false when the line stops meanwhile, and the card stays ready
-    /// for the next start.
-    pub(super) async fn may_go_on(&mut self, line: &Line) -> bool {
-        while line.progress.is_stopped(&self.id) && !line.is_stopping() {
-            line.clock.sleep(STOPPED).await;
-        }
-        !line.is_stopping()
     }
 
     async fn make(&mut self, line: &Line, ready: &Ready, hand: Hand) -> Result<Hand, Fault> {

@@ -7,7 +7,7 @@ use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinSet;
 
 use crate::base::Fault;
-use crate::base::ids::OrderKey;
+use crate::base::ids::{MachineId, OrderKey};
 use crate::base::limits::READY_CARDS_PER_MACHINE;
 use crate::job::Fact;
 use crate::port::OrderState;
@@ -37,6 +37,12 @@ pub enum Ending {
     WhenDrained,
 }
 
+/// Everybody's names.
+struct Places {
+    stations: Vec<MachineId>,
+    desks: Vec<MachineId>,
+}
+
 /// Recovers, runs all machines and desks, and ends when told to or when there is no more work.
 ///
 /// # Errors
@@ -53,6 +59,12 @@ pub async fn run(
     line.record(started, Vec::new()).await?;
     let heads = Arc::new(Mutex::new(Checkpoints::new(&line)));
     let mut found = recover::books(&line).await?;
+    let places = Places {
+        stations: stations.iter().map(|station| station.id.clone()).collect(),
+        desks: desks.iter().map(|desk| desk.id.clone()).collect(),
+    };
+    recover::positions(&line, &places.stations).await?;
+    recover::positions(&line, &places.desks).await?;
     let mut tasks: JoinSet<Result<Option<Desk>, Fault>> = JoinSet::new();
     for mut station in stations {
         let lots = found.lots.remove(&station.id).unwrap_or_default();
@@ -63,7 +75,7 @@ pub async fn run(
             // on.
             while let Err(fault) = station.connect().await {
                 own.stop_position(&station.id, &fault).await?;
-                if !station.may_go_on(&own).await {
+                if !own.may_go_on(&station.id).await {
                     return Ok(None);
                 }
             }
@@ -107,7 +119,7 @@ pub async fn run(
     if ending == Ending::WhenDrained {
         let own = Arc::clone(&line);
         tasks.spawn(async move {
-            let outcome = drained(&own).await;
+            let outcome = drained(&own, &places).await;
             own.stop();
             outcome.map(|()| None)
         });
@@ -143,7 +155,7 @@ pub async fn run(
 
 /// Returns when no order waits or is being made, or when nothing moves any more because machines are stopped and nobody
 /// lets them go on.
-async fn drained(line: &Line) -> Result<(), Fault> {
+async fn drained(line: &Line, places: &Places) -> Result<(), Fault> {
     let mut still = Duration::ZERO;
     loop {
         line.clock.sleep(DRAINING).await;
@@ -154,20 +166,23 @@ async fn drained(line: &Line) -> Result<(), Fault> {
             let first = line.ports.book.in_state(state, OrderKey(0), 1).await?;
             Ok(first.is_empty())
         };
-        let quiet = line.floor.is_quiet() && none(OrderState::Waiting).await?;
-        if quiet && none(OrderState::InLot).await? {
+        let (quiet, claimed) = (line.floor.is_quiet(), none(OrderState::Waiting).await?);
+        if quiet && claimed && none(OrderState::InLot).await? {
             return Ok(());
         }
         let machines = line.progress.snapshot().machines;
-        let all_stopped = !machines.is_empty() && machines.values().all(|machine| machine.stopped);
-        let at_rest = |machine: &MachineProgress| machine.stopped || machine.activity == Activity::Waiting;
-        let stuck = machines.values().any(|machine| machine.stopped) && machines.values().all(at_rest);
-        still = if quiet && stuck {
-            still + DRAINING
-        } else {
-            Duration::ZERO
+        let stopped = |places: &[MachineId]| places.iter().all(|place| line.progress.is_stopped(place));
+        let at_rest = |machine: &MachineProgress| {
+            machine.stopped && !matches!(machine.activity, Activity::Step(_))
+                || machine.activity == Activity::Waiting
         };
-        if all_stopped || still >= PATIENCE {
+        // Whoever could go on with what waits is stopped.
+        let stuck = machines.values().any(|machine| machine.stopped)
+            && machines.values().all(at_rest)
+            && (claimed || stopped(&places.stations))
+            && (quiet || stopped(&places.desks));
+        still = if stuck { still + DRAINING } else { Duration::ZERO };
+        if still >= PATIENCE {
             return Ok(());
         }
     }

@@ -301,6 +301,15 @@ async fn a_stopped_position_is_let_go_on_by_a_person_and_the_record_says_who() {
         machine: machine.clone(),
     };
     assert!(change(stop.clone()).await.is_ok());
+    let stopped = line.ports.ledger.history("S01").await.unwrap().pop().unwrap();
+    assert_eq!(
+        stopped.fact,
+        Fact::PositionStopped {
+            machine: machine.clone(),
+            code: "CTL-018".to_owned(),
+            by: vec![myself()]
+        }
+    );
     assert_eq!(change(stop).await, Err("CTL-015".to_owned()));
     assert!(!change(position::Request::List).await.unwrap().good);
     assert!(line.progress.is_stopped(&machine));

@@ -1,12 +1,10 @@
 //! Whole days of the hall.
 
-use std::sync::Mutex;
-
-use async_trait::async_trait;
+mod foreign;
+mod stopped;
 
 use super::*;
-use crate::job::Event;
-use crate::port::{Encoder, Entry};
+use crate::port::Entry;
 
 fn plan(seed: u64, dossiers: usize) -> Plan {
     Plan {
@@ -103,59 +101,4 @@ fn codes(day: &Day) -> String {
         .iter()
         .map(|attempt| attempt.code.as_deref().unwrap_or("good"));
     words.collect::<Vec<_>>().join(" ")
-}
-
-/// A reader in whose field another kind of chip lies at first.
-struct ForeignFirst {
-    reader: Box<dyn Encoder>,
-    foreign: bool,
-    /// Commands that the foreign chip was sent.
-    heard: Arc<Mutex<usize>>,
-}
-
-#[async_trait]
-impl Encoder for ForeignFirst {
-    async fn power_on(&mut self) -> Result<Vec<u8>, Fault> {
-        let atr = self.reader.power_on().await?;
-        Ok(if self.foreign {
-            vec![0x3B, 0x80, 0x80, 0x01, 0x01]
-        } else {
-            atr
-        })
-    }
-
-    async fn transmit(&mut self, command: &[u8], deadline: Duration) -> Result<Vec<u8>, Fault> {
-        if self.foreign {
-            *self.heard.lock().unwrap() += 1;
-        }
-        self.reader.transmit(command, deadline).await
-    }
-
-    async fn power_off(&mut self) -> Result<(), Fault> {
-        self.foreign = false;
-        self.reader.power_off().await
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_chip_of_another_kind_is_not_sent_a_single_command() {
-    let day = Day::new(plan(10, 3)).await.unwrap();
-    day.admit(&day.requests()).await.unwrap();
-    let heard = Arc::new(Mutex::new(0));
-    let stations = day.stations().unwrap().into_iter().map(|mut station| {
-        station.encoder = Box::new(ForeignFirst {
-            reader: station.encoder,
-            foreign: true,
-            heard: Arc::clone(&heard),
-        });
-        station
-    });
-    assert_eq!(day.work_at(stations.collect()).await.unwrap(), End::Done);
-    assert_eq!(*heard.lock().unwrap(), 0);
-    assert_eq!(judge::judge(&day).await.unwrap(), [""; 0]);
-    let entries = day.ledger.entries();
-    let refused = entries.iter().filter(|entry| {
-        matches!(&entry.fact, Fact::Attempt { event: Event::Undone { because, .. }, .. } if because == "CHIP-005")
-    });
-    assert!(refused.count() > 0);
 }

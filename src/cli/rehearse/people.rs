@@ -9,8 +9,11 @@ use time::Date;
 use tokio::sync::mpsc;
 
 use crate::base::Clock;
+use crate::base::ids::{MachineId, PersonId};
+use crate::job::Fact;
 use crate::line::Line;
 use crate::line::admit::Intake;
+use crate::line::recover::stopped_for;
 use crate::sim::{dossiers, registry};
 
 use super::super::facility::Facility;
@@ -124,5 +127,20 @@ pub(in crate::cli) async fn admit(
     authority.close().await;
     std::fs::write(mark, b"")?;
     println!("Dossiers: {admitted} admitted, {held} held, {returned} returned to their offices");
+    Ok(())
+}
+
+/// The rehearsal's supervisor has looked at every machine that stopped in the run before: nobody else would.
+pub(in crate::cli) async fn resume(line: &Line, machines: &[MachineId]) -> anyhow::Result<()> {
+    for machine in machines {
+        if let Some(code) = stopped_for(line, machine).await? {
+            println!("  the supervisor lets {machine} go on, which had stopped for {code}");
+            let resumed = Fact::PositionResumed {
+                machine: machine.clone(),
+                by: vec![PersonId::new("rehearsal-supervisor")],
+            };
+            line.record(vec![resumed], Vec::new()).await?;
+        }
+    }
     Ok(())
 }

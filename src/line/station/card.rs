@@ -1,6 +1,6 @@
 //! One card through a station: intent, act, outcome, and what follows a fault (design of the steps: [`crate::job`]).
 
-use super::{STOPPED, Station};
+use super::Station;
 use crate::base::ids::{ChipId, MachineId};
 use crate::base::{Fault, Place};
 use crate::chip::{
@@ -21,6 +21,7 @@ use crate::line::context::Hand;
 use crate::line::costs::Effort;
 use crate::line::prepare::Ready;
 use crate::line::progress::Activity;
+use crate::line::settle::STOPPED;
 use crate::line::talk::{with_chip, with_serial};
 use crate::port::{Attempts, Instruction, OrderState};
 use crate::printer::{Connect, Deliver, Feed, Outlet, Print, ReadCounters, fault as printer_fault};
@@ -110,6 +111,8 @@ async fn may_bind(machine: &MachineId, line: &Line, ready: &Ready, hand: &mut Ha
                 return Ok(false);
             }
             Err(fault) => {
+                // The card before this one must not wait for the registry with its outcome.
+                hand.record(line).await?;
                 line.progress.activity(machine, Activity::Stopped(fault.code.id));
                 line.clock.sleep(STOPPED).await;
             }
