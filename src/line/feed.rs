@@ -105,6 +105,11 @@ async fn next_attempt(line: &Line, lot: &Lot, order: OrderKey) -> Result<Option<
         {
             return Ok(None);
         }
+        // Another machine's: its lot is not closed, or its card is somewhere in the hall. Nothing is made twice.
+        Some(last) if last.is_live() && last.lot != lot.id => {
+            tracing::error!(%order, lot = %lot.id, "not made: {} is under way in lot {}", last.id, last.lot);
+            return Ok(None);
+        }
         Some(last) if last.is_live() => resume(line, last.clone()).await,
         Some(last) => {
             let id = AttemptId {

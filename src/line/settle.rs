@@ -120,6 +120,12 @@ async fn follow(line: &Line, attempt: &Attempt) -> Result<(), Fault> {
     if !owed {
         return Ok(());
     }
+    // A crash came between this and the record that the registry knows: the remake has begun already, and the order
+    // must not be given to a second machine.
+    let attempts = line.ports.ledger.attempts(Attempts::Of(order)).await?;
+    if attempts.last().is_some_and(|last| last.id != attempt.id) {
+        return Ok(());
+    }
     let followed = if attempt.id.number >= ATTEMPTS_PER_ORDER {
         line.hold(order, TOO_MANY_ATTEMPTS.id).await
     } else {

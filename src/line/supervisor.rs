@@ -167,7 +167,7 @@ async fn drained(line: &Line, places: &Places) -> Result<(), Fault> {
             Ok(first.is_empty())
         };
         let (quiet, claimed) = (line.floor.is_quiet(), none(OrderState::Waiting).await?);
-        if quiet && claimed && none(OrderState::InLot).await? {
+        if quiet && claimed && none(OrderState::InLot).await? && lots_are_closed(line, places).await? {
             return Ok(());
         }
         let machines = line.progress.snapshot().machines;
@@ -186,4 +186,10 @@ async fn drained(line: &Line, places: &Places) -> Result<(), Fault> {
             return Ok(());
         }
     }
+}
+
+/// A lot of which no card is owed any more must be closed all the same.
+async fn lots_are_closed(line: &Line, places: &Places) -> Result<bool, Fault> {
+    let open = line.ports.ledger.open_lots().await?;
+    Ok(!open.iter().any(|lot| places.stations.contains(&lot.machine)))
 }

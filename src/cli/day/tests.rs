@@ -1,6 +1,7 @@
 //! Whole days of the hall.
 
 mod foreign;
+mod once;
 mod stopped;
 
 use super::*;
