@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::audit::Hash;
+use crate::base::Fault;
 use crate::base::ids::{MachineId, SodHash};
-use crate::base::{Blame, Fault};
 use crate::chip::{MrzKey, Password, Request, Verdict, Wanted, inspect};
 use crate::document::{FileId, dg1};
+use crate::job::decide::{self, Card};
 use crate::job::fault::{FACE_DIFFERS, FACE_UNREADABLE, MISSING_CARD, WRONG_CARD};
 use crate::job::{Aim, Attempt, Event, Evidence, Phase, Step};
 use crate::port::{Answer, Attempts, Encoder, Instruction, OrderState, Screen, Serial};
@@ -132,8 +133,9 @@ impl Desk {
             }
         };
         let opened = match self.open(line, &mrz).await {
-            // Reading harms no card: a reader that failed once is asked once more before a person is.
-            Err(fault) if fault.blame() == Blame::Device => self.open(line, &mrz).await,
+            Err(fault) if decide::after(Step::Prove, &fault, 1).card == Card::Again => {
+                self.open(line, &mrz).await
+            }
             opened => opened,
         };
         let (attempt, zone) = opened.map_err(|fault| (None, fault))?;
@@ -256,8 +258,9 @@ impl Desk {
     async fn refuse(&mut self, line: &Line, attempt: Option<Attempt>, fault: &Fault) -> Result<(), Fault> {
         tracing::warn!(desk = %self.id, code = fault.code.id, "refused: {fault}");
         let code = fault.code.id.to_owned();
+        let verdict = decide::after(Step::Prove, fault, SCANS_MAX);
         let waste = attempt
-            .filter(|attempt| fault.blame() == Blame::Card && attempt.phase == Phase::Did(Step::Deliver));
+            .filter(|attempt| verdict.card == Card::Spoil && attempt.phase == Phase::Did(Step::Deliver));
         line.progress.refused(&self.id, fault.code.id);
         let Some(attempt) = waste else {
             return self.screen.ask(&Instruction::PutAside { code }).await.map(|_| ());

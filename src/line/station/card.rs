@@ -11,8 +11,8 @@ use crate::document::sod::{self, passive_authentication};
 use crate::document::{FileId, build};
 use crate::job::decide::{self, Card, Position};
 use crate::job::fault::{
-    CONTENT_DIFFERS, ILLEGAL, NOT_AUTHENTIC, STOPPED_BY_REGISTRY, TOO_MANY_PRINTS, UNKNOWN_BLANK, USED_BLANK,
-    WRONG_CHIP,
+    CONTENT_DIFFERS, FEEDER_EMPTY, ILLEGAL, NOT_AUTHENTIC, STOPPED_BY_REGISTRY, TOO_MANY_PRINTS,
+    UNKNOWN_BLANK, USED_BLANK, WRONG_CHIP,
 };
 use crate::job::stock::Move;
 use crate::job::{Aim, Event, Evidence, Fact, Output, Phase, Step};
@@ -146,7 +146,15 @@ async fn perform(
 
 /// Feeds a blank and learns from its chip which one it is.
 async fn bind(station: &mut Station, line: &Line) -> Result<Evidence, Fault> {
-    with_serial(&mut *station.printer, Feed::new(&station.model)).await?;
+    let fed = with_serial(&mut *station.printer, Feed::new(&station.model)).await;
+    fed.map_err(|fault| {
+        // Each printer has a word of its own for it; what follows is decided in one place.
+        if *fault.code == printer_fault::FEEDER_EMPTY {
+            Fault::new(&FEEDER_EMPTY, fault.detail)
+        } else {
+            fault
+        }
+    })?;
     let atr = station.encoder.power_on().await?;
     line.rules.chip.check_atr(&atr)?;
     let identity = with_chip(&mut *station.encoder, identify(&line.rules.chip)).await?;
@@ -288,13 +296,7 @@ async fn after_fault(
     let out_of_step = with_serial(&mut *station.printer, Connect::new(&station.model))
         .await
         .is_err();
-    let mut verdict = decide::after(step, fault, tries);
-    if *fault.code == printer_fault::FEEDER_EMPTY {
-        verdict = decide::Verdict {
-            card: Card::Wait,
-            position: Position::GoOn,
-        };
-    }
+    let verdict = decide::after(step, fault, tries);
     let failed = Event::Failed {
         step,
         code: fault.code.id.to_owned(),
