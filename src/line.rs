@@ -31,6 +31,7 @@ pub mod settle;
 pub mod station;
 pub mod supervisor;
 pub mod talk;
+pub mod tap;
 pub mod vault;
 
 pub use context::{Line, Ports, Rules};

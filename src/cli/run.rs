@@ -6,6 +6,7 @@ use std::sync::Arc;
 use clap::Args;
 use tokio::task::JoinSet;
 
+use crate::base::ids::MachineId;
 use crate::base::{Clock, Entropy, Fault};
 use crate::chip::ChipProfile;
 use crate::control::Control;
@@ -19,7 +20,7 @@ use crate::line::context::KeyLabels;
 use crate::line::desk::Desk;
 use crate::line::station::Station;
 use crate::line::{self, Ending, Line, Ports, Rules};
-use crate::port::{OrderBook, OrderState, Signer};
+use crate::port::{Encoder, OrderBook, OrderState, Signer};
 use crate::printer::{Counters, Model};
 
 use super::facility::{Facility, with_token_env};
@@ -153,6 +154,18 @@ pub(super) fn stations(facility: &Facility, line: &Line) -> Result<Vec<Station>,
         })
     });
     stations.collect()
+}
+
+/// The reader of a desk, if there is such a desk.
+pub(super) fn reader(
+    facility: &Facility,
+    desk: &MachineId,
+    clock: Clock,
+) -> Result<Option<Box<dyn Encoder>>, Fault> {
+    let desk = facility.config.desks.iter().find(|known| known.id == *desk);
+    Ok(desk.map(|desk| -> Box<dyn Encoder> {
+        Box::new(HallEncoder::new(facility.config.path(&desk.reader), clock))
+    }))
 }
 
 /// The packing desks of the configuration, their doors open.

@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
+use tokio::io::{AsyncBufReadExt, BufReader};
 
+use crate::base::ids::{BlankId, MachineId};
 use crate::sim::{dossiers, hall, registry};
 
 use super::rehearse::people::Cast;
@@ -37,6 +39,17 @@ pub enum Verb {
         /// Without mistakes, as version 2.
         #[arg(long)]
         corrected: bool,
+    },
+    /// Hold a card onto a desk's reader in a running hall, until Enter is pressed; then it goes back to where it lay.
+    Tap {
+        /// The number on the blank.
+        blank: String,
+        /// The desk.
+        #[arg(long)]
+        desk: String,
+        /// The hall's folder.
+        #[arg(long, default_value = "facility/hall")]
+        dir: PathBuf,
     },
     /// Print what physically lies where, by the hall's own books.
     Inventory {
@@ -88,6 +101,18 @@ pub fn main(verb: Verb) -> anyhow::Result<bool> {
             })?;
             Ok(true)
         }
+        Verb::Tap { blank, desk, dir } => super::runtime()?.block_on(async {
+            let (blank, desk) = (BlankId(blank), MachineId(desk));
+            let Some(held) = hall::hold(&dir, &desk, &blank).await? else {
+                println!("{blank} is out of reach, or another card lies on the reader of {desk}");
+                return Ok(false);
+            };
+            println!("{blank} lies on the reader of {desk}: press Enter to take it away");
+            let mut line = String::new();
+            BufReader::new(tokio::io::stdin()).read_line(&mut line).await?;
+            drop(held);
+            Ok(true)
+        }),
         Verb::Inventory { dir } => {
             println!("{}", serde_json::to_string_pretty(&hall::inventory(&dir)?)?);
             Ok(true)

@@ -5,6 +5,7 @@ use time::macros::format_description;
 
 use crate::base::clock::VIET_NAM;
 use crate::base::ids::PersonId;
+use crate::chip::LifeCycle;
 use crate::job::{Aim, Attempt, Event, Evidence, Fact, Output, Phase, Step};
 use crate::port::{BoxStanding, Entry, OrderState};
 
@@ -208,5 +209,14 @@ fn done(evidence: &Evidence) -> String {
         } => "delivered to the reject box".to_owned(),
         Evidence::Prove { desk } => format!("face and chip proven to belong together at {desk}"),
         Evidence::Box { label, slot } => format!("put into box {label} as number {slot}"),
+    }
+}
+
+/// How far a chip says that it has come, to follow "its chip".
+pub(super) fn life_cycle(life_cycle: LifeCycle) -> &'static str {
+    match life_cycle {
+        LifeCycle::Blank => "is empty",
+        LifeCycle::Started => "has been written",
+        LifeCycle::Sealed => "is sealed",
     }
 }

@@ -61,10 +61,20 @@ impl Desk {
     /// # Errors
     /// The ledger's, or the desk's own devices.
     pub async fn run(mut self, line: Arc<Line>) -> Result<Self, Fault> {
-        while line.may_go_on(&self.id).await {
+        while !line.is_stopping() {
             line.progress.activity(&self.id, Activity::Waiting);
-            match line.floor.take_tray() {
-                Some(packing) => self.pack(&line, &packing).await?,
+            line.floor.set_free(&self.id, true);
+            line.answer_tap(&self.id, &mut *self.reader).await;
+            let packing = if line.progress.is_stopped(&self.id) {
+                None
+            } else {
+                line.floor.take_tray()
+            };
+            match packing {
+                Some(packing) => {
+                    line.floor.set_free(&self.id, false);
+                    self.pack(&line, &packing).await?;
+                }
                 None => {
                     let _ = line.clock.within(IDLE, line.floor.rung()).await;
                 }

@@ -3,6 +3,7 @@
 mod foreign;
 mod once;
 mod stopped;
+mod tapped;
 
 use super::*;
 use crate::port::Entry;

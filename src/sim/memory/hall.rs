@@ -150,6 +150,24 @@ impl Hall {
         Some(Box::new(Person { power, spot }))
     }
 
+    /// Somebody holds a card onto a desk's reader until [`Self::put_down`]; false if it is out of reach.
+    ///
+    /// # Errors
+    /// None in memory.
+    pub fn hold(&self, desk: &MachineId, blank: &BlankId) -> io::Result<bool> {
+        self.desks
+            .get(desk)
+            .map_or(Ok(false), |spot| spot.desk.hold(blank))
+    }
+
+    /// The card that was held onto a desk's reader goes back to where it was.
+    ///
+    /// # Errors
+    /// None in memory.
+    pub fn put_down(&self, desk: &MachineId) -> io::Result<()> {
+        self.desks.get(desk).map_or(Ok(()), |spot| spot.desk.put_down())
+    }
+
     /// Trouble to come for a machine's printer.
     pub fn printer_trouble(&self, id: &MachineId, when: When, what: What) {
         if let Some(spot) = self.stations.get(id) {
