@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 
 use crate::base::ids::{AttemptId, MachineId, OrderKey};
 use crate::base::{Blame, Fault};
+use crate::job::fault::STEP_IN_DOUBT;
 use crate::job::lot::Lot;
 use crate::job::{Fact, Phase};
 use crate::port::{Attempts, OrderState};
@@ -105,9 +106,10 @@ async fn next_attempt(line: &Line, lot: &Lot, order: OrderKey) -> Result<Option<
         {
             return Ok(None);
         }
-        // Another machine's: its lot is not closed, or its card is somewhere in the hall. Nothing is made twice.
+        // The try of another lot: nothing is made twice, so a person finds out what became of it.
         Some(last) if last.is_live() && last.lot != lot.id => {
-            tracing::error!(%order, lot = %lot.id, "not made: {} is under way in lot {}", last.id, last.lot);
+            tracing::error!(%order, lot = %lot.id, "held: {} is under way in lot {}", last.id, last.lot);
+            line.hold(order, STEP_IN_DOUBT.id).await?;
             return Ok(None);
         }
         Some(last) if last.is_live() => resume(line, last.clone()).await,

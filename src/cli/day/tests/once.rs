@@ -90,7 +90,7 @@ async fn an_order_whose_remake_has_begun_is_not_given_to_a_second_machine() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_attempt_is_made_in_its_own_lot_only() {
+async fn an_attempt_is_made_in_its_own_lot_only_and_else_a_person_is_asked() {
     let day = Day::new(plan(14, 1)).await.unwrap();
     day.admit(&day.requests()).await.unwrap();
     let line = day.controller().unwrap();
@@ -107,6 +107,10 @@ async fn an_attempt_is_made_in_its_own_lot_only() {
     assert_eq!(day.work(None).await.unwrap(), End::Done);
     let attempts = day.ledger.attempts(Attempts::Of(lot.orders[0])).await.unwrap();
     assert_eq!(attempts.len(), 1);
-    assert!(attempts[0].is_good() && attempts[0].lot == lot.id);
-    assert_eq!(judge::judge(&day).await.unwrap(), [""; 0]);
+    assert_eq!(attempts[0].chip, None);
+    let order = day.book.order(lot.orders[0]).await.unwrap().unwrap();
+    assert_eq!(
+        (order.state, order.hold.as_deref()),
+        (OrderState::Held, Some("JOB-006"))
+    );
 }
