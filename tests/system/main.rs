@@ -7,5 +7,6 @@ mod hsm;
 mod ledger;
 mod licences;
 mod office;
+mod production;
 mod rehearsal;
 mod report;
