@@ -62,6 +62,8 @@ pub fn after(step: Step, fault: &Fault, tries: u8) -> Verdict {
         // Reading harms no card: a reader that failed once is asked once more before a person is.
         Step::Prove if fault.blame() == Blame::Device && tries < TRIES_MAX => Card::Again,
         Step::Prove if fault.blame() != Blame::Card => Card::Quarantine,
+        // It is still inside: it leaves by the other output.
+        Step::Deliver if fault.blame() == Blame::Registry => Card::Spoil,
         Step::Deliver | Step::Box => Card::Quarantine,
         Step::Encode | Step::Seal | Step::Verify | Step::Print | Step::Prove => Card::Spoil,
     };

@@ -47,6 +47,18 @@ fn at_a_desk_only_a_reader_is_asked_twice_and_only_a_bad_card_is_waste() {
     assert_eq!(after(Step::Prove, &elsewhere, 1).card, Card::Quarantine);
 }
 
+#[test]
+fn a_card_that_the_registry_stops_is_waste_and_its_machine_goes_on() {
+    let verdict = after(Step::Deliver, &Fault::new(&fault::STOPPED_BY_REGISTRY, ""), 1);
+    assert_eq!(
+        verdict,
+        Verdict {
+            card: Card::Spoil,
+            position: Position::GoOn
+        }
+    );
+}
+
 /// An attempt that did all steps before this one, and is at it now.
 fn doing(step: Step, aim: Option<Aim>) -> Attempt {
     let machine = MachineId::new("S1");

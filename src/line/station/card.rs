@@ -2,7 +2,7 @@
 
 use super::Station;
 use crate::base::ids::{ChipId, MachineId};
-use crate::base::{Fault, Place};
+use crate::base::{Blame, Fault, Place};
 use crate::chip::{
     CardImage, Inspection, Password, Request, Verdict, Wanted, identify, inspect, personalize,
     refuses_writes, seal,
@@ -137,10 +137,30 @@ async fn perform(
         Step::Verify => verify(station, line, ready).await,
         Step::Print => print(station, ready).await,
         Step::Deliver if matches!(aim, Some(Aim::Output(Output::Good))) => {
+            may_deliver(line, ready, hand).await?;
             deliver(station, Output::Good).await
         }
         Step::Deliver => deliver(station, Output::Reject).await,
         Step::Prove | Step::Box => Err(Fault::new(&ILLEGAL, format!("{step} at a station"))),
+    }
+}
+
+/// The stop list is read once more before a finished card falls among the good ones (law 9). A list that is too old to
+/// say holds up no card that is made: the registry is asked again before its box is sealed.
+async fn may_deliver(line: &Line, ready: &Ready, hand: &Hand) -> Result<(), Fault> {
+    match line.stop_reason(&ready.dossier.request) {
+        Ok(Some(reason)) => {
+            let order = hand.attempt().id.order;
+            tracing::info!(%order, reason, "rejected: stopped by the registry");
+            // Cancelled first: an order whose card is waste is made again.
+            line.ports
+                .book
+                .set_state(order, OrderState::Cancelled, false)
+                .await?;
+            line.progress.held();
+            Err(Fault::new(&STOPPED_BY_REGISTRY, "before it was delivered"))
+        }
+        Ok(None) | Err(_) => Ok(()),
     }
 }
 
@@ -335,7 +355,8 @@ async fn after_fault(
             false
         }
     };
-    if verdict.card != Card::Wait {
+    // What the registry wants says nothing about the machine.
+    if verdict.card != Card::Wait && fault.blame() != Blame::Registry {
         let attempt = hand.attempt();
         let pulls = line.brake().failed(
             &station.id,
