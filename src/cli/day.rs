@@ -36,7 +36,7 @@ use crate::line::station::Station;
 use crate::line::{self, Ending, Line, Ports, Rules};
 use crate::pki::TrustStore;
 use crate::port::{KeyPurpose, Ledger, OrderBook, OrderState, Signer};
-use crate::printer::{Counters, Model};
+use crate::printer::Model;
 use crate::sim::memory::{
     Hall, MemoryLedger, MemoryOrderBook, MemoryPapers, MemoryRegistry, MemorySigner, Power,
 };
@@ -69,6 +69,8 @@ pub struct Plan {
     pub lot: usize,
     /// Cards in a box.
     pub box_cards: u16,
+    /// How often the supervisor makes a round.
+    pub round: Duration,
 }
 
 /// The facility and its hall. They outlive every controller.
@@ -184,14 +186,14 @@ impl Day {
     /// Broken built-in data.
     pub async fn work(&self, cut_after: Option<u64>) -> Result<End, Fault> {
         self.power.restore(cut_after);
-        self.work_at(self.stations()?).await
+        self.work_with(self.stations()?, self.desks()?).await
     }
 
-    /// As [`Self::work`], at these machines.
-    async fn work_at(&self, stations: Vec<Station>) -> Result<End, Fault> {
+    /// As [`Self::work`], at these machines and desks.
+    async fn work_with(&self, stations: Vec<Station>, desks: Vec<Desk>) -> Result<End, Fault> {
         let line = Arc::new(self.controller()?);
         let end = {
-            let working = line::run(Arc::clone(&line), stations, self.desks()?, Ending::WhenDrained);
+            let working = line::run(Arc::clone(&line), stations, desks, Ending::WhenDrained);
             let controller = async {
                 tokio::select! {
                     biased;
@@ -274,14 +276,13 @@ impl Day {
 
     fn stations(&self) -> Result<Vec<Station>, Fault> {
         let station = |id: &crate::base::ids::MachineId| {
-            Ok(Station {
-                id: id.clone(),
-                encoder: self.hall.encoder(id).ok_or_else(missing)?,
-                printer: self.hall.serial(id).ok_or_else(missing)?,
-                model: Model::default(),
-                screen: self.hall.screen(id).ok_or_else(missing)?,
-                counters: Counters::default(),
-            })
+            Ok(Station::new(
+                id.clone(),
+                self.hall.encoder(id).ok_or_else(missing)?,
+                self.hall.serial(id).ok_or_else(missing)?,
+                Model::default(),
+                self.hall.screen(id).ok_or_else(missing)?,
+            ))
         };
         self.hall.stations().map(station).collect()
     }

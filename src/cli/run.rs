@@ -21,7 +21,7 @@ use crate::line::desk::Desk;
 use crate::line::station::Station;
 use crate::line::{self, Ending, Line, Ports, Rules};
 use crate::port::{Encoder, OrderBook, OrderState, Signer};
-use crate::printer::{Counters, Model};
+use crate::printer::Model;
 
 use super::facility::{Facility, with_token_env};
 
@@ -141,17 +141,16 @@ pub async fn make(facility: &Facility, line: &Arc<Line>, ending: Ending) -> Resu
 pub(super) fn stations(facility: &Facility, line: &Line) -> Result<Vec<Station>, Fault> {
     let stations = facility.config.stations.iter().map(|station| {
         let path = |path: &Path| facility.config.path(path);
-        Ok(Station {
-            id: station.id.clone(),
-            encoder: Box::new(HallEncoder::new(path(&station.encoder), line.clock)),
-            printer: Box::new(serial(&path(&station.printer), station.baud, line.clock)?),
-            model: Model {
+        Ok(Station::new(
+            station.id.clone(),
+            Box::new(HallEncoder::new(path(&station.encoder), line.clock)),
+            Box::new(serial(&path(&station.printer), station.baud, line.clock)?),
+            Model {
                 baud: station.baud,
                 ..Model::default()
             },
-            screen: Box::new(HallScreen::new(path(&station.screen), line.clock)),
-            counters: Counters::default(),
-        })
+            Box::new(HallScreen::new(path(&station.screen), line.clock)),
+        ))
     });
     stations.collect()
 }

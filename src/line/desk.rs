@@ -1,6 +1,6 @@
 //! The packing desk: every card is tapped and scanned, the chip opened with what was read off the face (law 5).
 
-use std::sync::Arc;
+use std::pin::pin;
 use std::time::Duration;
 
 use crate::audit::Hash;
@@ -25,6 +25,8 @@ use super::talk::with_chip;
 const SCAN: Duration = Duration::from_secs(5);
 /// A scanner that says nothing for this long has nothing to say.
 const HUSH: Duration = Duration::from_millis(1);
+/// An outcome waits so long for the next card before it is recorded by itself.
+const LINGER: Duration = Duration::from_secs(2);
 /// How often to look for trays when nobody rang.
 const IDLE: Duration = Duration::from_millis(500);
 /// Times one card is scanned.
@@ -60,7 +62,7 @@ impl Desk {
     ///
     /// # Errors
     /// The ledger's, or the desk's own devices.
-    pub async fn run(mut self, line: Arc<Line>) -> Result<Self, Fault> {
+    pub async fn run(&mut self, line: &Line) -> Result<(), Fault> {
         while !line.is_stopping() {
             line.progress.activity(&self.id, Activity::Waiting);
             line.floor.set_free(&self.id, true);
@@ -73,50 +75,76 @@ impl Desk {
             match packing {
                 Some(packing) => {
                     line.floor.set_free(&self.id, false);
-                    self.pack(&line, &packing).await?;
+                    self.pack(line, &packing).await?;
                 }
                 None => {
                     let _ = line.clock.within(IDLE, line.floor.rung()).await;
                 }
             }
         }
-        Ok(self)
+        Ok(())
     }
 
-    /// One tray, card by card, in hopper order.
+    /// One tray. Whatever goes wrong at it, what is done is recorded, and the tray waits on.
     async fn pack(&mut self, line: &Line, packing: &Packing<'_>) -> Result<(), Fault> {
+        let mut last = None;
+        let emptied = self.pack_cards(line, packing, &mut last).await;
+        if let Some(mut hand) = last {
+            hand.record(line).await?;
+        }
+        if !emptied.as_ref().is_ok_and(|emptied| *emptied) {
+            line.floor.tray(packing.lot.clone());
+        }
+        emptied?;
+        self.close(line, packing).await
+    }
+
+    /// Card by card, in hopper order; false if the line stops before the tray is empty.
+    async fn pack_cards(
+        &mut self,
+        line: &Line,
+        packing: &Packing<'_>,
+        last: &mut Option<Hand>,
+    ) -> Result<bool, Fault> {
         let lot = packing.lot.id;
         self.settle_doubts(line, packing).await?;
-        let mut last: Option<Hand> = None;
         if self.screen.ask(&Instruction::TakeTray { lot }).await? == Answer::Nothing {
-            return self.close(line, packing).await;
+            return Ok(true);
         }
         loop {
-            if let (true, Some(hand)) = (line.progress.is_stopped(&self.id), &mut last) {
+            if let (true, Some(hand)) = (line.progress.is_stopped(&self.id), last.as_mut()) {
                 hand.record(line).await?;
             }
             if !line.may_go_on(&self.id).await {
-                line.floor.tray(packing.lot.clone());
-                break;
+                return Ok(false);
             }
             self.hush().await?;
-            if self.screen.ask(&Instruction::NextCard).await? == Answer::Nothing {
-                break;
+            if self.next_card(line, last).await? == Answer::Nothing {
+                return Ok(true);
             }
             line.progress.activity(&self.id, Activity::Step(Step::Prove));
             let proven = self.prove(line, packing);
             match line.costs.of(Effort::Step(Step::Prove), proven).await {
                 Ok(attempt) => {
                     let packed = self.pack_card(line, packing, attempt, last.take());
-                    last = Some(line.costs.of(Effort::Step(Step::Box), packed).await?);
+                    *last = Some(line.costs.of(Effort::Step(Step::Box), packed).await?);
                 }
                 Err((attempt, fault)) => self.refuse(line, attempt, &fault).await?,
             }
         }
-        if let Some(mut hand) = last {
+    }
+
+    /// Asks for the next card. The outcome of the card before shares a commit with what follows, but it does not wait
+    /// for a packer who has gone.
+    async fn next_card(&mut self, line: &Line, last: &mut Option<Hand>) -> Result<Answer, Fault> {
+        let mut asked = pin!(self.screen.ask(&Instruction::NextCard));
+        if let Some(answer) = line.clock.within(LINGER, asked.as_mut()).await {
+            return answer;
+        }
+        if let Some(hand) = last {
             hand.record(line).await?;
         }
-        self.close(line, packing).await
+        asked.await
     }
 
     /// Whose card is this, and do face and chip belong together? Reading changes nothing, so the intent is
@@ -188,16 +216,6 @@ impl Desk {
         let seed = line.entropy.secret()?;
         let inspection = with_chip(&mut *self.reader, inspect(request, &seed)).await?;
         self.reader.power_off().await?;
-        if !matches!(
-            inspection.active_authentication,
-            Verdict::Genuine | Verdict::Absent
-        ) {
-            let seen = inspection.active_authentication;
-            return Err(Fault::new(
-                &FACE_DIFFERS,
-                format!("active authentication: {seen:?}"),
-            ));
-        }
         let file = |id| inspection.files.get(&id).map_or(&[][..], Vec::as_slice);
         let sod = SodHash(Hash::of(&[file(FileId::Sod)]).to_string());
         let attempts = line.ports.ledger.attempts(Attempts::OfSod(sod)).await?;
@@ -205,6 +223,7 @@ impl Desk {
             .into_iter()
             .next()
             .ok_or_else(|| Fault::new(&WRONG_CARD, "not made here"))?;
+        is_genuine(inspection.active_authentication, attempt.chip_key.is_some())?;
         Ok((attempt, dg1::decode(file(FileId::Dg(1)))?.zone()))
     }
 
@@ -377,6 +396,17 @@ impl Desk {
     }
 }
 
+/// A chip that got a key of its own must prove that it has it: a copy of the files on another chip cannot.
+fn is_genuine(seen: Verdict, has_key: bool) -> Result<(), Fault> {
+    match (seen, has_key) {
+        (Verdict::Genuine, true) | (Verdict::Absent, false) => Ok(()),
+        _ => Err(Fault::new(
+            &FACE_DIFFERS,
+            format!("active authentication: {seen:?}"),
+        )),
+    }
+}
+
 impl Scan {
     fn of(text: &str) -> Self {
         let mut scan = Self::default();
@@ -388,5 +418,23 @@ impl Scan {
             }
         }
         scan
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_without_the_chips_key_is_not_boxed() {
+        assert!(is_genuine(Verdict::Genuine, true).is_ok());
+        assert!(is_genuine(Verdict::Absent, false).is_ok());
+        for (seen, has_key) in [
+            (Verdict::Absent, true),
+            (Verdict::NotAsked, true),
+            (Verdict::Genuine, false),
+        ] {
+            assert_eq!(is_genuine(seen, has_key).unwrap_err().code, &FACE_DIFFERS);
+        }
     }
 }

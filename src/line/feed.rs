@@ -77,8 +77,7 @@ async fn lot_to(line: &Line, lot: Lot, out: &mpsc::Sender<Work>) -> Result<bool,
         if line.is_stopping() {
             return Ok(false);
         }
-        let next = next_attempt(line, &lot, *order);
-        let Some(ready) = line.costs.of(Effort::Prepare, next).await? else {
+        let Some(ready) = prepared(line, &lot, *order).await? else {
             continue;
         };
         if out.send(Work::Card(Box::new(ready))).await.is_err() {
@@ -86,6 +85,24 @@ async fn lot_to(line: &Line, lot: Lot, out: &mpsc::Sender<Work>) -> Result<bool,
         }
     }
     Ok(out.send(Work::EndOfLot(lot)).await.is_ok())
+}
+
+/// The next card. A key or a door that fails while it is prepared stops its machine; when a person lets that go on, the
+/// same card is tried again.
+async fn prepared(line: &Line, lot: &Lot, order: OrderKey) -> Result<Option<Ready>, Fault> {
+    loop {
+        let next = next_attempt(line, lot, order);
+        match line.costs.of(Effort::Prepare, next).await {
+            Err(fault) if line.is_left_to_a_person(&fault) => {
+                tracing::error!(machine = %lot.machine, code = fault.code.id, "stopped: {fault}");
+                line.stop_position(&lot.machine, &fault).await?;
+                if !line.may_go_on(&lot.machine).await {
+                    return Ok(None);
+                }
+            }
+            prepared => return prepared,
+        }
+    }
 }
 
 /// The attempt to make at this order now, if there is one to make in this lot.

@@ -39,8 +39,8 @@ pub async fn place(line: &Line, screen: &mut dyn Screen, office: &OfficeCode) ->
             return Ok((state.label.clone(), cards + 1));
         }
         match seal(line, screen, &state.label, office).await {
-            // Cards go on into the next box; this one is sealed when the registry answers again.
-            Err(fault) if fault.blame() == Blame::Registry => {
+            // Cards go on into the next box; this one is sealed when registry, HSM or disk answer again.
+            Err(fault) if matches!(fault.blame(), Blame::Registry | Blame::Key | Blame::Device) => {
                 tracing::warn!(code = fault.code.id, "{} is not sealed yet: {fault}", state.label);
             }
             sealed => sealed?,

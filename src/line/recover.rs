@@ -6,7 +6,7 @@ use crate::base::ids::{ChipId, LotId, MachineId, OrderKey};
 use crate::base::{Blame, Fault};
 use crate::chip::{Sealed, identify, probe_sealed};
 use crate::job::decide::{Doubt, Question, Seen, SeenChip, in_doubt};
-use crate::job::fault::{STILL_STOPPED, STOPPED_BY_REGISTRY};
+use crate::job::fault::{STEP_IN_DOUBT, STILL_STOPPED, STOPPED_BY_REGISTRY};
 use crate::job::lot::Lot;
 use crate::job::{Attempt, Event, Evidence, Fact, Phase, Step};
 use crate::port::{Attempts, Instruction, OrderState};
@@ -42,7 +42,7 @@ pub async fn books(line: &Line) -> Result<Found, Fault> {
             Phase::Did(Step::Deliver | Step::Prove) | Phase::Doing(Step::Prove | Step::Box) => {
                 trays.entry(attempt.lot).or_default().push(attempt);
             }
-            Phase::Doing(_) | Phase::Did(_) | Phase::Failed(_) => {
+            _ if is_in_path(&attempt) => {
                 found.in_machines.insert(attempt.machine.clone(), attempt);
             }
             // A card in doubt may lie in its lot's tray: many printers push out by themselves what they fail with.
@@ -151,6 +151,51 @@ pub async fn positions(line: &Line, positions: &[MachineId]) -> Result<(), Fault
         }
     }
     Ok(())
+}
+
+/// The attempt whose card is in this machine's path by the record, or may be.
+///
+/// # Errors
+/// The ledger's.
+pub async fn in_path(line: &Line, machine: &MachineId) -> Result<Option<Attempt>, Fault> {
+    let open = line.ports.ledger.attempts(Attempts::Open).await?;
+    Ok(open
+        .into_iter()
+        .find(|attempt| attempt.machine == *machine && is_in_path(attempt)))
+}
+
+/// Cards in machines that the configuration does not have any more: nobody can ask such a machine, so a person finds the
+/// card and taps it. Its lots stay open until it is back.
+///
+/// # Errors
+/// The ledger's.
+pub async fn without_machine(line: &Line, found: &Found, stations: &[MachineId]) -> Result<(), Fault> {
+    for lot in found.lots.values().flatten() {
+        if !stations.contains(&lot.machine) {
+            tracing::error!(lot = %lot.id, machine = %lot.machine, "its machine is not in the configuration");
+        }
+    }
+    for (machine, attempt) in &found.in_machines {
+        if stations.contains(machine) {
+            continue;
+        }
+        tracing::error!(%machine, attempt = %attempt.id, "in doubt: its machine is not in the configuration");
+        let mut hand = Hand::new(attempt.clone());
+        hand.add(Event::Quarantined {
+            code: STEP_IN_DOUBT.id.to_owned(),
+        })?;
+        hand.record(line).await?;
+    }
+    Ok(())
+}
+
+fn is_in_path(attempt: &Attempt) -> bool {
+    match attempt.phase {
+        Phase::Doing(step) => step <= Step::Deliver,
+        Phase::Did(step) => step < Step::Deliver,
+        Phase::Failed(step) => step <= Step::Deliver,
+        _ => false,
+    }
 }
 
 /// The fault code a position is stopped for by the record, if it is.

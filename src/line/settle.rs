@@ -182,6 +182,13 @@ impl Line {
         self.record(vec![fact], Vec::new()).await
     }
 
+    /// Does this fault stop the position it came up at, until a person has looked, and nothing else? A bug stops
+    /// everything, and so does a ledger that cannot be written: it has stopped the line already.
+    #[must_use]
+    pub fn is_left_to_a_person(&self, fault: &Fault) -> bool {
+        fault.blame() != Blame::Bug && !self.is_stopping()
+    }
+
     /// Waits while the position is stopped; false when the line stops meanwhile.
     pub async fn may_go_on(&self, machine: &MachineId) -> bool {
         while self.progress.is_stopped(machine) && !self.is_stopping() {

@@ -2,15 +2,13 @@
 
 mod card;
 
-use std::sync::Arc;
-
 use tokio::sync::mpsc;
 
 use crate::base::ids::{MachineId, PackId};
 use crate::base::{Fault, Place};
-use crate::job::Fact;
 use crate::job::fault::TOO_MANY_PRINTS;
 use crate::job::stock::Move;
+use crate::job::{Fact, Phase};
 use crate::port::{Answer, Encoder, Instruction, Screen, Serial};
 use crate::printer::{Connect, Connected, Counters, Model, ReadCounters};
 
@@ -35,6 +33,8 @@ pub struct Station {
     pub screen: Box<dyn Screen>,
     /// The printer's counters after the last card.
     pub counters: Counters,
+    /// What a door's fault interrupted.
+    begun: Option<Work>,
 }
 
 impl std::fmt::Debug for Station {
@@ -44,6 +44,26 @@ impl std::fmt::Debug for Station {
 }
 
 impl Station {
+    /// A station that nothing is known of yet.
+    #[must_use]
+    pub fn new(
+        id: MachineId,
+        encoder: Box<dyn Encoder>,
+        printer: Box<dyn Serial>,
+        model: Model,
+        screen: Box<dyn Screen>,
+    ) -> Self {
+        Self {
+            id,
+            encoder,
+            printer,
+            model,
+            screen,
+            counters: Counters::default(),
+            begun: None,
+        }
+    }
+
     /// Gets in step with the printer and reads its counters.
     ///
     /// # Errors
@@ -54,73 +74,100 @@ impl Station {
         Ok(connected)
     }
 
-    /// Makes the cards it is given until there are no more, and hands each lot on when it is complete.
-    /// Stopped by a fault, it
-    /// waits for a person to let it go on.
+    /// Makes the cards it is given until there are no more, and hands each lot on when it is complete. Stopped by a
+    /// fault, it waits for a person to let it go on.
     ///
     /// # Errors
-    /// The ledger's: without it nothing may be done.
+    /// The ledger's: without it nothing may be done. Those of the machine's own doors: what was begun is kept, and the
+    /// next call goes on with it once the machine has been started again.
     pub async fn run(
-        mut self,
-        line: Arc<Line>,
+        &mut self,
+        line: &Line,
         resumed: Option<Hand>,
-        mut work: mpsc::Receiver<Work>,
+        work: &mut mpsc::Receiver<Work>,
     ) -> Result<(), Fault> {
         let mut last: Option<Hand> = None;
         if let Some(hand) = resumed {
             if !line.may_go_on(&self.id).await {
-                return self.last_reading(&line).await;
+                return self.last_reading(line).await;
             }
-            let ready = super::prepare::resume(&line, hand.attempt().clone()).await?;
-            last = Some(self.make(&line, &ready, hand).await?);
+            let ready = super::prepare::resume(line, hand.attempt().clone()).await?;
+            last = Some(self.make(line, &ready, hand).await?);
         }
+        let mut next = self.begun_before(line).await?;
         loop {
             // The outcome of a card shares a commit with the next card's intent, if that follows at once.
-            let next = match work.try_recv() {
-                Ok(next) => Some(next),
-                Err(_) => {
+            let work = match next.take().or_else(|| work.try_recv().ok()) {
+                Some(at_once) => Some(at_once),
+                None => {
                     if let Some(hand) = &mut last {
-                        hand.record(&line).await?;
+                        hand.record(line).await?;
                     }
-                    self.idle(&line);
+                    self.idle(line);
                     work.recv().await
                 }
             };
-            match next {
-                None => return self.last_reading(&line).await,
-                Some(Work::Card(ready)) => {
-                    // A person may be long in coming: what is done must not wait for that.
-                    if let (true, Some(hand)) = (line.progress.is_stopped(&self.id), &mut last) {
-                        hand.record(&line).await?;
-                    }
-                    if !line.may_go_on(&self.id).await {
-                        continue;
-                    }
-                    let mut hand = Hand::new(ready.attempt.clone());
-                    if let Some(before) = last.take() {
-                        before.into_pending().into_iter().for_each(|fact| hand.also(fact));
-                    }
-                    last = Some(self.make(&line, &ready, hand).await?);
+            let Some(work) = work else {
+                return self.last_reading(line).await;
+            };
+            let done = self.work(line, &work, &mut last).await;
+            if done.is_err() {
+                self.begun = Some(work);
+            }
+            done?;
+        }
+    }
+
+    /// What a door's fault interrupted, unless recovery has seen to it.
+    async fn begun_before(&mut self, line: &Line) -> Result<Option<Work>, Fault> {
+        match self.begun.take() {
+            Some(Work::Card(mut ready)) => {
+                let attempt = line.ports.ledger.attempt(ready.attempt.id).await?;
+                let untouched = attempt.filter(|attempt| attempt.phase == Phase::Ready);
+                Ok(untouched.map(|attempt| {
+                    ready.attempt = attempt;
+                    Work::Card(ready)
+                }))
+            }
+            lot => Ok(lot),
+        }
+    }
+
+    async fn work(&mut self, line: &Line, work: &Work, last: &mut Option<Hand>) -> Result<(), Fault> {
+        match work {
+            Work::Card(ready) => {
+                // A person may be long in coming: what is done must not wait for that.
+                if let (true, Some(hand)) = (line.progress.is_stopped(&self.id), last.as_mut()) {
+                    hand.record(line).await?;
                 }
-                Some(Work::EndOfLot(lot)) => {
-                    if let Some(mut hand) = last.take() {
-                        hand.record(&line).await?;
-                    }
-                    if line.is_stopping() {
-                        continue;
-                    }
-                    let explained = self.check_counters(&line).await?;
-                    if !explained && !line.may_go_on(&self.id).await {
-                        continue;
-                    }
-                    self.screen_must(&Instruction::EmptyHopper { lot: lot.id })
-                        .await?;
-                    line.record(vec![Fact::LotClosed { lot: lot.id }], Vec::new())
-                        .await?;
-                    line.floor.tray(lot);
+                if !line.may_go_on(&self.id).await {
+                    return Ok(());
                 }
+                let mut hand = Hand::new(ready.attempt.clone());
+                if let Some(before) = last.take() {
+                    before.into_pending().into_iter().for_each(|fact| hand.also(fact));
+                }
+                *last = Some(self.make(line, ready, hand).await?);
+            }
+            Work::EndOfLot(lot) => {
+                if let Some(mut hand) = last.take() {
+                    hand.record(line).await?;
+                }
+                if line.is_stopping() {
+                    return Ok(());
+                }
+                let explained = self.check_counters(line).await?;
+                if !explained && !line.may_go_on(&self.id).await {
+                    return Ok(());
+                }
+                self.screen_must(&Instruction::EmptyHopper { lot: lot.id })
+                    .await?;
+                line.record(vec![Fact::LotClosed { lot: lot.id }], Vec::new())
+                    .await?;
+                line.floor.tray(lot.clone());
             }
         }
+        Ok(())
     }
 
     /// More prints than jobs stop the machine, and its lot is not closed before a person has looked (law 7): a twin of
@@ -172,9 +219,16 @@ impl Station {
         let Some((pack, count)) = line.floor.take_pack(line).await? else {
             return Ok(None);
         };
+        let loaded = self.load_pack(line, &pack, count).await;
+        // Loaded or not: a promise that outlived this would keep the pack from every feeder.
+        line.floor.release(&pack);
+        Ok(loaded?.then_some(pack))
+    }
+
+    async fn load_pack(&mut self, line: &Line, pack: &PackId, count: u32) -> Result<bool, Fault> {
         let instruction = Instruction::LoadPack { pack: pack.clone() };
         if self.screen.ask(&instruction).await? != Answer::Done {
-            return Ok(None);
+            return Ok(false);
         }
         let step = Move {
             pack: pack.clone(),
@@ -185,7 +239,7 @@ impl Station {
             reason: "loaded at the screen's request".to_owned(),
         };
         line.record(vec![Fact::Stock { step }], Vec::new()).await?;
-        Ok(Some(pack))
+        Ok(true)
     }
 
     async fn screen_must(&mut self, instruction: &Instruction) -> Result<(), Fault> {

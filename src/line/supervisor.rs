@@ -10,12 +10,14 @@ use crate::base::Fault;
 use crate::base::ids::{MachineId, OrderKey};
 use crate::base::limits::READY_CARDS_PER_MACHINE;
 use crate::job::Fact;
+use crate::job::lot::Lot;
 use crate::port::OrderState;
 
 use super::Line;
 use super::checkpoint::Checkpoints;
+use super::context::Hand;
 use super::desk::Desk;
-use super::feed::feed;
+use super::feed::{Work, feed};
 use super::progress::{Activity, MachineProgress};
 use super::settle::{settle, settle_once};
 use super::station::Station;
@@ -65,38 +67,16 @@ pub async fn run(
     };
     recover::positions(&line, &places.stations).await?;
     recover::positions(&line, &places.desks).await?;
+    recover::without_machine(&line, &found, &places.stations).await?;
     let mut tasks: JoinSet<Result<Option<Desk>, Fault>> = JoinSet::new();
-    for mut station in stations {
+    for station in stations {
         let lots = found.lots.remove(&station.id).unwrap_or_default();
-        let in_path = found.in_machines.remove(&station.id);
         let own = Arc::clone(&line);
-        tasks.spawn(async move {
-            // A printer that does not answer stops its position like any other fault: a person looks, and lets it go
-            // on.
-            while let Err(fault) = station.connect().await {
-                own.stop_position(&station.id, &fault).await?;
-                if !own.may_go_on(&station.id).await {
-                    return Ok(None);
-                }
-            }
-            readings::printer(&own, &station.id, &station.counters).await?;
-            let resumed = match in_path {
-                Some(attempt) => recover::machine(&own, &mut station, attempt).await?,
-                None => {
-                    recover::empty_machine(&mut station).await?;
-                    None
-                }
-            };
-            let (out, work) = mpsc::channel(READY_CARDS_PER_MACHINE);
-            let feeding = feed(Arc::clone(&own), station.id.clone(), lots, out);
-            let making = station.run(own, resumed, work);
-            let (fed, made) = tokio::join!(feeding, making);
-            fed.and(made).map(|()| None)
-        });
+        tasks.spawn(async move { machine(own, station, lots).await.map(|()| None) });
     }
     for desk in desks {
         let own = Arc::clone(&line);
-        tasks.spawn(async move { desk.run(own).await.map(Some) });
+        tasks.spawn(async move { pack(&own, desk).await.map(Some) });
     }
     let own = Arc::clone(&line);
     tasks.spawn(async move { settle(&own).await.map(|()| None) });
@@ -151,6 +131,85 @@ pub async fn run(
     line.record(stopped, Vec::new()).await?;
     let signed = heads.lock().await.sign(&line).await;
     signed.map(|_| ())
+}
+
+/// A machine to the line's end. Whatever fails at its own doors stops it alone; when a person lets it go on, it begins
+/// as after a restart.
+async fn machine(line: Arc<Line>, mut station: Station, lots: Vec<Lot>) -> Result<(), Fault> {
+    // Nothing is prepared for it before it is known what lies in it.
+    let Some(resumed) = begin(&line, &mut station).await? else {
+        return Ok(());
+    };
+    let (out, work) = mpsc::channel(READY_CARDS_PER_MACHINE);
+    let feeding = feed(Arc::clone(&line), station.id.clone(), lots, out);
+    let (fed, made) = tokio::join!(feeding, make(&line, station, resumed, work));
+    fed.and(made)
+}
+
+async fn make(
+    line: &Line,
+    mut station: Station,
+    mut resumed: Option<Hand>,
+    mut work: mpsc::Receiver<Work>,
+) -> Result<(), Fault> {
+    loop {
+        match station.run(line, resumed.take(), &mut work).await {
+            Err(fault) if line.is_left_to_a_person(&fault) => {
+                tracing::error!(machine = %station.id, code = fault.code.id, "stopped: {fault}");
+                line.stop_position(&station.id, &fault).await?;
+                if !line.may_go_on(&station.id).await {
+                    return Ok(());
+                }
+                match begin(line, &mut station).await? {
+                    Some(settled) => resumed = settled,
+                    None => return Ok(()),
+                }
+            }
+            ended => return ended,
+        }
+    }
+}
+
+/// Gets in step with a machine and settles what is in doubt in it: the card to go on with, if there is one. Nothing at
+/// all if the line stops meanwhile.
+async fn begin(line: &Line, station: &mut Station) -> Result<Option<Option<Hand>>, Fault> {
+    loop {
+        let begun = async {
+            station.connect().await?;
+            readings::printer(line, &station.id, &station.counters).await?;
+            match recover::in_path(line, &station.id).await? {
+                Some(attempt) => recover::machine(line, station, attempt).await,
+                None => recover::empty_machine(station).await.map(|()| None),
+            }
+        };
+        match begun.await {
+            // A machine that does not answer is looked at by a person like one that fails later.
+            Err(fault) if line.is_left_to_a_person(&fault) => {
+                tracing::error!(machine = %station.id, code = fault.code.id, "stopped: {fault}");
+                line.stop_position(&station.id, &fault).await?;
+                if !line.may_go_on(&station.id).await {
+                    return Ok(None);
+                }
+            }
+            begun => return begun.map(Some),
+        }
+    }
+}
+
+/// A desk to the line's end; its own doors stop it alone.
+async fn pack(line: &Line, mut desk: Desk) -> Result<Desk, Fault> {
+    loop {
+        match desk.run(line).await {
+            Err(fault) if line.is_left_to_a_person(&fault) => {
+                tracing::error!(desk = %desk.id, code = fault.code.id, "stopped: {fault}");
+                line.stop_position(&desk.id, &fault).await?;
+                if !line.may_go_on(&desk.id).await {
+                    return Ok(desk);
+                }
+            }
+            ended => return ended.map(|()| desk),
+        }
+    }
 }
 
 /// Returns when no order waits or is being made, or when nothing moves any more because machines are stopped and nobody

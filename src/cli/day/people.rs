@@ -13,9 +13,6 @@ use crate::sim::hall::{Spot, Whereabouts};
 
 use super::Day;
 
-/// How often the supervisor makes a round.
-const ROUND: Duration = Duration::from_secs(30);
-
 /// When the first is made: what stood still when a controller ended stands still at the next start.
 const FIRST: Duration = Duration::from_secs(1);
 
@@ -23,7 +20,9 @@ const FIRST: Duration = Duration::from_secs(1);
 pub(super) async fn supervise(day: &Day, line: &Line) {
     let mut pause = FIRST;
     loop {
-        line.clock.sleep(std::mem::replace(&mut pause, ROUND)).await;
+        line.clock
+            .sleep(std::mem::replace(&mut pause, day.plan.round))
+            .await;
         // What cannot be done in this round is tried in the next: the ledger has refused it, and nothing has changed.
         if let Err(fault) = round(day, line).await {
             tracing::warn!(code = fault.code.id, "the supervisor comes again: {fault}");

@@ -1,5 +1,6 @@
 //! Whole days of the hall.
 
+mod doors;
 mod foreign;
 mod once;
 mod stopped;
@@ -17,6 +18,7 @@ fn plan(seed: u64, dossiers: usize) -> Plan {
         pack: 5,
         lot: 4,
         box_cards: 3,
+        round: Duration::from_secs(30),
     }
 }
 

@@ -53,7 +53,12 @@ async fn a_chip_of_another_kind_is_not_sent_a_single_command() {
         });
         station
     });
-    assert_eq!(day.work_at(stations.collect()).await.unwrap(), End::Done);
+    assert_eq!(
+        day.work_with(stations.collect(), day.desks().unwrap())
+            .await
+            .unwrap(),
+        End::Done
+    );
     assert_eq!(*heard.lock().unwrap(), 0);
     assert_eq!(judge::judge(&day).await.unwrap(), [""; 0]);
     let entries = day.ledger.entries();

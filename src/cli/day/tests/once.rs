@@ -9,7 +9,7 @@ use crate::line::settle::settle_once;
 use crate::port::Attempts;
 
 /// The first order, given to a machine as a lot of its own.
-async fn first_lot(day: &Day, line: &Line) -> Lot {
+pub(super) async fn first_lot(day: &Day, line: &Line) -> Lot {
     let machine = day.hall.stations().next().unwrap();
     let lot = day.book.claim(machine, 1).await.unwrap().unwrap();
     let claimed = Fact::LotClaimed { lot: lot.clone() };
@@ -34,15 +34,11 @@ fn planned(lot: &Lot, number: u16) -> (AttemptId, Fact) {
     (id, Fact::attempt(id, event))
 }
 
-#[tokio::test(start_paused = true)]
-async fn an_order_whose_remake_has_begun_is_not_given_to_a_second_machine() {
-    let day = Day::new(plan(14, 1)).await.unwrap();
-    day.admit(&day.requests()).await.unwrap();
-    let line = day.controller().unwrap();
-    let lot = first_lot(&day, &line).await;
+/// What the record says of the first try at a lot's order whose card is in its machine, bound and no further.
+pub(super) fn bound(day: &Day, lot: &Lot) -> (AttemptId, Vec<Fact>) {
     let list = day.hall.lists().remove(0);
-    let (first, begun) = planned(&lot, 1);
-    let feed = Move {
+    let (id, begun) = planned(lot, 1);
+    let step = Move {
         pack: list.pack.clone(),
         from: Some(Place::Issued),
         to: Place::Feeder(lot.machine.clone()),
@@ -50,7 +46,6 @@ async fn an_order_whose_remake_has_begun_is_not_given_to_a_second_machine() {
         by: Vec::new(),
         reason: String::new(),
     };
-    let mut facts = vec![begun, Fact::Stock { step: feed }];
     let events = [
         Event::SignIntended {
             signer: "ds-1".to_owned(),
@@ -72,12 +67,24 @@ async fn an_order_whose_remake_has_begun_is_not_given_to_a_second_machine() {
                 pack: list.pack.clone(),
             },
         },
-        Event::Spoiled {
-            code: "CHIP-003".to_owned(),
-            by: Vec::new(),
-        },
     ];
-    facts.extend(events.map(|event| Fact::attempt(first, event)));
+    let mut facts = vec![begun, Fact::Stock { step }];
+    facts.extend(events.map(|event| Fact::attempt(id, event)));
+    (id, facts)
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_order_whose_remake_has_begun_is_not_given_to_a_second_machine() {
+    let day = Day::new(plan(14, 1)).await.unwrap();
+    day.admit(&day.requests()).await.unwrap();
+    let line = day.controller().unwrap();
+    let lot = first_lot(&day, &line).await;
+    let (first, mut facts) = bound(&day, &lot);
+    let spoiled = Event::Spoiled {
+        code: "CHIP-003".to_owned(),
+        by: Vec::new(),
+    };
+    facts.push(Fact::attempt(first, spoiled));
     // The registry was told, the order waited and was claimed again, the remake was planned, and then the power was
     // cut before the record that the registry knows.
     facts.push(planned(&lot, 2).1);
