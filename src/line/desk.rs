@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::audit::Hash;
 use crate::base::Fault;
 use crate::base::ids::{MachineId, SodHash};
+use crate::base::limits::CONTROL_FRAME_BYTES_MAX;
 use crate::chip::{MrzKey, Password, Request, Verdict, Wanted, inspect};
 use crate::document::{FileId, dg1};
 use crate::job::decide::{self, Card};
@@ -376,8 +377,17 @@ impl Desk {
 
     /// Lets pass what a scanner said to a controller that is gone: it must not be taken for the next card.
     async fn hush(&mut self) -> Result<(), Fault> {
-        while !self.scanner.receive(HUSH).await?.is_empty() {}
-        Ok(())
+        let mut passed = 0;
+        loop {
+            let said = self.scanner.receive(HUSH).await?.len();
+            passed += said;
+            if said == 0 {
+                return Ok(());
+            }
+            if passed > CONTROL_FRAME_BYTES_MAX {
+                return Err(Fault::new(&FACE_UNREADABLE, "the scanner does not stop talking"));
+            }
+        }
     }
 
     /// Reads lines until the scanner says `END`.
@@ -385,7 +395,7 @@ impl Desk {
         let mut text = Vec::new();
         loop {
             let bytes = self.scanner.receive(SCAN).await?;
-            if bytes.is_empty() || text.len() > crate::base::limits::CONTROL_FRAME_BYTES_MAX {
+            if bytes.is_empty() || text.len() > CONTROL_FRAME_BYTES_MAX {
                 return Err(Fault::new(&FACE_UNREADABLE, "the scanner sent nothing"));
             }
             text.extend_from_slice(&bytes);

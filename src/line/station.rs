@@ -8,7 +8,7 @@ use crate::base::ids::{MachineId, PackId};
 use crate::base::{Fault, Place};
 use crate::job::fault::TOO_MANY_PRINTS;
 use crate::job::stock::Move;
-use crate::job::{Fact, Phase};
+use crate::job::{Fact, Phase, Step};
 use crate::port::{Answer, Encoder, Instruction, Screen, Serial};
 use crate::printer::{Connect, Connected, Counters, Model, ReadCounters};
 
@@ -204,6 +204,11 @@ impl Station {
     async fn make(&mut self, line: &Line, ready: &Ready, hand: Hand) -> Result<Hand, Fault> {
         let hand = card::make(self, line, ready, hand).await?;
         line.progress.card_left(&self.id, hand.attempt());
+        if hand.attempt().phase == Phase::Did(Step::Deliver) {
+            // Failures count in a row and among the last cards only if the good ones are counted too.
+            let attempt = hand.attempt();
+            line.brake().good(&self.id, attempt.id, attempt.pack.as_ref());
+        }
         if hand.attempt().is_over() {
             line.floor.settle();
         }
