@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
-use tokio::io::{AsyncBufReadExt, BufReader};
 
 use crate::base::ids::{BlankId, MachineId};
 use crate::sim::{dossiers, hall, registry};
@@ -108,8 +107,8 @@ pub fn main(verb: Verb) -> anyhow::Result<bool> {
                 return Ok(false);
             };
             println!("{blank} lies on the reader of {desk}: press Enter to take it away");
-            let mut line = String::new();
-            BufReader::new(tokio::io::stdin()).read_line(&mut line).await?;
+            // Nothing else runs here that could be kept waiting.
+            std::io::stdin().read_line(&mut String::new())?;
             drop(held);
             Ok(true)
         }),
