@@ -10,6 +10,7 @@ use crate::base::Fault;
 use crate::base::ids::{MachineId, OrderKey};
 use crate::base::limits::READY_CARDS_PER_MACHINE;
 use crate::job::Fact;
+use crate::job::fault::STOPPING;
 use crate::job::lot::Lot;
 use crate::port::OrderState;
 
@@ -18,6 +19,7 @@ use super::checkpoint::Checkpoints;
 use super::context::Hand;
 use super::desk::Desk;
 use super::feed::{Work, feed};
+use super::patience::Patient;
 use super::progress::{Activity, MachineProgress};
 use super::settle::{settle, settle_once};
 use super::station::Station;
@@ -69,12 +71,14 @@ pub async fn run(
     recover::positions(&line, &places.desks).await?;
     recover::without_machine(&line, &found, &places.stations).await?;
     let mut tasks: JoinSet<Result<Option<Desk>, Fault>> = JoinSet::new();
-    for station in stations {
+    for mut station in stations {
+        station.screen = Patient::new(&line, station.screen);
         let lots = found.lots.remove(&station.id).unwrap_or_default();
         let own = Arc::clone(&line);
         tasks.spawn(async move { machine(own, station, lots).await.map(|()| None) });
     }
-    for desk in desks {
+    for mut desk in desks {
+        desk.screen = Patient::new(&line, desk.screen);
         let own = Arc::clone(&line);
         tasks.spawn(async move { pack(&own, desk).await.map(Some) });
     }
@@ -165,6 +169,8 @@ async fn make(
                     None => return Ok(()),
                 }
             }
+            // Nobody answered, and the line stops: the next start asks again.
+            Err(fault) if *fault.code == STOPPING => return Ok(()),
             ended => return ended,
         }
     }
@@ -191,6 +197,7 @@ async fn begin(line: &Line, station: &mut Station) -> Result<Option<Option<Hand>
                     return Ok(None);
                 }
             }
+            Err(fault) if *fault.code == STOPPING => return Ok(None),
             begun => return begun.map(Some),
         }
     }
@@ -207,6 +214,7 @@ async fn pack(line: &Line, mut desk: Desk) -> Result<Desk, Fault> {
                     return Ok(desk);
                 }
             }
+            Err(fault) if *fault.code == STOPPING => return Ok(desk),
             ended => return ended.map(|()| desk),
         }
     }

@@ -229,3 +229,44 @@ async fn a_card_in_a_machine_that_is_gone_is_for_a_person() {
     assert_eq!(attempts[0].phase, Phase::Quarantined);
     assert_eq!(attempts[0].code.as_deref(), Some("JOB-006"));
 }
+
+/// Whoever stood before this screen has gone home.
+struct Deserted;
+
+#[async_trait]
+impl Screen for Deserted {
+    async fn ask(&mut self, _instruction: &Instruction) -> Result<Answer, Fault> {
+        std::future::pending().await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_line_that_stops_does_not_wait_for_people_who_have_gone() {
+    for (at_machines, at_desks) in [(true, false), (false, true)] {
+        let day = Day::new(plan(20, 4)).await.unwrap();
+        day.admit(&day.requests()).await.unwrap();
+        let (mut stations, mut desks) = (day.stations().unwrap(), day.desks().unwrap());
+        for station in stations.iter_mut().filter(|_| at_machines) {
+            station.screen = Box::new(Deserted);
+        }
+        for desk in desks.iter_mut().filter(|_| at_desks) {
+            desk.screen = Box::new(Deserted);
+        }
+        let line = Arc::new(day.controller().unwrap());
+        let working = line::run(Arc::clone(&line), stations, desks, Ending::WhenStopped);
+        let stopping = async {
+            line.clock.sleep(Duration::from_secs(600)).await;
+            line.stop();
+            line.clock.elapsed()
+        };
+        let (ended, told) = tokio::join!(working, stopping);
+        ended.unwrap();
+        assert!(line.clock.elapsed() - told < Duration::from_secs(60));
+        drop(line);
+        // The next shift finds out.
+        while !day.is_done().await.unwrap() {
+            assert_eq!(day.work(None).await.unwrap(), End::Done);
+        }
+        in_the_end_all_is_well(&day).await;
+    }
+}
