@@ -10,3 +10,4 @@ mod office;
 mod production;
 mod rehearsal;
 mod report;
+mod tapping;
