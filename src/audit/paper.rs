@@ -12,7 +12,6 @@ use crate::base::{Fault, Mode};
 
 mod code;
 mod document;
-mod embedded;
 mod grid;
 mod manifest_paper;
 mod sign_off_paper;

@@ -185,10 +185,10 @@ async fn check_first_record(ledger: &SqliteLedger, config: &Config) -> Result<()
 
 /// Every signature that goes on no card is on record before it is asked for, or the token's count could not be
 /// explained.
-pub(super) async fn announce_tests(
+pub(super) async fn announce_tests<'a>(
     ledger: &SqliteLedger,
     hsm: &Hsm,
-    signers: impl Iterator<Item = &str>,
+    signers: impl Iterator<Item = &'a str>,
 ) -> Result<(), Fault> {
     let keys = hsm.keys().await?;
     let counted = signers.filter_map(|label| {

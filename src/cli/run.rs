@@ -156,15 +156,10 @@ pub(super) fn stations(facility: &Facility, line: &Line) -> Result<Vec<Station>,
 }
 
 /// The reader of a desk, if there is such a desk.
-pub(super) fn reader(
-    facility: &Facility,
-    desk: &MachineId,
-    clock: Clock,
-) -> Result<Option<Box<dyn Encoder>>, Fault> {
-    let desk = facility.config.desks.iter().find(|known| known.id == *desk);
-    Ok(desk.map(|desk| -> Box<dyn Encoder> {
-        Box::new(HallEncoder::new(facility.config.path(&desk.reader), clock))
-    }))
+pub(super) fn reader(facility: &Facility, desk: &MachineId, clock: Clock) -> Option<Box<dyn Encoder>> {
+    let desk = facility.config.desks.iter().find(|known| known.id == *desk)?;
+    let path = facility.config.path(&desk.reader);
+    Some(Box::new(HallEncoder::new(path, clock)))
 }
 
 /// The packing desks of the configuration, their doors open.

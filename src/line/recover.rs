@@ -164,8 +164,8 @@ pub async fn in_path(line: &Line, machine: &MachineId) -> Result<Option<Attempt>
         .find(|attempt| attempt.machine == *machine && is_in_path(attempt)))
 }
 
-/// Cards in machines that the configuration does not have any more: nobody can ask such a machine, so a person finds the
-/// card and taps it. Its lots stay open until it is back.
+/// Cards in machines that the configuration does not have any more: nobody can ask such a machine, so a person finds
+/// the card and taps it. Its lots stay open until it is back.
 ///
 /// # Errors
 /// The ledger's.
@@ -282,8 +282,8 @@ async fn settle_doubt(line: &Line, station: &mut Station, hand: &mut Hand) -> Re
     }
 }
 
-/// The chip at a position, and what the books know of it. An attempt without a chip is looking for a blank: one that was
-/// written before is a fault.
+/// The chip at a position, and what the books know of it. An attempt without a chip is looking for a blank: one that
+/// was written before is a fault.
 async fn chip_at(line: &Line, station: &mut Station, bound: Option<&ChipId>) -> Result<SeenChip, Fault> {
     let atr = station.encoder.power_on().await?;
     line.rules.chip.check_atr(&atr)?;

@@ -1,4 +1,4 @@
-//! A production facility and its keys with the real program: SoftHSM2 in the HSM's place, OpenSSL in the national CSCA's.
+//! A production facility and its keys with the real program: SoftHSM2 in the HSM's place, OpenSSL in the CSCA's.
 
 #![expect(
     clippy::unwrap_used,

@@ -1,4 +1,4 @@
-//! A card in somebody's hand, tapped at a desk of the rehearsal's hall, with the real program and no controller running.
+//! A card in somebody's hand, tapped at a desk of the hall, with the real program and no controller running.
 
 #![expect(
     clippy::unwrap_used,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use data_encoding::BASE64;
+use base64ct::{Base64, Encoding};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
@@ -93,14 +93,12 @@ mod bytes {
     use super::*;
 
     pub(super) fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&BASE64.encode(bytes))
+        serializer.serialize_str(&Base64::encode_string(bytes))
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
         let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        BASE64
-            .decode(text.as_bytes())
-            .map_err(|_| D::Error::custom("not base64"))
+        Base64::decode_vec(&text).map_err(|_| D::Error::custom("not base64"))
     }
 }
 
@@ -111,7 +109,7 @@ mod files {
         files: &BTreeMap<u16, Vec<u8>>,
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(files.iter().map(|(fid, file)| (fid, BASE64.encode(file))))
+        serializer.collect_map(files.iter().map(|(fid, file)| (fid, Base64::encode_string(file))))
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(
@@ -119,7 +117,7 @@ mod files {
     ) -> Result<BTreeMap<u16, Vec<u8>>, D::Error> {
         BTreeMap::<u16, String>::deserialize(deserializer)?
             .into_iter()
-            .map(|(fid, text)| Some((fid, BASE64.decode(text.as_bytes()).ok()?)))
+            .map(|(fid, text)| Some((fid, Base64::decode_vec(&text).ok()?)))
             .collect::<Option<_>>()
             .ok_or_else(|| D::Error::custom("not base64"))
     }

@@ -80,8 +80,8 @@ impl Desk {
     /// Somebody holds a card onto the reader, wherever it lies; false if it is out of reach: in a machine, on a reader,
     /// or in a hand already.
     pub(in crate::sim) fn hold(&self, blank: &BlankId) -> io::Result<bool> {
-        let mut held = self.held();
-        if held.is_some() || self.reader().is_some() || !self.floor.in_reach(blank) {
+        let (reader, mut held) = (self.reader(), self.held());
+        if held.is_some() || reader.is_some() || !self.floor.in_reach(blank) {
             return Ok(false);
         }
         *held = Some(self.floor.card(blank)?);

@@ -8,8 +8,8 @@
 //! that leaves
 //! takes the field with it.
 //!
-//! A hand takes the number of a blank as a line, holds that card onto the reader, says `here` or `not here` as a line, and
-//! puts the card back where it was when the client leaves.
+//! A hand takes the number of a blank as a line, holds that card onto the reader, says `here` or `not here` as a line,
+//! and puts the card back where it was when the client leaves.
 //!
 //! A screen takes one [`Instruction`] as a line of JSON and gives one [`Answer`] as a line of JSON.
 

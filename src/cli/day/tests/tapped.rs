@@ -22,11 +22,12 @@ async fn tapped(day: &Day, line: &Line, desk: &MachineId, blank: &BlankId) -> Re
 
 /// A day's end: one order has its good card, and another card was spoiled on the way.
 async fn evening() -> Day {
-    let plan = Plan {
+    let day = Day::new(Plan {
         stations: 1,
         ..plan(14, 1)
-    };
-    let day = Day::new(plan).await.unwrap();
+    })
+    .await
+    .unwrap();
     day.admit(&day.requests()).await.unwrap();
     for station in day.hall.stations() {
         day.hall
