@@ -4,24 +4,29 @@
 //!
 //! From the ground up: [`tlv`] and [`apdu`] are the encodings, [`curve`], [`kdf`] and [`cipher`] the computations that
 //! both sides of a protocol share, [`sm`], [`bac`], [`pace`] and [`active`] the protocols, [`profile`] what is known of
-//! a kind of chip, and the rest are the conversations, written as straight-line code (see [`conversation`]).
+//! a kind of chip, [`scp03`] and [`manager`] the way past a card manager, and the rest are the conversations, written as straight-line
+//! code (see [`conversation`]).
 
 pub mod active;
+pub mod aes_key;
 pub mod apdu;
 pub mod bac;
 pub mod cipher;
 pub mod conversation;
 pub mod curve;
+pub mod diversify;
 pub mod fault;
 pub mod identify;
 pub mod inspect;
 pub mod kdf;
 pub mod keys;
 mod link;
+pub mod manager;
 pub mod pace;
 pub mod password;
 pub mod perso;
 pub mod profile;
+pub mod scp03;
 pub mod seal;
 pub mod sm;
 pub mod tlv;
@@ -30,6 +35,8 @@ pub use active::Verdict;
 pub use conversation::Conversation;
 pub use identify::{Identity, LifeCycle, identify};
 pub use inspect::{Access, Inspection, Request, Wanted, inspect};
+use link::APPLICATION;
+pub use manager::{CardKeys, Credentials, pretest};
 pub use password::{Can, MrzKey, Password};
 pub use perso::{CardImage, Written, personalize};
 pub use profile::ChipProfile;

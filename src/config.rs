@@ -11,11 +11,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::ids::MachineId;
 use crate::base::{Fault, Mode, limits};
+use crate::chip::ChipProfile;
 
 pub use module::SIMULATOR;
 
 /// The file's name in the facility's folder.
 pub const FILE: &str = "cardwright.toml";
+/// The chip profile unless the configuration says another.
+pub const CHIP: &str = "rehearsal";
 /// Speed of serial lines unless the configuration says another.
 const BAUD: u32 = 115_200;
 
@@ -35,6 +38,9 @@ pub struct Config {
     pub box_cards: usize,
     /// Working days from receipt until a card is due at its office.
     pub working_days: u16,
+    /// The kind of chip in the blanks: a chip profile of the program, or the path of one (TOML).
+    #[serde(default = "chip")]
+    pub chip: String,
     /// Where things lie.
     pub paths: Paths,
     /// The HSM.
@@ -108,9 +114,22 @@ pub struct Keys {
     pub checkpoint: String,
     /// Opens dossiers that are encrypted to the facility.
     pub intake: String,
+    /// Masters of chips' keys, where chips are written through a card manager.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chips: Option<ChipMasters>,
     /// The rehearsal's country signing CA; production has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub csca: Option<String>,
+}
+
+/// Labels of the keys from which chips' own keys follow. The masters never leave the HSM.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChipMasters {
+    /// The supplier's: with its keys chips are delivered.
+    pub transport: String,
+    /// The issuer's: its keys take their place when a chip is sealed.
+    pub issuer: String,
 }
 
 /// Who is trusted to certify document signers.
@@ -175,6 +194,10 @@ pub struct Desk {
 
 fn baud() -> u32 {
     BAUD
+}
+
+fn chip() -> String {
+    CHIP.to_owned()
 }
 
 impl Config {
@@ -263,6 +286,29 @@ impl Config {
         }
     }
 
+    /// The profile of the chips in the blanks.
+    ///
+    /// # Errors
+    /// `CHIP-015` if there is none such or it is not valid, `CFG-001` if its file cannot be read, `CFG-003` if it needs
+    /// key masters that are not named.
+    pub fn chip_profile(&self) -> Result<ChipProfile, Fault> {
+        let path = Path::new(&self.chip);
+        let profile = if path.extension().is_some_and(|extension| extension == "toml") {
+            let text = std::fs::read_to_string(self.path(path)).map_err(|error| {
+                Fault::new(&fault::MISSING, format!("chip profile {}: {error}", self.chip))
+            })?;
+            ChipProfile::parse(&text)?
+        } else {
+            ChipProfile::built_in(&self.chip)?
+        };
+        let masters = profile.managed().is_none() || self.keys.chips.is_some();
+        ensure(
+            masters,
+            format!("keys.chips: chips of profile {} need them", profile.id),
+        )?;
+        Ok(profile)
+    }
+
     /// A certificate that belongs to a rehearsal is for rehearsals, any other for production.
     ///
     /// # Errors
@@ -290,6 +336,11 @@ impl Config {
         ]
         .into_iter()
         .chain(&keys.csca)
+        .chain(
+            keys.chips
+                .iter()
+                .flat_map(|chips| [&chips.transport, &chips.issuer]),
+        )
         .chain(self.signers.iter().map(|signer| &signer.label));
         let mut seen = BTreeSet::new();
         for label in labels {

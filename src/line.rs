@@ -16,6 +16,7 @@ pub mod audit;
 pub mod books;
 pub mod bundle;
 pub mod checkpoint;
+pub mod chip_keys;
 pub mod context;
 pub mod costs;
 pub mod desk;

@@ -11,6 +11,8 @@ use crate::base::ids::{
     AttemptId, BlankId, BoxId, ChipId, LotId, MachineId, OfficeCode, OrderKey, PackId, SodHash,
 };
 use crate::base::{Fault, Secret};
+use crate::chip::diversify::StaticKey;
+use crate::chip::scp03::DIVERSIFICATION;
 use crate::job::lot::Lot;
 use crate::job::stock::Stock;
 use crate::job::{Attempt, Fact};
@@ -53,6 +55,8 @@ pub enum KeyPurpose {
     Wrap,
     /// Keyed hashes for look-ups (HMAC-SHA-256).
     Lookup,
+    /// Master of chips' static keys (AES-256, for CMAC only).
+    ChipMaster,
 }
 
 /// One key as the token lists it.
@@ -73,7 +77,7 @@ pub struct KeyInfo {
 pub trait Signer: Send + Sync {
     /// ECDSA P-256 over a SHA-256 digest: raw r‖s.
     async fn sign(&self, key: &str, digest: [u8; 32]) -> Result<[u8; 64], Fault>;
-    /// Makes a P-256 key pair or, for `Wrap` and `Lookup`, a 256-bit secret key in the token; returns the uncompressed
+    /// Makes a P-256 key pair or, for `Wrap`, `Lookup` and `ChipMaster`, a 256-bit secret key in the token; returns the uncompressed
     /// public point (empty for secret keys). A label that exists is refused.
     async fn generate(&self, key: &str, purpose: KeyPurpose) -> Result<Vec<u8>, Fault>;
     /// HMAC-SHA-256 under a look-up key.
@@ -84,6 +88,18 @@ pub trait Signer: Send + Sync {
     async fn open(&self, key: &str, associated: &[u8], sealed: &[u8]) -> Result<Secret<Vec<u8>>, Fault>;
     /// ECDH on P-256 with an intake key: the x coordinate of the shared point.
     async fn agree(&self, key: &str, peer: &[u8; 65]) -> Result<Secret<[u8; 32]>, Fault>;
+    /// A chip's own static key under a chip master, which stays in the token ([`crate::chip::diversify`]): 128, 192 or
+    /// 256 bits.
+    async fn derive(
+        &self,
+        key: &str,
+        which: StaticKey,
+        chip: &[u8; DIVERSIFICATION],
+        bits: usize,
+    ) -> Result<Secret<Vec<u8>>, Fault>;
+    /// Takes in the chip master that a rehearsal's supplier uses, whose value everybody knows. A real supplier's comes
+    /// into the HSM by the HSM's own ceremony, under this purpose and label, and never passes here.
+    async fn take_in(&self, key: &str, master: &Secret<[u8; 32]>) -> Result<(), Fault>;
     /// Random bytes from the token.
     async fn random(&self, length: usize) -> Result<Vec<u8>, Fault>;
     /// All keys of the token.

@@ -145,8 +145,12 @@ pub enum Status {
     Success,
     /// `6282`: fewer bytes than asked for, the file ends here.
     EndOfFile,
+    /// `6283`: what was selected is locked or terminated.
+    Deactivated,
     /// `6300` and `63Cx`: verification failed.
     VerificationFailed,
+    /// `6581`: the chip's memory failed.
+    Memory,
     /// `6700`.
     WrongLength,
     /// `6982`: access conditions not met.
@@ -167,6 +171,8 @@ pub enum Status {
     NoSpace,
     /// `6A86`: wrong parameters.
     WrongParameters,
+    /// `6A88`: no such data, no such key.
+    NotFound,
     /// `6A89`.
     FileExists,
     /// `6B00`: wrong parameters, such as an offset outside the file.
@@ -179,10 +185,12 @@ pub enum Status {
     Other(u16),
 }
 
-const STATUS_WORDS: [(u16, Status); 17] = [
+const STATUS_WORDS: [(u16, Status); 20] = [
     (0x9000, Status::Success),
     (0x6282, Status::EndOfFile),
+    (0x6283, Status::Deactivated),
     (0x6300, Status::VerificationFailed),
+    (0x6581, Status::Memory),
     (0x6700, Status::WrongLength),
     (0x6982, Status::SecurityStatus),
     (0x6985, Status::Conditions),
@@ -193,6 +201,7 @@ const STATUS_WORDS: [(u16, Status); 17] = [
     (0x6A82, Status::FileNotFound),
     (0x6A84, Status::NoSpace),
     (0x6A86, Status::WrongParameters),
+    (0x6A88, Status::NotFound),
     (0x6A89, Status::FileExists),
     (0x6B00, Status::WrongOffset),
     (0x6D00, Status::UnknownInstruction),

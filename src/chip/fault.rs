@@ -77,4 +77,46 @@ crate::fault_codes! {
     PASSWORD = "CHIP-017", Operator, false,
         "this is not a machine-readable zone or a card access number", "không phải vùng MRZ hoặc số CAN",
         "Scan the card again.", "Quét lại thẻ.";
+    /// The chip does not hold the keys that follow from our master key. It was not told anything, so it has counted
+    /// nothing against us.
+    NOT_OUR_KEYS = "CHIP-031", Card, false,
+        "the chip holds other keys than the ones made for it", "chip giữ khóa khác với khóa dành cho nó",
+        "Put the blank aside; several in a row mean a foreign pack, or the wrong transport key in the HSM.",
+        "Để riêng phôi; nhiều phôi liên tiếp là sai lô phôi hoặc sai khóa vận chuyển trong HSM.";
+    /// The chip's keys are of another version, length or protocol than the profile says.
+    KEYS = "CHIP-032", Operator, false,
+        "the chip's key set is not the one that the profile expects", "bộ khóa của chip không đúng hồ sơ chip",
+        "Check the pack in the feeder against the profile.", "Đối chiếu lô phôi trong khay với hồ sơ chip.";
+    /// EXTERNAL AUTHENTICATE was refused although the chip had proven that it holds the same keys.
+    NOT_ADMITTED = "CHIP-033", Card, false,
+        "the chip refused our authentication", "chip từ chối xác thực của hệ thống",
+        "Do not try this chip again: it counts. Keep it for the supplier.",
+        "Không thử lại chip này vì chip có đếm lần sai. Giữ lại cho nhà cung cấp.";
+    /// Two authentications were begun and are not known to have succeeded. A third failed one could lock the chip.
+    NO_MORE_TRIES = "CHIP-034", Card, false,
+        "authentication to this chip must not be tried again", "không được thử xác thực với chip này nữa",
+        "Spoil the card.", "Loại thẻ.";
+    /// Card manager or application say that they are locked or terminated.
+    LOCKED = "CHIP-035", Card, false,
+        "the chip is locked", "chip đã bị khóa",
+        "Put the blank aside for the supplier.", "Để riêng phôi cho nhà cung cấp.";
+    /// The chip's keys were replaced by ours: it was finished here, or nearly.
+    ALREADY_OURS = "CHIP-036", Operator, false,
+        "the chip already holds the issuer's keys", "chip đã mang khóa của đơn vị phát hành",
+        "A card was put back into the feeder: take it out and identify it at a desk.",
+        "Thẻ cũ bị cho lại vào khay: lấy ra và nhận dạng tại bàn.";
+    /// The blank's batch is none that the profile takes.
+    BATCH = "CHIP-037", Operator, false,
+        "the chip is of a batch that the profile does not take", "chip thuộc lô mà hồ sơ chip không nhận",
+        "Check the pack in the feeder against the delivery.", "Đối chiếu lô phôi trong khay với phiếu giao.";
+    /// Two statements of one chip about itself contradict each other.
+    TWO_NAMES = "CHIP-038", Card, false,
+        "the chip says that it is two different ones", "chip tự khai hai danh tính khác nhau",
+        "Put both cards that may be in the field aside; check the position for a second card.",
+        "Để riêng các thẻ có thể đang ở đầu đọc; kiểm tra vị trí có hai thẻ.";
+    /// `6581`: the chip could not keep what it was given.
+    MEMORY = "CHIP-039", Card, false,
+        "the chip's memory failed", "bộ nhớ chip bị lỗi",
+        "Spoil the card; several of one pack are the supplier's matter.",
+        "Loại thẻ; nhiều thẻ cùng lô thì báo nhà cung cấp.";
 }

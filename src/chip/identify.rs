@@ -6,7 +6,8 @@ use super::apdu::{Command, Status};
 use super::conversation::Conversation;
 use super::fault;
 use super::link::Card;
-use super::profile::ChipProfile;
+use super::manager::{self, Introduced, KeySet};
+use super::profile::{ChipProfile, Expected, Managed};
 use crate::base::ids::ChipId;
 use crate::base::{Fault, hex};
 use crate::document::FileId;
@@ -20,6 +21,9 @@ pub struct Identity {
     pub cplc: String,
     /// How far it has come.
     pub life_cycle: LifeCycle,
+    /// What its card manager says, on chips that are written through one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub manager: Option<Introduced>,
 }
 
 /// How far a chip has come, as far as it can be asked.
@@ -38,13 +42,18 @@ impl Identity {
     /// A chip that must be new is new.
     ///
     /// # Errors
-    /// `CHIP-007` if it was written before, `CHIP-008` if it is sealed.
+    /// `CHIP-007` if it was written before, `CHIP-008` if it is sealed, `CHIP-036` if it has the issuer's keys.
     pub fn require_blank(&self) -> Result<(), Fault> {
         match self.life_cycle {
+            LifeCycle::Blank if self.has_issuer_keys() => Err(Fault::new(&fault::ALREADY_OURS, "")),
             LifeCycle::Blank => Ok(()),
             LifeCycle::Started => Err(Fault::new(&fault::ALREADY_STARTED, "")),
             LifeCycle::Sealed => Err(Fault::new(&fault::ALREADY_SEALED, "")),
         }
+    }
+
+    fn has_issuer_keys(&self) -> bool {
+        self.manager.is_some_and(|manager| manager.keys == KeySet::Issuer)
     }
 
     /// A chip whose writing is begun or resumed is not sealed.
@@ -59,36 +68,74 @@ impl Identity {
     }
 }
 
-/// Asks a chip who it is: 4 or 5 commands. A chip of another kind than the profile's is a fault (`CHIP-005`), one
-/// without the application too (`CHIP-006`); what the life cycle must be is the caller's matter.
+/// Asks a chip who it is: 4 to 6 commands. A chip of another kind than the profile's is a fault (`CHIP-005`, `CHIP-032`,
+/// `CHIP-037`), one that contradicts itself (`CHIP-038`), is locked (`CHIP-035`) or is without the application
+/// (`CHIP-006`) too; what the life cycle must be is the caller's matter.
 #[must_use]
 pub fn identify(profile: &ChipProfile) -> Conversation<'_, Identity> {
     Conversation::new(async move |mut card| {
         // The chip may have been left in its application; CPLC data are the card manager's.
-        card.send(&Command::new(0, 0xA4, 0x04, 0x00).le(256)).await?;
+        match profile.managed() {
+            Some(managed) => manager::select(&mut card, managed).await?,
+            None => {
+                card.send(&Command::new(0, 0xA4, 0x04, 0x00).le(256)).await?;
+            }
+        }
         let answer = card
             .expect("GET DATA 9F7F", &Command::new(0x80, 0xCA, 0x9F, 0x7F).le(256))
             .await?;
         let cplc = cplc(&answer).ok_or_else(|| Fault::new(&fault::GARBLED, "CPLC data"))?;
-        let text = |from: usize, to: usize| hex::encode(&cplc[from..to]);
-        let (fabricator, kind) = (text(0, 2), text(2, 4));
-        let expected = &profile.chip;
-        if !(fabricator.eq_ignore_ascii_case(&expected.fabricator)
-            && kind.eq_ignore_ascii_case(&expected.r#type))
-        {
-            return Err(Fault::new(
-                &fault::FOREIGN,
-                format!("fabricator {fabricator}, type {kind}"),
-            ));
-        }
+        let chip = name(&profile.chip, cplc)?;
+        let manager = match profile.managed() {
+            Some(managed) => Some(introduction(&mut card, managed, &chip).await?),
+            None => None,
+        };
         card.select_application().await?;
         let life_cycle = life_cycle(&mut card).await?;
         Ok(Identity {
-            chip: ChipId::new(fabricator + &kind + &text(16, 18) + &text(12, 16)),
+            chip: ChipId::new(hex::encode(&chip)),
             cplc: hex::encode(cplc),
             life_cycle,
+            manager,
         })
     })
+}
+
+/// Fabricator, type, batch and serial number, if they are such as the profile expects.
+fn name(expected: &Expected, cplc: &[u8; 42]) -> Result<[u8; 10], Fault> {
+    let field = |from: usize, to: usize| hex::encode(&cplc[from..to]);
+    let (fabricator, kind, batch) = (field(0, 2), field(2, 4), field(16, 18));
+    if !(fabricator.eq_ignore_ascii_case(&expected.fabricator) && kind.eq_ignore_ascii_case(&expected.r#type))
+    {
+        return Err(Fault::new(
+            &fault::FOREIGN,
+            format!("fabricator {fabricator}, type {kind}"),
+        ));
+    }
+    let known = expected.batches.is_empty()
+        || expected
+            .batches
+            .iter()
+            .any(|known| known.eq_ignore_ascii_case(&batch));
+    if !known {
+        return Err(Fault::new(&fault::BATCH, format!("batch {batch}")));
+    }
+    let mut name = [0; 10];
+    name[..4].copy_from_slice(&cplc[..4]);
+    name[4..6].copy_from_slice(&cplc[16..18]);
+    name[6..].copy_from_slice(&cplc[12..16]);
+    Ok(name)
+}
+
+/// What the selected card manager says of its keys. The challenge is nobody's secret: nothing is proven here.
+async fn introduction(card: &mut Card, managed: &Managed, chip: &[u8; 10]) -> Result<Introduced, Fault> {
+    let challenge = managed.challenge(&[0; 16]);
+    let (_, introduced) = manager::introduce(card, managed, challenge).await?;
+    if managed.diversified_by_identity && introduced.diversification != *chip {
+        let names = [introduced.diversification, *chip].map(|name| hex::encode(&name));
+        return Err(Fault::new(&fault::TWO_NAMES, names.join(" and ")));
+    }
+    Ok(introduced)
 }
 
 /// The state of the selected application. The dialect has no command for it, so it is read off what SELECT says: a

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::apdu::{self, Command, Status};
 use super::conversation::Wire;
 use super::fault;
+use super::scp03;
 use super::sm::SecureChannel;
 use crate::base::{Fault, limits};
 
@@ -14,8 +15,16 @@ pub(super) const APPLICATION: [u8; 7] = [0xA0, 0x00, 0x00, 0x02, 0x47, 0x10, 0x0
 /// The chip, as a script sees it.
 pub(super) struct Card {
     wire: Arc<Wire>,
-    channel: Option<SecureChannel>,
+    channel: Option<Channel>,
     commands: usize,
+}
+
+/// What commands go through.
+enum Channel {
+    /// To the application, for who knows the card's face (Doc 9303-11).
+    Reader(SecureChannel),
+    /// To the card manager, for who knows the chip's keys.
+    Manager(scp03::Channel),
 }
 
 impl Card {
@@ -29,7 +38,20 @@ impl Card {
 
     /// From now on everything goes through this channel.
     pub(super) fn secure(&mut self, channel: SecureChannel) {
-        self.channel = Some(channel);
+        self.channel = Some(Channel::Reader(channel));
+    }
+
+    /// From now on everything goes through the card manager's channel.
+    pub(super) fn manage(&mut self, channel: scp03::Channel) {
+        self.channel = Some(Channel::Manager(channel));
+    }
+
+    /// The most data that a command can carry if the chip takes so much.
+    pub(super) fn capacity(&self, command_data_max: usize) -> usize {
+        match &self.channel {
+            Some(Channel::Manager(channel)) => channel.capacity(command_data_max),
+            _ => command_data_max,
+        }
     }
 
     /// Commands sent so far.
@@ -39,31 +61,86 @@ impl Card {
 
     /// Sends a command and returns data and status, whatever the status is.
     pub(super) async fn send(&mut self, command: &Command<'_>) -> Result<(Vec<u8>, Status), Fault> {
-        if self.commands == limits::CHIP_COMMANDS_MAX {
-            return Err(Fault::new(&fault::LYING, "too many commands"));
-        }
-        self.commands += 1;
+        self.count()?;
         let bytes = match &mut self.channel {
-            Some(channel) => channel.protect(command),
+            Some(Channel::Reader(channel)) => channel.protect(command),
+            Some(Channel::Manager(channel)) => channel.wrap(command),
             None => command.encode(),
         };
+        let mut answer = self.exchange(command.ins, bytes).await?;
+        if self.channel.is_none() {
+            answer = self.whole(command, answer).await?;
+        }
         let name = || format!("command {:02X}", command.ins);
-        let answer = self.wire.exchange(bytes).await;
-        let mut answer = answer.ok_or_else(|| Fault::new(&fault::SILENT, name()))?;
-        if let Some(channel) = &mut self.channel {
+        if let Some(Channel::Reader(channel)) = &mut self.channel {
             return channel.unprotect(answer).map_err(|fault| fault.at(name()));
         }
         let (data, status) = apdu::response(&answer).ok_or_else(|| Fault::new(&fault::GARBLED, name()))?;
         let length = data.len();
         answer.truncate(length);
-        Ok((answer, status))
+        match &mut self.channel {
+            Some(Channel::Manager(channel)) => {
+                let data = channel.unwrap(answer, status).map_err(|fault| fault.at(name()))?;
+                Ok((data, status))
+            }
+            _ => Ok((answer, status)),
+        }
+    }
+
+    /// Sends bytes that are made elsewhere, as they are: the command that opens a channel.
+    pub(super) async fn send_ready(&mut self, bytes: Vec<u8>) -> Result<(Vec<u8>, Status), Fault> {
+        self.count()?;
+        let ins = bytes.get(1).copied().unwrap_or_default();
+        let answer = self.exchange(ins, bytes).await?;
+        let garbled = || Fault::new(&fault::GARBLED, format!("command {ins:02X}"));
+        let (data, status) = apdu::response(&answer).ok_or_else(garbled)?;
+        Ok((data.to_vec(), status))
+    }
+
+    /// The whole of a plain answer from a chip or a reader with the manners of T=0 (ISO/IEC 7816-3, section 10.3.4):
+    /// after `6Cxx` nothing was done and the right length is known; after `61xx` the rest waits to be fetched. In a
+    /// channel neither can be: its answers are protected as a whole.
+    async fn whole(&mut self, command: &Command<'_>, mut answer: Vec<u8>) -> Result<Vec<u8>, Fault> {
+        if let [0x6C, length] = answer[..]
+            && command.le.is_some()
+        {
+            self.count()?;
+            answer = self
+                .exchange(command.ins, command.le(short(length)).encode())
+                .await?;
+        }
+        let mut whole = Vec::new();
+        while let [ref begun @ .., 0x61, length] = answer[..] {
+            whole.extend(begun);
+            self.count()?;
+            let fetch = Command::new(0, 0xC0, 0, 0).le(short(length));
+            answer = self.exchange(fetch.ins, fetch.encode()).await?;
+        }
+        if whole.is_empty() {
+            return Ok(answer);
+        }
+        whole.append(&mut answer);
+        Ok(whole)
+    }
+
+    fn count(&mut self) -> Result<(), Fault> {
+        if self.commands == limits::CHIP_COMMANDS_MAX {
+            return Err(Fault::new(&fault::LYING, "too many commands"));
+        }
+        self.commands += 1;
+        Ok(())
+    }
+
+    async fn exchange(&self, ins: u8, bytes: Vec<u8>) -> Result<Vec<u8>, Fault> {
+        let answer = self.wire.exchange(bytes).await;
+        answer.ok_or_else(|| Fault::new(&fault::SILENT, format!("command {ins:02X}")))
     }
 
     /// Sends a command that must succeed.
     pub(super) async fn expect(&mut self, what: &str, command: &Command<'_>) -> Result<Vec<u8>, Fault> {
         match self.send(command).await? {
             (data, Status::Success) => Ok(data),
-            (_, status) => Err(Fault::new(&fault::REFUSED, format!("{what} {status}"))),
+            (_, status) => Err(refused(what, status)),
         }
     }
 
@@ -85,4 +162,18 @@ impl Card {
             .await?;
         Ok(status)
     }
+}
+
+/// A length in one byte, where zero stands for 256.
+fn short(length: u8) -> u32 {
+    if length == 0 { 256 } else { u32::from(length) }
+}
+
+/// A command that should have worked was refused.
+pub(super) fn refused(what: impl std::fmt::Display, status: Status) -> Fault {
+    let code = match status {
+        Status::Memory => &fault::MEMORY,
+        _ => &fault::REFUSED,
+    };
+    Fault::new(code, format!("{what} {status}"))
 }

@@ -1,5 +1,7 @@
 //! What is known of one kind of chip: how it is recognized, how it is spoken to, what it takes.
 
+mod dialect;
+
 use serde::{Deserialize, Serialize};
 
 use super::apdu;
@@ -8,10 +10,23 @@ use super::sm;
 use crate::base::{Fault, hex};
 use crate::document::{CardFiles, FileId};
 
+pub use dialect::{Dialect, Managed, Open, Recreate};
+
 /// Profiles that come with the program.
-const BUILT_IN: [&str; 2] = [
+const BUILT_IN: [&str; 5] = [
     include_str!("profiles/rehearsal.toml"),
+    include_str!("profiles/rehearsal-gp.toml"),
     include_str!("profiles/emrtd-short.toml"),
+    include_str!("profiles/emrtd-pace.toml"),
+    include_str!("profiles/emrtd-extended.toml"),
+];
+/// Their names.
+pub const NAMES: [&str; 5] = [
+    "rehearsal",
+    "rehearsal-gp",
+    "emrtd-short",
+    "emrtd-pace",
+    "emrtd-extended",
 ];
 
 /// The largest offset that an even UPDATE BINARY can name (15 bits).
@@ -23,22 +38,14 @@ const OFFSET_MAX: usize = 0x7FFF;
 pub struct ChipProfile {
     /// Its name.
     pub id: String,
-    /// The language of its personalization commands.
-    pub dialect: Dialect,
     /// How it is recognized.
     pub chip: Expected,
     /// How long commands and answers may be.
     pub apdu: Lengths,
     /// What its applet takes.
     pub applet: Applet,
-}
-
-/// Languages of personalization commands.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Dialect {
-    /// The open eMRTD applet: CREATE FILE, UPDATE BINARY, PUT DATA, life cycle by PUT DATA `DE xx`.
-    EmrtdApplet,
+    /// The language of its personalization commands.
+    pub dialect: Dialect,
 }
 
 /// What a blank of this kind says of itself.
@@ -52,6 +59,9 @@ pub struct Expected {
     pub fabricator: String,
     /// IC type of the CPLC data, four hexadecimal digits.
     pub r#type: String,
+    /// Batches of the CPLC data that may be used, four hexadecimal digits each; empty for all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub batches: Vec<String>,
 }
 
 /// Lengths in bytes, without secure messaging.
@@ -70,8 +80,6 @@ pub struct Lengths {
 pub struct Applet {
     /// Tags of PUT DATA.
     pub put_data: Vec<PutData>,
-    /// The life cycle has a state PERSONALIZED (`DE AF`) before LOCKED (`DE AD`).
-    pub personalized_state: bool,
     /// Where EF.CardAccess is read; nothing if the chip has no PACE.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub card_access: Option<CardAccess>,
@@ -124,9 +132,10 @@ impl ChipProfile {
         let refuse = |why: String| Fault::new(&fault::PROFILE, why);
         let profile: Self = toml::from_str(text).map_err(|error| refuse(error.to_string()))?;
         let wrong = |what: &str| Err(refuse(format!("{}: {what}", profile.id)));
-        for field in [&profile.chip.fabricator, &profile.chip.r#type] {
+        let numbers = [&profile.chip.fabricator, &profile.chip.r#type];
+        for field in numbers.into_iter().chain(&profile.chip.batches) {
             if hex::decode(field).is_none_or(|bytes| bytes.len() != 2) {
-                return wrong("fabricator and type have four hexadecimal digits each");
+                return wrong("fabricator, type and batches have four hexadecimal digits each");
             }
         }
         if profile
@@ -148,10 +157,17 @@ impl ChipProfile {
         if !profile.applet.put_data.contains(&PutData::Mrz) {
             return wrong("a chip without PUT DATA 62 cannot be opened");
         }
-        Ok(profile)
+        let fault = match &profile.dialect {
+            Dialect::EmrtdApplet(open) => open.fault(),
+            Dialect::GlobalPlatform(managed) => managed.fault(),
+        };
+        match fault {
+            Some(what) => wrong(what),
+            None => Ok(profile),
+        }
     }
 
-    /// A profile that comes with the program: `rehearsal` or `emrtd-short`.
+    /// A profile that comes with the program, one of [`NAMES`].
     ///
     /// # Errors
     /// `CHIP-015` if there is none of this name.
@@ -175,6 +191,15 @@ impl ChipProfile {
                 Err(Fault::new(&fault::FOREIGN, format!("ATR {}", hex::encode(atr))))
             }
             _ => Ok(()),
+        }
+    }
+
+    /// What is known of the chip's card manager, if it is written through it.
+    #[must_use]
+    pub fn managed(&self) -> Option<&Managed> {
+        match &self.dialect {
+            Dialect::EmrtdApplet(_) => None,
+            Dialect::GlobalPlatform(managed) => Some(managed),
         }
     }
 
@@ -241,10 +266,13 @@ mod tests {
 
     #[test]
     fn built_in_profiles_are_valid_and_mistakes_are_not() {
-        for id in ["rehearsal", "emrtd-short"] {
+        for id in NAMES {
             assert_eq!(ChipProfile::built_in(id).unwrap().id, id);
         }
         for (from, to) in [
+            ("\"DEAD\"", "\"DEA\""),
+            ("[\"DEAF\", \"DEAD\"]", "[]"),
+            ("language =", "locked = \"9000\"\nlanguage ="),
             ("read_max = 16384", "read_max = 250"),
             ("command_data_max = 16384", "command_data_max = 0"),
             ("fabricator = \"4D41\"", "fabricator = \"4D4\""),
@@ -256,6 +284,24 @@ mod tests {
             assert_eq!(ChipProfile::parse(&text).unwrap_err().code, &fault::PROFILE);
         }
         assert!(ChipProfile::built_in("none").is_err());
+        for (from, to) in [
+            ("options = \"70\"", "options = \"10\""),
+            ("options = \"70\"", "options = \"7\""),
+            ("level = \"33\"", "level = \"30\""),
+            ("key_bits = 256", "key_bits = 160"),
+            ("issuer_version = 49", "issuer_version = 48"),
+            ("transport_version = 48", "transport_version = 0"),
+            ("manager = \"A000000151000000\"", "manager = \"A0\""),
+            ("fabricator", "batches = [\"12\"]\nfabricator"),
+        ] {
+            let text = BUILT_IN[1].replacen(from, to, 1);
+            assert_ne!(text, BUILT_IN[1]);
+            assert_eq!(
+                ChipProfile::parse(&text).unwrap_err().code,
+                &fault::PROFILE,
+                "{to}"
+            );
+        }
     }
 
     #[test]

@@ -1,12 +1,15 @@
 //! Sealing: the one step that cannot be undone, how to ask about it afterwards, and the proof that it took.
 
+mod managed;
+
 use serde::{Deserialize, Serialize};
 
 use super::apdu::{Command, Status};
 use super::conversation::Conversation;
 use super::fault;
 use super::identify::{self, LifeCycle};
-use super::profile::ChipProfile;
+use super::manager::Credentials;
+use super::profile::{ChipProfile, Dialect};
 use crate::base::Fault;
 
 /// Whether a chip is sealed.
@@ -19,19 +22,34 @@ pub enum Sealed {
     Open,
 }
 
-/// Locks the chip for ever. May be repeated after a tear between its two commands.
-#[must_use]
-pub fn seal(profile: &ChipProfile) -> Conversation<'_, Sealed> {
-    Conversation::new(async move |mut card| {
-        card.select_application().await?;
-        if profile.applet.personalized_state {
-            card.expect("PUT DATA DEAF", &Command::new(0, 0xDA, 0xDE, 0xAF).le(256))
+/// Locks the chip for ever. May be repeated after a tear between its commands.
+///
+/// # Errors
+/// `CHIP-016` at once if the credentials for a card manager are missing.
+pub fn seal<'a>(
+    profile: &'a ChipProfile,
+    credentials: Option<Credentials<'a>>,
+) -> Result<Conversation<'a, Sealed>, Fault> {
+    match (&profile.dialect, credentials) {
+        (Dialect::EmrtdApplet(open), _) => Ok(Conversation::new(async move |mut card| {
+            card.select_application().await?;
+            for [p1, p2] in open.steps() {
+                card.expect(
+                    &format!("PUT DATA {p1:02X}{p2:02X}"),
+                    &Command::new(0, 0xDA, p1, p2).le(256),
+                )
                 .await?;
+            }
+            Ok(Sealed::Sealed)
+        })),
+        (Dialect::GlobalPlatform(manager), Some(credentials)) => {
+            Ok(Conversation::new(async move |mut card| {
+                managed::seal(&mut card, manager, &credentials).await?;
+                Ok(Sealed::Sealed)
+            }))
         }
-        card.expect("PUT DATA DEAD", &Command::new(0, 0xDA, 0xDE, 0xAD).le(256))
-            .await?;
-        Ok(Sealed::Sealed)
-    })
+        (Dialect::GlobalPlatform(_), None) => Err(Fault::new(&fault::MISUSE, "no keys for the card manager")),
+    }
 }
 
 /// Asks a chip after a crash whether sealing took. Changes nothing.
@@ -47,9 +65,10 @@ pub fn probe_sealed() -> Conversation<'static, Sealed> {
 }
 
 /// Proves that a sealed chip takes no write: a new file, a change and a new secret are each refused because of its life
-/// cycle. The attempts are such that even a chip that is open would keep what it has.
+/// cycle, and a card manager knows neither strangers nor the supplier's keys any more. The attempts are such that even a
+/// chip that is open would keep what it has.
 #[must_use]
-pub fn refuses_writes() -> Conversation<'static, ()> {
+pub fn refuses_writes(profile: &ChipProfile) -> Conversation<'_, ()> {
     Conversation::new(async |mut card| {
         card.select_application().await?;
         // DG16 is on no card; no file is selected; no data are given.
@@ -63,13 +82,21 @@ pub fn refuses_writes() -> Conversation<'static, ()> {
         ];
         for (what, attempt) in attempts {
             let (_, status) = card.send(&attempt).await?;
-            if !matches!(
-                status,
-                Status::Conditions | Status::NotAllowed | Status::SecurityStatus | Status::UnknownInstruction
-            ) {
+            if !is_refusal(status) {
                 return Err(Fault::new(&fault::NOT_SEALED, format!("{what} {status}")));
             }
         }
-        Ok(())
+        match profile.managed() {
+            Some(manager) => managed::refuses_writes(&mut card, manager).await,
+            None => Ok(()),
+        }
     })
+}
+
+/// A refusal because of who asks and when, not because of how.
+fn is_refusal(status: Status) -> bool {
+    matches!(
+        status,
+        Status::Conditions | Status::NotAllowed | Status::SecurityStatus | Status::UnknownInstruction
+    )
 }

@@ -1,5 +1,6 @@
 //! `cardwright bench …`: how fast it is here, measured with the code that makes cards.
 
+mod chip;
 mod chip_data;
 mod face;
 mod line;
@@ -32,6 +33,9 @@ pub enum Verb {
     Face(Times),
     /// Build all files of a chip but EF.SOD.
     ChipData(Times),
+    /// Write, seal and read back a chip of about 30 kB in each dialect: commands, bytes on the wire, and the share of
+    /// them that is the card's own. Exit code 1 if a figure is out of its bounds.
+    Chip(Times),
 }
 
 /// How long and in what form.
@@ -65,6 +69,7 @@ pub fn main(verb: Verb) -> anyhow::Result<bool> {
         Verb::Sod(times) => sod::main(times),
         Verb::Face(times) => face::main(times),
         Verb::ChipData(times) => chip_data::main(times),
+        Verb::Chip(times) => chip::main(times),
     }
 }
 

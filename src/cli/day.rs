@@ -37,12 +37,14 @@ use crate::line::{self, Ending, Line, Ports, Rules};
 use crate::pki::TrustStore;
 use crate::port::{KeyPurpose, Ledger, OrderBook, OrderState, Signer};
 use crate::printer::Model;
+use crate::sim::chip::Oddity;
 use crate::sim::memory::{
     Hall, MemoryLedger, MemoryOrderBook, MemoryPapers, MemoryRegistry, MemorySigner, Power,
 };
 use crate::sim::{dossiers, hall};
 
 use super::facility::point_of;
+use super::init::chip_masters;
 use super::key::{Issued, issue};
 
 /// When every day begins.
@@ -71,6 +73,10 @@ pub struct Plan {
     pub box_cards: u16,
     /// How often the supervisor makes a round.
     pub round: Duration,
+    /// The kind of chip in the blanks.
+    pub chip: &'static str,
+    /// Blanks that are not what their pack says, by their number.
+    pub odd: BTreeMap<u32, Oddity>,
 }
 
 /// The facility and its hall. They outlive every controller.
@@ -128,7 +134,7 @@ impl Day {
         let clock = Clock::starting_at(MORNING);
         let power = Power::new(clock);
         let signer = MemorySigner::new(Arc::clone(&power), plan.seed);
-        let keys = labels();
+        let keys = labels(&plan)?;
         let issued = issue(&signer, &keys, &CardProfile::builtin(PROFILE)?, clock.now()).await?;
         let listed = signer.keys().await?;
         let people = dossiers::generate(people_of(&plan, None));
@@ -232,7 +238,7 @@ impl Day {
     /// A controller that has not started yet.
     fn controller(&self) -> Result<Line, Fault> {
         let number = self.controllers.fetch_add(1, Ordering::Relaxed);
-        let keys = labels();
+        let keys = labels(&self.plan)?;
         let mut profiles = BTreeMap::new();
         for (id, text) in BUILTIN {
             profiles.insert((*id).to_owned(), Arc::new(CardProfile::parse(text)?));
@@ -252,13 +258,14 @@ impl Day {
                 manifest: keys.manifest,
                 checkpoint: keys.checkpoint,
                 intake: keys.intake,
+                chips: keys.chips,
             },
             manifest_key: self.manifest_key,
             offices: self.offices.clone(),
             glyphs: Glyphs::of(crate::base::font::SANS)?,
             holidays: Holidays::viet_nam()?,
             dossier_trust: self.dossier_trust.clone(),
-            chip: ChipProfile::built_in("rehearsal")?,
+            chip: ChipProfile::built_in(self.plan.chip)?,
             lot_cards: self.plan.lot,
             box_cards: self.plan.box_cards,
             working_days: 5,
@@ -338,6 +345,8 @@ fn built(plan: &Plan, power: &Arc<Power>) -> Result<Hall, Fault> {
         packs,
         blanks_per_pack: plan.pack,
         seed: plan.seed,
+        chip: Some(plan.chip.to_owned()),
+        odd: plan.odd.clone(),
         ..hall::Plan::default()
     };
     Hall::new(Arc::clone(power), hall).map_err(|error| Fault::new(&TASK, error.to_string()))
@@ -352,15 +361,17 @@ fn people_of(plan: &Plan, intake: Option<[u8; 65]>) -> dossiers::Plan {
     }
 }
 
-fn labels() -> Keys {
-    Keys {
+fn labels(plan: &Plan) -> Result<Keys, Fault> {
+    let managed = ChipProfile::built_in(plan.chip)?.managed().is_some();
+    Ok(Keys {
         wrap: "wrap".to_owned(),
         lookup: "lookup".to_owned(),
         manifest: "manifest".to_owned(),
         checkpoint: "checkpoint".to_owned(),
         intake: "intake".to_owned(),
+        chips: managed.then(chip_masters),
         csca: Some("csca".to_owned()),
-    }
+    })
 }
 
 fn missing() -> Fault {

@@ -168,7 +168,7 @@ async fn hsm(config: &Config) -> Vec<Check> {
                 keys.iter()
                     .any(|key| key.label == *label && key.purpose == *purpose)
             };
-            let (there, missing): (Vec<_>, Vec<_>) = own(&config.keys).into_iter().partition(of_purpose);
+            let (there, missing): (Vec<_>, Vec<_>) = own(&config.keys).partition(of_purpose);
             let labels = |keys: &[(&str, KeyPurpose)]| {
                 keys.iter()
                     .map(|(label, _)| *label)

@@ -13,6 +13,7 @@ use std::process::Command;
 use std::sync::Arc;
 
 use crate::base::{Clock, Fault, Mode};
+use crate::chip::ChipProfile;
 use crate::config::{Config, fault::REHEARSAL_MEANS};
 use crate::device::papers::FolderPapers;
 use crate::device::pkcs11::{Hsm, HsmConfig};
@@ -53,6 +54,8 @@ pub struct Facility {
     pub signers: Vec<SignerKey>,
     /// CSCAs and their CRLs.
     pub trust: TrustStore,
+    /// The kind of chip in the blanks.
+    pub chip: ChipProfile,
     /// Card profiles by name.
     pub profiles: BTreeMap<String, Arc<CardProfile>>,
     /// Offices and their dates.
@@ -80,6 +83,7 @@ impl Facility {
         let trust = files::trust(&config)?;
         let signers = files::signers(&config, &trust, now)?;
         let profiles = files::profiles(&config)?;
+        let chip = config.chip_profile()?;
         let offices = files::offices(&config)?;
         let dossier_trust = files::dossier_trust(&config)?;
 
@@ -101,6 +105,7 @@ impl Facility {
             papers: Arc::new(papers),
             signers,
             trust,
+            chip,
             profiles,
             offices,
             dossier_trust,

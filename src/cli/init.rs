@@ -9,7 +9,10 @@ use super::facility::{TOKEN, open_hsm, read_pin, write};
 use super::key::{Ceremony, ceremony, may_hold_ceremony};
 use crate::base::ids::MachineId;
 use crate::base::{Clock, Entropy, Fault, Mode, Secret, hex};
-use crate::config::{Config, Desk, FILE as CONFIG_FILE, HsmSettings, Keys, Paths, SIMULATOR, Station, Trust};
+use crate::chip::ChipProfile;
+use crate::config::{
+    ChipMasters, Config, Desk, FILE as CONFIG_FILE, HsmSettings, Keys, Paths, SIMULATOR, Station, Trust,
+};
 use crate::device::pkcs11::initialize_token;
 use crate::document::profile::CardProfile;
 use crate::job::Fact;
@@ -24,6 +27,31 @@ const PROFILE: &str = "cc-2024";
 const PIN: &str = "secrets/pin";
 const OFFICER_PIN: &str = "secrets/officer-pin";
 
+/// What a new facility is to be.
+#[derive(Clone, Copy, Debug)]
+pub struct Wishes<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Rehearsal or production, for ever.
+    pub mode: Mode,
+    /// Machines.
+    pub stations: usize,
+    /// Desks.
+    pub desks: usize,
+    /// The PKCS#11 library; the simulator if empty.
+    pub module: &'a str,
+    /// The chip profile of its blanks.
+    pub chip: &'a str,
+}
+
+/// How the masters of chips' keys are labelled unless somebody wants it otherwise.
+pub(super) fn chip_masters() -> ChipMasters {
+    ChipMasters {
+        transport: "chip-transport".to_owned(),
+        issuer: "chip-issuer".to_owned(),
+    }
+}
+
 /// Makes a facility in an empty or new folder. In a rehearsal it gets a token, keys, certificates and a
 /// registry of its own;
 /// `HSM_SIM_DIR` must lead to its token ([`super::facility::with_token_env`]). A production facility gets
@@ -34,33 +62,17 @@ const OFFICER_PIN: &str = "secrets/officer-pin";
 /// `FAC-001` if the folder is not empty, `CFG-003` and `CFG-004` if the settings are refused, `FAC-003` for the
 /// disk, and what
 /// the HSM and the databases say.
-pub async fn init(
-    folder: &Path,
-    name: &str,
-    mode: Mode,
-    stations: usize,
-    desks: usize,
-    clock: Clock,
-    module: &str,
-) -> Result<Config, Fault> {
+pub async fn init(folder: &Path, wishes: &Wishes<'_>, clock: Clock) -> Result<Config, Fault> {
     check_empty(folder)?;
-    make(folder, name, mode, stations, desks, clock, module).await
+    make(folder, wishes, clock).await
 }
 
 /// [`init`] in a folder that the caller answers for.
 ///
 /// # Errors
 /// As [`init`], but `FAC-001`.
-pub(super) async fn make(
-    folder: &Path,
-    name: &str,
-    mode: Mode,
-    stations: usize,
-    desks: usize,
-    clock: Clock,
-    module: &str,
-) -> Result<Config, Fault> {
-    let mut config = plan(folder, name, mode, stations, desks, module)?;
+pub(super) async fn make(folder: &Path, wishes: &Wishes<'_>, clock: Clock) -> Result<Config, Fault> {
+    let mut config = plan(folder, wishes)?;
     config.check()?;
     for place in [
         &config.paths.papers,
@@ -69,7 +81,7 @@ pub(super) async fn make(
     ] {
         make_folder(&config.path(place))?;
     }
-    let made = if may_hold_ceremony(mode) {
+    let made = if may_hold_ceremony(wishes.mode) {
         let ceremony = rehearse(&config, clock).await?;
         config.signers = ceremony.signers;
         config.trust = ceremony.trust;
@@ -136,15 +148,17 @@ async fn begin_books(config: &Config, made: Vec<String>, clock: Clock) -> Result
 }
 
 /// The configuration of a new facility.
-pub(super) fn plan(
-    folder: &Path,
-    name: &str,
-    mode: Mode,
-    stations: usize,
-    desks: usize,
-    module: &str,
-) -> Result<Config, Fault> {
+pub(super) fn plan(folder: &Path, wishes: &Wishes<'_>) -> Result<Config, Fault> {
+    let Wishes {
+        name,
+        mode,
+        stations,
+        desks,
+        module,
+        chip,
+    } = *wishes;
     let rehearsal = mode == Mode::Rehearsal;
+    let managed = ChipProfile::built_in(chip)?.managed().is_some();
     let folder = std::path::absolute(folder)
         .map_err(|error| Fault::new(&FILE, format!("{}: {error}", folder.display())))?;
     let place = |kind: &str, id: &str, device: &str| Path::new("hall").join(kind).join(id).join(device);
@@ -156,6 +170,7 @@ pub(super) fn plan(
         lot_cards: 20,
         box_cards: 100,
         working_days: 5,
+        chip: chip.to_owned(),
         paths: Paths {
             ledger: "ledger.db".into(),
             order_book: "order-book.db".into(),
@@ -178,6 +193,7 @@ pub(super) fn plan(
             manifest: "manifest".to_owned(),
             checkpoint: "checkpoint".to_owned(),
             intake: "intake".to_owned(),
+            chips: managed.then(chip_masters),
             csca: rehearsal.then(|| "csca".to_owned()),
         },
         trust: Trust::default(),

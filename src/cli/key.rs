@@ -9,7 +9,7 @@ use time::{Duration, OffsetDateTime};
 
 use super::facility::fault::{FILE, KEY, REFUSED};
 use super::facility::{point_of, read, write};
-use crate::base::{Fault, Mode};
+use crate::base::{Fault, Mode, Secret};
 use crate::config::{Config, Keys, SignerSettings, Trust};
 use crate::document::profile::CardProfile;
 use crate::pki::policy::remaining;
@@ -20,6 +20,7 @@ use crate::pki::{
     SignerKey, TrustStore, accept_certificate,
 };
 use crate::port::{KeyInfo, KeyPurpose, Signer};
+use crate::sim::chip::REHEARSAL_MASTER;
 
 /// Certificates and CRLs are public.
 const PUBLIC: u32 = 0o644;
@@ -143,6 +144,12 @@ pub async fn issue(
         signer.generate(label, purpose).await?;
         made.push(label.to_owned());
     }
+    if let Some(chips) = &labels.chips {
+        signer
+            .take_in(&chips.transport, &Secret::new(REHEARSAL_MASTER))
+            .await?;
+        made.push(chips.transport.clone());
+    }
     let office = Office { signer, profile, now };
     let point = generate(signer, csca_label, KeyPurpose::Csca).await?;
     made.push(csca_label.to_owned());
@@ -186,16 +193,22 @@ pub async fn issue(
     })
 }
 
-/// The facility's own keys, one purpose each: labels and purposes.
-#[must_use]
-pub fn own(labels: &Keys) -> [(&str, KeyPurpose); 5] {
+/// The facility's own keys, one purpose each: labels and purposes. The supplier's master for chips is not among them.
+pub fn own(labels: &Keys) -> impl Iterator<Item = (&str, KeyPurpose)> {
     [
-        (&labels.wrap, KeyPurpose::Wrap),
+        (labels.wrap.as_str(), KeyPurpose::Wrap),
         (&labels.lookup, KeyPurpose::Lookup),
         (&labels.manifest, KeyPurpose::Manifest),
         (&labels.checkpoint, KeyPurpose::Checkpoint),
         (&labels.intake, KeyPurpose::Intake),
     ]
+    .into_iter()
+    .chain(
+        labels
+            .chips
+            .iter()
+            .map(|chips| (chips.issuer.as_str(), KeyPurpose::ChipMaster)),
+    )
 }
 
 /// Makes a key if the token has none of this label; was it made?

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use clap::Args;
 
 use crate::base::Clock;
+use crate::config::CHIP;
 use crate::line::Ending;
 
 use super::facility::{Facility, with_token_env};
@@ -32,6 +33,9 @@ pub struct Arguments {
     /// The same seed invents the same people.
     #[arg(long, default_value_t = 2021)]
     seed: u64,
+    /// The kind of chip in the blanks: rehearsal, or rehearsal-gp (a card manager and SCP03).
+    #[arg(long, default_value = CHIP)]
+    chip: String,
 }
 
 /// How large a rehearsal is, and how true to time.
@@ -49,6 +53,8 @@ pub(super) struct Scale {
     pub(super) real_time: bool,
     /// Quality of the portraits' JPEGs, if not as usual.
     pub(super) portrait_quality: Option<u8>,
+    /// The kind of chip in the blanks.
+    pub(super) chip: String,
 }
 
 impl Default for Scale {
@@ -60,6 +66,7 @@ impl Default for Scale {
             desks: DESKS,
             real_time: false,
             portrait_quality: None,
+            chip: CHIP.to_owned(),
         }
     }
 }
@@ -80,6 +87,7 @@ async fn rehearse(arguments: &Arguments, dir: &Path) -> anyhow::Result<bool> {
     let scale = Scale {
         cards: arguments.cards,
         seed: arguments.seed,
+        chip: arguments.chip.clone(),
         ..Scale::default()
     };
     let clock = Clock::system();

@@ -8,7 +8,6 @@ use tokio::task::JoinSet;
 
 use crate::base::ids::MachineId;
 use crate::base::{Clock, Entropy, Fault};
-use crate::chip::ChipProfile;
 use crate::control::Control;
 use crate::control::serve::{self, Server};
 use crate::device::hall::{HallEncoder, HallScreen};
@@ -88,13 +87,14 @@ pub async fn line(facility: &Facility, clock: Clock) -> Result<Line, Fault> {
             manifest: keys.manifest.clone(),
             checkpoint: keys.checkpoint.clone(),
             intake: keys.intake.clone(),
+            chips: keys.chips.clone(),
         },
         manifest_key: facility.manifest_key,
         offices: facility.offices.clone(),
         glyphs: Glyphs::of(crate::base::font::SANS)?,
         holidays: Holidays::viet_nam()?,
         dossier_trust: facility.dossier_trust.clone(),
-        chip: ChipProfile::built_in("rehearsal")?,
+        chip: facility.chip.clone(),
         lot_cards: facility.config.lot_cards,
         box_cards: u16::try_from(facility.config.box_cards).unwrap_or(u16::MAX),
         working_days: facility.config.working_days,

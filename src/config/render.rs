@@ -72,7 +72,9 @@ fn head(config: &Config) -> String {
          # Cards in one box at most.\n\
          box_cards = {boxed}\n\
          # Working days from receipt until a card is due at its office.\n\
-         working_days = {days}\n\n\
+         working_days = {days}\n\
+         # The kind of chip in the blanks: a chip profile of the program, or the path of one (TOML).\n\
+         chip = {chip}\n\n\
          [paths]\n\
          ledger = {ledger}\norder_book = {order_book}\nregistry = {registry}\npapers = {papers}\n\
          dossiers = {dossiers}\n\
@@ -87,6 +89,7 @@ fn head(config: &Config) -> String {
         lot = config.lot_cards,
         boxed = config.box_cards,
         days = config.working_days,
+        chip = quote(&config.chip),
         ledger = path(&paths.ledger),
         order_book = path(&paths.order_book),
         registry = path(&paths.registry),
@@ -105,6 +108,14 @@ fn hsm(config: &Config) -> String {
             quote(label)
         )
     });
+    let chips = keys.chips.as_ref().map_or_else(String::new, |chips| {
+        format!(
+            "# Masters of chips' keys: the supplier's, and the issuer's that take their place at seal.\n\
+             chips = {{ transport = {}, issuer = {} }}\n",
+            quote(&chips.transport),
+            quote(&chips.issuer)
+        )
+    });
     format!(
         "\n[hsm]\n\
          # The path of a PKCS#11 library, or \"hsm-sim\" for the simulator that comes with the program.\n\
@@ -116,7 +127,7 @@ fn hsm(config: &Config) -> String {
          # Labels of keys in the HSM, one purpose each.\n\
          [keys]\n\
          wrap = {wrap}\nlookup = {lookup}\nmanifest = {manifest}\ncheckpoint = {checkpoint}\nintake = {intake}\n\
-         {csca}\n\
+         {chips}{csca}\n\
          # Who is trusted to certify document signers (DER). Two people have compared the fingerprints.\n\
          [trust]\ncscas = {cscas}\ncrls = {crls}\n\n\
          # Document signers. limit: cards at most; unlimited: for cards without expiry.\n",

@@ -54,6 +54,10 @@ fn what_is_written_is_read_again() {
     let mut config = config();
     for profiles in [None, Some(PathBuf::from("profiles"))] {
         config.paths.profiles = profiles;
+        config.keys.chips = config.paths.profiles.as_ref().map(|_| ChipMasters {
+            transport: "chip-transport".to_owned(),
+            issuer: "chip-issuer".to_owned(),
+        });
         assert_eq!(Config::parse(&config.render(), Path::new("/f")).unwrap(), config);
     }
 }
@@ -116,4 +120,26 @@ fn production_refuses_every_means_of_a_rehearsal() {
         config.check_certificate("ds-1", false).unwrap_err().code,
         &fault::PRODUCTION_MEANS
     );
+}
+
+#[test]
+fn a_chip_profile_is_built_in_or_a_file_and_has_its_masters() {
+    let mut config = config();
+    assert_eq!(config.chip_profile().unwrap().id, "rehearsal");
+    config.chip = "rehearsal-gp".to_owned();
+    assert_eq!(config.chip_profile().unwrap_err().code.id, "CFG-003");
+    config.keys.chips = Some(ChipMasters {
+        transport: "chip-transport".to_owned(),
+        issuer: "chip-issuer".to_owned(),
+    });
+    assert_eq!(config.chip_profile().unwrap().id, "rehearsal-gp");
+    config.chip = "unknown".to_owned();
+    assert_eq!(config.chip_profile().unwrap_err().code.id, "CHIP-015");
+    let folder = tempfile::tempdir().unwrap();
+    config.folder = folder.path().to_owned();
+    config.chip = "ours.toml".to_owned();
+    assert_eq!(config.chip_profile().unwrap_err().code.id, "CFG-001");
+    let text = include_str!("../chip/profiles/emrtd-short.toml").replace("emrtd-short", "ours");
+    std::fs::write(folder.path().join("ours.toml"), text).unwrap();
+    assert_eq!(config.chip_profile().unwrap().id, "ours");
 }

@@ -23,6 +23,8 @@ use tokio::sync::{mpsc, oneshot};
 pub use initialize::initialize_token;
 
 use crate::base::{Clock, Fault, Secret, limits};
+use crate::chip::diversify::{self, StaticKey};
+use crate::chip::scp03::DIVERSIFICATION;
 use crate::port::{KeyInfo, KeyPurpose, Signer};
 use library::{Library, Trouble};
 use worker::{Connection, Job, Jobs, Worker};
@@ -251,6 +253,31 @@ impl Signer for Hsm {
         let (key, peer) = (key.to_owned(), *peer);
         self.ask(Effect::None, move |hsm, _| operation::agree(hsm, &key, &peer))
             .await
+    }
+
+    async fn derive(
+        &self,
+        key: &str,
+        which: StaticKey,
+        chip: &[u8; DIVERSIFICATION],
+        bits: usize,
+    ) -> Result<Secret<Vec<u8>>, Fault> {
+        if ![128, 192, 256].contains(&bits) {
+            return Err(Fault::new(&fault::REQUEST, format!("a chip key of {bits} bits")));
+        }
+        let (key, blocks) = (key.to_owned(), diversify::blocks(which, chip, bits));
+        self.ask(Effect::None, move |hsm, _| {
+            operation::derive(hsm, &key, &blocks, bits)
+        })
+        .await
+    }
+
+    async fn take_in(&self, key: &str, master: &Secret<[u8; 32]>) -> Result<(), Fault> {
+        let (key, master) = (key.to_owned(), Secret::new(*master.expose()));
+        self.ask(Effect::Change, move |hsm, library| {
+            operation::take_in(hsm, library, &key, master.expose())
+        })
+        .await
     }
 
     async fn random(&self, length: usize) -> Result<Vec<u8>, Fault> {

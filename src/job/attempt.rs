@@ -74,6 +74,10 @@ pub struct Attempt {
     pub boxed: Option<(BoxId, u16)>,
     /// Why it failed, was spoiled, quarantined or withdrawn.
     pub code: Option<String>,
+    /// Times that writing or sealing the chip was intended since either last succeeded. Each may have been an
+    /// authentication that the chip counts as failed.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unproven: u8,
     /// The chip's private keys are gone from the bundle.
     pub keys_erased: bool,
     /// The registry knows the outcome.
@@ -176,6 +180,9 @@ pub fn apply(state: Option<&Attempt>, id: AttemptId, event: &Event) -> Result<At
             intend(state, *step).map_err(illegal)?;
             next.phase = Phase::Doing(*step);
             next.aim = aim.clone();
+            if matches!(step, Step::Encode | Step::Seal) {
+                next.unproven = next.unproven.saturating_add(1);
+            }
             if *step == Step::Bind {
                 next.place = Some(Place::Machine(machine.clone()));
             }
@@ -303,6 +310,7 @@ fn planned(id: AttemptId, lot: LotId, machine: MachineId, replaces: Option<Attem
         place: None,
         boxed: None,
         code: None,
+        unproven: 0,
         keys_erased: false,
         reported: false,
     }
@@ -368,13 +376,15 @@ fn finish(next: &mut Attempt, state: &Attempt, evidence: &Evidence) -> Result<()
             next.boxed = Some((label.clone(), *slot));
             next.place = Some(Place::Boxed);
         }
-        Evidence::Encode { .. }
-        | Evidence::Seal
-        | Evidence::Verify { .. }
-        | Evidence::Print { .. }
-        | Evidence::Prove { .. } => {}
+        Evidence::Encode { .. } | Evidence::Seal => next.unproven = 0,
+        Evidence::Verify { .. } | Evidence::Print { .. } | Evidence::Prove { .. } => {}
     }
     Ok(())
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants a reference")]
+fn is_zero(count: &u8) -> bool {
+    *count == 0
 }
 
 /// Are these at least two different people?

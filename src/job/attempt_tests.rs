@@ -309,3 +309,32 @@ fn a_boxed_card_is_revoked_by_two_people_if_it_is_lost_and_the_registry_hears_ag
         .is_err()
     );
 }
+
+#[test]
+fn writing_that_was_begun_and_not_finished_is_counted_over_crashes_and_failures() {
+    let mut events = through(Step::Bind);
+    let failed = Event::Failed {
+        step: Step::Encode,
+        code: "CHIP-001".into(),
+        detail: String::new(),
+    };
+    let mut seen = Vec::new();
+    // A crash leaves an intent without an outcome; a fault leaves one with another outcome. Both may have cost a try.
+    for more in [
+        vec![intended(Step::Encode)],
+        vec![intended(Step::Encode)],
+        vec![failed, intended(Step::Encode)],
+        vec![Event::Done {
+            evidence: evidence(Step::Encode),
+        }],
+        vec![intended(Step::Seal)],
+        vec![Event::Done {
+            evidence: evidence(Step::Seal),
+        }],
+        vec![intended(Step::Verify)],
+    ] {
+        events.extend(more);
+        seen.push(run(&events).unwrap().unproven);
+    }
+    assert_eq!(seen, [1, 2, 3, 0, 1, 0, 0]);
+}

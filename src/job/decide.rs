@@ -12,6 +12,8 @@ use super::{Aim, Attempt, Event, Evidence, Output, Phase, Step};
 pub enum Card {
     /// The same step again on the same card.
     Again,
+    /// It cannot be undone and may have happened: the card is asked before anything else is done.
+    Ask,
     /// This blank is defective and the attempt takes another.
     NextBlank,
     /// Nothing happened; wait for a person.
@@ -64,6 +66,11 @@ pub fn after(step: Step, fault: &Fault, tries: u8) -> Verdict {
         Step::Prove if fault.blame() != Blame::Card => Card::Quarantine,
         // It is still inside: it leaves by the other output.
         Step::Deliver if fault.blame() == Blame::Registry => Card::Spoil,
+        // Whose card is it? Both are put aside.
+        Step::Encode | Step::Seal | Step::Verify if *fault.code == WRONG_CHIP => Card::Quarantine,
+        Step::Seal if (fault.code.safe_to_repeat || fault.blame() == Blame::Device) && tries < TRIES_MAX => {
+            Card::Ask
+        }
         Step::Deliver | Step::Box => Card::Quarantine,
         Step::Encode | Step::Seal | Step::Verify | Step::Print | Step::Prove => Card::Spoil,
     };

@@ -11,6 +11,7 @@ use crate::base::ids::AttemptId;
 use crate::base::limits::STOP_LIST_AGE_MAX;
 use crate::base::{Clock, Entropy, Fault, Mode};
 use crate::chip::ChipProfile;
+use crate::config::ChipMasters;
 use crate::document::CardProfile;
 use crate::document::face::Press;
 use crate::dossier::name::Glyphs;
@@ -53,6 +54,8 @@ pub struct KeyLabels {
     pub checkpoint: String,
     /// Opens dossiers encrypted to the facility.
     pub intake: String,
+    /// Masters of chips' keys, where chips are written through a card manager.
+    pub chips: Option<ChipMasters>,
 }
 
 /// What does not change while the line runs.

@@ -51,6 +51,10 @@ crate::fault_codes! {
     ANSWER = "LIN-005", Operator, true,
         "the answer at the screen does not fit the question", "câu trả lời trên màn hình không phù hợp",
         "Read the screen again.", "Đọc lại màn hình.";
+    /// The blanks' chips are written through a card manager, and the facility has no masters for their keys.
+    NO_MASTERS = "LIN-020", Operator, false,
+        "the facility has no master keys for these chips", "cơ sở chưa có khóa chủ cho loại chip này",
+        "Name them under keys.chips in the configuration.", "Khai báo tại keys.chips trong cấu hình.";
 }
 
 /// A stored value that does not read back.

@@ -12,13 +12,20 @@ use crate::document::FileId;
 mod access;
 mod channel;
 mod files;
+mod manager;
 mod memory;
+mod odd;
 mod perso;
+mod scp03;
+mod store;
+mod tear;
 
 use access::Pace;
 use channel::Channel;
+pub use manager::REHEARSAL_MASTER;
 pub use memory::LifeCycle;
 use memory::Memory;
+pub use odd::Oddity;
 
 /// The application identifier of the eMRTD application.
 const APPLICATION: [u8; 7] = [0xA0, 0x00, 0x00, 0x02, 0x47, 0x10, 0x01];
@@ -49,6 +56,12 @@ struct Session {
     access: bool,
     challenge: Option<[u8; 8]>,
     pace: Pace,
+    /// The card manager's, from INITIALIZE UPDATE on.
+    manager: Option<scp03::Session>,
+    /// From INSTALL [for personalization] to the last block.
+    stream: Option<store::Stream>,
+    /// Units of writing until power is lost, if it is about to be.
+    units: Option<usize>,
 }
 
 #[derive(Clone, Copy, Default, Eq, PartialEq)]
@@ -97,26 +110,14 @@ impl Chip {
         if command.cla & 0x0C == 0x0C {
             return self.transmit_protected(&command);
         }
+        if command.cla & 0x0C == 0x04 && self.memory.manager.is_some() {
+            return self.transmit_managed(&command);
+        }
         if self.session.channel.is_some() {
             // An unprotected command ends the channel and takes the rights with it (Doc 9303-11, section 9.8).
             self.abort();
         }
         plain(self.execute(&command))
-    }
-
-    /// The field vanishes while this command is under way. An UPDATE BINARY gets half its bytes written, anything else
-    /// does not happen: memory management makes single objects atomic, but not whole blocks.
-    pub fn tear(&mut self, command: &[u8]) {
-        if let Ok(command) = Command::parse(command)
-            && command.ins == 0xD6
-        {
-            let half = &command.data[..command.data.len() / 2];
-            let _ = self.execute(&Command {
-                data: half,
-                ..command
-            });
-        }
-        self.power_off();
     }
 
     /// CPLC data, 42 bytes.
@@ -173,6 +174,7 @@ impl Chip {
             (0x00 | 0x10, 0x86) => self.general_authenticate(command),
             (0x00, 0x88) => self.internal_authenticate(command),
             (0x80, 0xCA) => self.get_data(command),
+            (0x80, _) if self.memory.manager.is_some() => self.ask_manager(command),
             (0x00 | 0x80, _) => Err(Status::UnknownInstruction),
             _ => Err(Status::UnknownClass),
         }

@@ -62,6 +62,7 @@ pub(crate) async fn line_at(mode: Mode, clock: Clock) -> Arc<Line> {
             manifest: label("manifest"),
             checkpoint: label("checkpoint"),
             intake: label("intake"),
+            chips: None,
         },
         manifest_key: [0; 65],
         offices: OfficeTable::default(),

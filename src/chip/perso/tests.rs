@@ -8,15 +8,15 @@ use super::*;
 fn the_mrz_seed_has_three_fields() {
     let mrz = MrzKey::new("L898902C", "690806", "940623").unwrap();
     assert_eq!(
-        mrz_seed(&mrz)[..],
+        secrets::mrz_seed(&mrz)[..],
         hex!("621B 0409 4C383938393032433C 0406 363930383036 0406 393430363233")
     );
 }
 
 #[test]
 fn the_key_names_its_curve() {
-    let key = ec_key(&[7; 32]);
-    let objects: Vec<_> = tlv::objects(&key).map(Result::unwrap).collect();
+    let key = secrets::ec_key(&[7; 32]);
+    let objects: Vec<_> = crate::chip::tlv::objects(&key).map(Result::unwrap).collect();
     let shape: Vec<_> = objects
         .iter()
         .map(|object| (object.tag, object.value.len()))
@@ -53,7 +53,7 @@ fn commands_of_a_small_card_byte_for_byte() {
         active_authentication: None,
     };
     let mut said = Vec::new();
-    let written = crate::base::dialogue::drive(&mut personalize(&profile, image).unwrap(), |command| {
+    let written = crate::base::dialogue::drive(&mut personalize(&profile, image, None).unwrap(), |command| {
         said.push(crate::base::hex::encode(command));
         // A blank: EF.COM is not found at first.
         Some(if said.len() == 2 {

@@ -1,5 +1,6 @@
 //! Whole days of the hall.
 
+mod chips;
 mod doors;
 mod foreign;
 mod once;
@@ -19,6 +20,8 @@ fn plan(seed: u64, dossiers: usize) -> Plan {
         lot: 4,
         box_cards: 3,
         round: Duration::from_secs(30),
+        chip: "rehearsal",
+        odd: BTreeMap::new(),
     }
 }
 

@@ -37,7 +37,15 @@ mod tests {
     #[tokio::test]
     async fn whoever_is_refused_does_not_shut_out_the_controller_that_works() {
         let folder = tempfile::tempdir().unwrap();
-        let config = crate::cli::init::plan(folder.path(), "F", Mode::Rehearsal, 0, 0, "").unwrap();
+        let wishes = crate::cli::init::Wishes {
+            name: "F",
+            mode: Mode::Rehearsal,
+            stations: 0,
+            desks: 0,
+            module: "",
+            chip: crate::config::CHIP,
+        };
+        let config = crate::cli::init::plan(folder.path(), &wishes).unwrap();
         let clock = Clock::system();
         let (order_book, ledger) = open_books(&config, true, clock).await.unwrap();
         for _ in 0..3 {

@@ -19,6 +19,13 @@ pub(super) async fn prove(
     let labels = &config.keys;
     find(&keys, &labels.wrap, KeyPurpose::Wrap)?;
     find(&keys, &labels.lookup, KeyPurpose::Lookup)?;
+    for label in labels
+        .chips
+        .iter()
+        .flat_map(|chips| [&chips.transport, &chips.issuer])
+    {
+        find(&keys, label, KeyPurpose::ChipMaster)?;
+    }
     let manifest = point_of(&keys, &labels.manifest, KeyPurpose::Manifest)?;
     let checkpoint = point_of(&keys, &labels.checkpoint, KeyPurpose::Checkpoint)?;
     let intake = point_of(&keys, &labels.intake, KeyPurpose::Intake)?;

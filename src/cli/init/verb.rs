@@ -7,6 +7,8 @@ use clap::{Args, ValueEnum};
 use crate::base::{Clock, Mode};
 
 use super::super::facility::with_token_env;
+use super::Wishes;
+use crate::config::CHIP;
 
 /// Arguments of `init`.
 #[derive(Args, Debug)]
@@ -17,8 +19,9 @@ Examples:
       --module /usr/lib/vendor/libpkcs11.so --stations 0 --desks 0
 
 Rehearsal or production is decided once and for ever: it is the first record of the ledger. A rehearsal gets keys,
-certificates and a registry of its own. In production the HSM's vendor initializes the token; keys come with cardwright
-key make, key request and key import.")]
+certificates and a registry of its own. With --chip rehearsal-gp it also gets masters for the chips' keys: the
+supplier's, which everybody knows, and the issuer's, made in the token. In production the HSM's vendor initializes the
+token; keys come with cardwright key make, key request and key import.")]
 pub struct Arguments {
     /// The facility's new folder.
     #[arg(long, default_value = "facility")]
@@ -38,6 +41,9 @@ pub struct Arguments {
     /// The PKCS#11 library of the HSM; the simulated one if left out.
     #[arg(long, default_value = "")]
     module: String,
+    /// The kind of chip in the blanks: rehearsal, rehearsal-gp (a card manager and SCP03) or emrtd-short.
+    #[arg(long, default_value = CHIP)]
+    chip: String,
 }
 
 /// The mode on the command line.
@@ -61,15 +67,15 @@ pub fn main(arguments: &Arguments) -> anyhow::Result<bool> {
     if mode == Mode::Rehearsal {
         with_token_env(&arguments.dir)?;
     }
-    let config = super::super::runtime()?.block_on(super::init(
-        &arguments.dir,
-        &arguments.name,
+    let wishes = Wishes {
+        name: &arguments.name,
         mode,
-        arguments.stations,
-        arguments.desks,
-        Clock::system(),
-        &arguments.module,
-    ))?;
+        stations: arguments.stations,
+        desks: arguments.desks,
+        module: &arguments.module,
+        chip: &arguments.chip,
+    };
+    let config = super::super::runtime()?.block_on(super::init(&arguments.dir, &wishes, Clock::system()))?;
     println!(
         "Facility {:?} is made in {}",
         config.facility,

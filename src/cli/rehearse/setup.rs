@@ -47,16 +47,15 @@ pub(in crate::cli) fn is_done(dir: &Path) -> bool {
 pub(in crate::cli) async fn facility(scale: &Scale, dir: &Path, clock: Clock) -> anyhow::Result<()> {
     init::check_empty(dir)?;
     std::fs::write(dir.join(UNFINISHED), b"")?;
-    init::make(
-        dir,
-        "rehearsal",
-        Mode::Rehearsal,
-        scale.stations,
-        scale.desks,
-        clock,
-        "hsm-sim",
-    )
-    .await?;
+    let wishes = init::Wishes {
+        name: "rehearsal",
+        mode: Mode::Rehearsal,
+        stations: scale.stations,
+        desks: scale.desks,
+        module: "hsm-sim",
+        chip: &scale.chip,
+    };
+    init::make(dir, &wishes, clock).await?;
     make_hall(scale, &dir.join("hall"))?;
     people::introduce(scale, dir, clock)?;
     std::fs::remove_file(dir.join(UNFINISHED))?;
@@ -77,6 +76,7 @@ fn make_hall(scale: &Scale, dir: &Path) -> anyhow::Result<()> {
             packs,
             blanks_per_pack: PACK,
             seed: scale.seed,
+            chip: Some(scale.chip.clone()),
             ..if scale.real_time {
                 hall::Plan::true_to_time()
             } else {

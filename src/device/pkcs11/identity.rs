@@ -6,7 +6,7 @@
 
 use crate::port::KeyPurpose;
 
-const LETTERS: [(KeyPurpose, u8); 7] = [
+const LETTERS: [(KeyPurpose, u8); 8] = [
     (KeyPurpose::Csca, b'C'),
     (KeyPurpose::DocumentSigner, b'D'),
     (KeyPurpose::Checkpoint, b'K'),
@@ -14,6 +14,7 @@ const LETTERS: [(KeyPurpose, u8); 7] = [
     (KeyPurpose::Intake, b'I'),
     (KeyPurpose::Wrap, b'W'),
     (KeyPurpose::Lookup, b'L'),
+    (KeyPurpose::ChipMaster, b'S'),
 ];
 
 /// The identifier of a key with this purpose and label.
@@ -34,7 +35,10 @@ pub(super) fn purpose(identifier: &[u8], label: &str) -> Option<KeyPurpose> {
 
 /// A key of this purpose is one secret value, not a pair.
 pub(super) fn is_secret(purpose: KeyPurpose) -> bool {
-    matches!(purpose, KeyPurpose::Wrap | KeyPurpose::Lookup)
+    matches!(
+        purpose,
+        KeyPurpose::Wrap | KeyPurpose::Lookup | KeyPurpose::ChipMaster
+    )
 }
 
 #[cfg(test)]

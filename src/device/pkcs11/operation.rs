@@ -131,6 +131,43 @@ pub(super) fn agree(
     Ok(Secret::new(value))
 }
 
+/// A chip's static key: AES-CMAC over each block, joined and cut.
+pub(super) fn derive(
+    connection: &mut Connection,
+    key: &str,
+    blocks: &[[u8; 16]],
+    bits: usize,
+) -> Result<Secret<Vec<u8>>, Trouble> {
+    let key = connection.key(ObjectClass::SECRET_KEY, key)?;
+    // In one piece, so that growing leaves no copy behind.
+    let mut derived = Zeroizing::new(Vec::with_capacity(blocks.len() * 16));
+    for block in blocks {
+        let part = Zeroizing::new(connection.session.sign(&Mechanism::AesCMac, key, block)?);
+        if part.len() != 16 {
+            return Err(unexpected("a checksum of another length"));
+        }
+        derived.extend(part.iter());
+    }
+    derived.truncate(bits / 8);
+    Ok(Secret::new(std::mem::take(&mut *derived)))
+}
+
+/// Puts a chip master with a known value into the token; a label that exists is refused.
+pub(super) fn take_in(
+    connection: &mut Connection,
+    library: &Library,
+    label: &str,
+    master: &[u8; 32],
+) -> Result<(), Trouble> {
+    let _alone = library.changes();
+    may_make(connection, label)?;
+    let mut template = secret(label, KeyPurpose::ChipMaster, KeyType::AES);
+    template.push(Attribute::Class(ObjectClass::SECRET_KEY));
+    template.push(Attribute::Value(master.to_vec()));
+    connection.session.create_object(&template).map_err(interrupted)?;
+    Ok(())
+}
+
 /// Random bytes from the token.
 pub(super) fn random(connection: &Connection, length: usize) -> Result<Vec<u8>, Trouble> {
     if length > RANDOM_MAX {
@@ -153,19 +190,8 @@ pub(super) fn generate(
     label: &str,
     purpose: KeyPurpose,
 ) -> Result<Vec<u8>, Trouble> {
-    if label.is_empty() || label.len() > 64 {
-        return Err(Trouble::Final(Fault::new(
-            &fault::REQUEST,
-            "the length of a label",
-        )));
-    }
     let _alone = library.changes();
-    for class in [ObjectClass::PRIVATE_KEY, ObjectClass::SECRET_KEY] {
-        if !connection.find(class, label)?.is_empty() {
-            return Err(Trouble::Final(Fault::new(&fault::KEY_EXISTS, label)));
-        }
-    }
-    connection.need_login()?;
+    may_make(connection, label)?;
     if is_secret(purpose) {
         generate_secret(&connection.session, label, purpose).map_err(interrupted)?;
         return Ok(Vec::new());
@@ -175,6 +201,22 @@ pub(super) fn generate(
         Trouble::Device(error) => interrupted(error),
         other => other,
     })
+}
+
+/// There is no key of this label yet, and one may be made.
+fn may_make(connection: &Connection, label: &str) -> Result<(), Trouble> {
+    if label.is_empty() || label.len() > 64 {
+        return Err(Trouble::Final(Fault::new(
+            &fault::REQUEST,
+            "the length of a label",
+        )));
+    }
+    for class in [ObjectClass::PRIVATE_KEY, ObjectClass::SECRET_KEY] {
+        if !connection.find(class, label)?.is_empty() {
+            return Err(Trouble::Final(Fault::new(&fault::KEY_EXISTS, label)));
+        }
+    }
+    connection.need_login()
 }
 
 /// Destroys every object of a key.
@@ -268,14 +310,20 @@ pub(super) fn protection(connection: &mut Connection, label: &str) -> Result<Pro
 
 fn generate_secret(session: &Session, label: &str, purpose: KeyPurpose) -> Result<ObjectHandle, Error> {
     let (mechanism, key_type) = match purpose {
-        KeyPurpose::Wrap => (Mechanism::AesKeyGen, KeyType::AES),
+        KeyPurpose::Wrap | KeyPurpose::ChipMaster => (Mechanism::AesKeyGen, KeyType::AES),
         _ => (Mechanism::GenericSecretKeyGen, KeyType::GENERIC_SECRET),
     };
+    let mut template = secret(label, purpose, key_type);
+    template.push(Attribute::ValueLen(32.into()));
+    session.generate_key(&mechanism, &template)
+}
+
+/// What a secret key is, and the one thing it may do.
+fn secret(label: &str, purpose: KeyPurpose, key_type: KeyType) -> Vec<Attribute> {
     let wraps = purpose == KeyPurpose::Wrap;
     let mut template = hidden(label, purpose);
     template.extend([
         Attribute::KeyType(key_type),
-        Attribute::ValueLen(32.into()),
         Attribute::Encrypt(wraps),
         Attribute::Decrypt(wraps),
         Attribute::Sign(!wraps),
@@ -284,7 +332,7 @@ fn generate_secret(session: &Session, label: &str, purpose: KeyPurpose) -> Resul
         Attribute::Unwrap(false),
         Attribute::Derive(false),
     ]);
-    session.generate_key(&mechanism, &template)
+    template
 }
 
 fn generate_pair(session: &Session, label: &str, purpose: KeyPurpose) -> Result<ObjectHandle, Error> {

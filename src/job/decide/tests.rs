@@ -226,3 +226,15 @@ fn a_card_that_is_in_no_machine_is_not_asked_for() {
     let in_tray = doing(Step::Prove, None);
     assert_eq!(in_doubt(&in_tray, &Seen::default()), Doubt::GoOn);
 }
+
+#[test]
+fn a_seal_in_doubt_is_asked_about_once_and_another_card_is_put_aside() {
+    let silent = Fault::new(&FEEDER_EMPTY, "");
+    assert!(silent.code.safe_to_repeat);
+    assert_eq!(after(Step::Seal, &silent, 1).card, Card::Ask);
+    assert_eq!(after(Step::Seal, &silent, 2).card, Card::Spoil);
+    for step in [Step::Encode, Step::Seal, Step::Verify] {
+        let other = after(step, &Fault::new(&WRONG_CHIP, ""), 1);
+        assert_eq!((other.card, other.position), (Card::Quarantine, Position::Stop));
+    }
+}

@@ -3,9 +3,10 @@
 use super::Station;
 use crate::base::ids::{ChipId, MachineId};
 use crate::base::{Blame, Fault, Place};
+use crate::chip::fault::TWO_NAMES;
 use crate::chip::{
-    CardImage, Inspection, Password, Request, Verdict, Wanted, identify, inspect, personalize,
-    refuses_writes, seal,
+    CardImage, CardKeys, Inspection, Password, Request, Sealed, Verdict, Wanted, identify, inspect,
+    personalize, pretest, probe_sealed, refuses_writes, seal,
 };
 use crate::document::sod::{self, passive_authentication};
 use crate::document::{FileId, build};
@@ -15,7 +16,7 @@ use crate::job::fault::{
     UNKNOWN_BLANK, USED_BLANK, WRONG_CHIP,
 };
 use crate::job::stock::Move;
-use crate::job::{Aim, Event, Evidence, Fact, Output, Phase, Step};
+use crate::job::{Aim, Attempt, Event, Evidence, Fact, Output, Phase, Step};
 use crate::line::Line;
 use crate::line::context::Hand;
 use crate::line::costs::Effort;
@@ -37,18 +38,31 @@ pub(super) async fn make(
     mut hand: Hand,
 ) -> Result<Hand, Fault> {
     let mut tries = 0;
+    let mut keys = None;
     while let Some((step, aim)) = next(&hand) {
         if step == Step::Bind && !may_bind(&station.id, line, ready, &mut hand).await? {
             break;
         }
         line.progress.activity(&station.id, Activity::Step(step));
-        hand.add(Event::Intended {
-            step,
-            machine: station.id.clone(),
-            aim: aim.clone(),
-        })?;
+        // Trying again was intended when that was decided.
+        if tries == 0 || hand.attempt().phase != Phase::Doing(step) {
+            hand.add(Event::Intended {
+                step,
+                machine: station.id.clone(),
+                aim: aim.clone(),
+            })?;
+        }
         hand.record(line).await?;
-        let performed = perform(station, line, ready, &hand, step, aim.as_ref());
+        // What a step holds while it waits would make every machine's task as large as the largest of them.
+        let performed = Box::pin(perform(
+            station,
+            line,
+            ready,
+            &hand,
+            step,
+            aim.as_ref(),
+            &mut keys,
+        ));
         match line.costs.of(Effort::Step(step), performed).await {
             Ok(evidence) => {
                 tries = 0;
@@ -127,13 +141,22 @@ async fn perform(
     hand: &Hand,
     step: Step,
     aim: Option<&Aim>,
+    keys: &mut Option<CardKeys>,
 ) -> Result<Evidence, Fault> {
     match step {
-        Step::Bind => bind(station, line).await,
-        Step::Encode => encode(station, line, ready, hand.attempt().chip.as_ref()).await,
-        Step::Seal => with_chip(&mut *station.encoder, seal(&line.rules.chip))
-            .await
-            .map(|_| Evidence::Seal),
+        Step::Bind => bind(station, line, keys).await,
+        Step::Encode => {
+            let keys = at_hand(station, line, hand.attempt(), keys).await?;
+            encode(station, line, ready, keys).await
+        }
+        Step::Seal => {
+            let keys = at_hand(station, line, hand.attempt(), keys).await?;
+            let sealing = seal(&line.rules.chip, line.credentials(keys)?)?;
+            with_chip(&mut *station.encoder, sealing)
+                .await
+                .map_err(name_other_chip)?;
+            Ok(Evidence::Seal)
+        }
         Step::Verify => verify(station, line, ready).await,
         Step::Print => print(station, ready).await,
         Step::Deliver if matches!(aim, Some(Aim::Output(Output::Good))) => {
@@ -164,8 +187,9 @@ async fn may_deliver(line: &Line, ready: &Ready, hand: &Hand) -> Result<(), Faul
     }
 }
 
-/// Feeds a blank and learns from its chip which one it is.
-async fn bind(station: &mut Station, line: &Line) -> Result<Evidence, Fault> {
+/// Feeds a blank, learns from its chip which one it is, and tests that it can be written.
+async fn bind(station: &mut Station, line: &Line, keys: &mut Option<CardKeys>) -> Result<Evidence, Fault> {
+    *keys = None;
     let fed = with_serial(&mut *station.printer, Feed::new(&station.model)).await;
     fed.map_err(|fault| {
         // Each printer has a word of its own for it; what follows is decided in one place.
@@ -189,17 +213,45 @@ async fn bind(station: &mut Station, line: &Line) -> Result<Evidence, Fault> {
         return Err(Fault::new(&USED_BLANK, chip.to_string()));
     }
     identity.require_blank()?;
-    match line.ports.ledger.blank(&chip).await? {
-        Some((blank, pack)) => Ok(Evidence::Bind { chip, blank, pack }),
-        None => Err(Fault::new(&UNKNOWN_BLANK, chip.to_string())),
+    let Some((blank, pack)) = line.ports.ledger.blank(&chip).await? else {
+        return Err(Fault::new(&UNKNOWN_BLANK, chip.to_string()));
+    };
+    *keys = line.chip_keys(&identity).await?;
+    if let Some(credentials) = line.credentials(keys.as_ref())? {
+        with_chip(&mut *station.encoder, pretest(&line.rules.chip, credentials)?).await?;
     }
+    Ok(Evidence::Bind { chip, blank, pack })
+}
+
+/// The bound chip is the one at the encoder, it may be asked to admit us, and these are its keys, if its kind has any.
+async fn at_hand<'k>(
+    station: &mut Station,
+    line: &Line,
+    attempt: &Attempt,
+    keys: &'k mut Option<CardKeys>,
+) -> Result<Option<&'k CardKeys>, Fault> {
+    line.may_authenticate(attempt)?;
+    if attempt.unproven > 1 {
+        // Whatever stopped the try before, its session is over, and the field may be off.
+        station.encoder.power_off().await?;
+        let atr = station.encoder.power_on().await?;
+        line.rules.chip.check_atr(&atr)?;
+    }
+    let identity = with_chip(&mut *station.encoder, identify(&line.rules.chip)).await?;
+    if Some(&identity.chip) != attempt.chip.as_ref() {
+        return Err(Fault::new(&WRONG_CHIP, identity.chip.to_string()));
+    }
+    if keys.is_none() {
+        *keys = line.chip_keys(&identity).await?;
+    }
+    Ok(keys.as_ref())
 }
 
 async fn encode(
     station: &mut Station,
     line: &Line,
     ready: &Ready,
-    bound: Option<&ChipId>,
+    keys: Option<&CardKeys>,
 ) -> Result<Evidence, Fault> {
     let image = CardImage {
         files: &ready.files,
@@ -207,11 +259,10 @@ async fn encode(
         can: None,
         active_authentication: ready.chip_key.as_ref(),
     };
-    let identity = with_chip(&mut *station.encoder, identify(&line.rules.chip)).await?;
-    if Some(&identity.chip) != bound {
-        return Err(Fault::new(&WRONG_CHIP, identity.chip.to_string()));
-    }
-    let written = with_chip(&mut *station.encoder, personalize(&line.rules.chip, image)?).await?;
+    let writing = personalize(&line.rules.chip, image, line.credentials(keys)?)?;
+    let written = with_chip(&mut *station.encoder, writing)
+        .await
+        .map_err(name_other_chip)?;
     let count = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
     Ok(Evidence::Encode {
         commands: count(written.commands),
@@ -219,12 +270,31 @@ async fn encode(
     })
 }
 
+/// After a seal whose outcome is not known: the bound chip says whether it took.
+async fn ask_whether_sealed(station: &mut Station, line: &Line, attempt: &Attempt) -> Result<Sealed, Fault> {
+    station.encoder.power_off().await?;
+    station.encoder.power_on().await?;
+    let identity = with_chip(&mut *station.encoder, identify(&line.rules.chip)).await?;
+    if Some(&identity.chip) != attempt.chip.as_ref() {
+        return Err(Fault::new(&WRONG_CHIP, identity.chip.to_string()));
+    }
+    with_chip(&mut *station.encoder, probe_sealed()).await
+}
+
+/// One chip that says it is two, or answers with other keys than it was bound with, is another card in the field.
+fn name_other_chip(fault: Fault) -> Fault {
+    if *fault.code == TWO_NAMES {
+        return Fault::new(&WRONG_CHIP, fault.detail);
+    }
+    fault
+}
+
 /// Reads the chip back as a border would, knowing what is printed, and compares with what was approved (law 5).
 async fn verify(station: &mut Station, line: &Line, ready: &Ready) -> Result<Evidence, Fault> {
     // A new session: what the chip remembers of its writing must not help.
     station.encoder.power_off().await?;
     station.encoder.power_on().await?;
-    with_chip(&mut *station.encoder, refuses_writes()).await?;
+    with_chip(&mut *station.encoder, refuses_writes(&line.rules.chip)).await?;
     let request = Request {
         password: Password::Mrz(ready.mrz.clone()),
         allow_bac: ready.profile.chip.bac,
@@ -329,6 +399,20 @@ async fn after_fault(
                 step,
                 machine: station.id.clone(),
                 aim: None,
+            })?;
+            true
+        }
+        Card::Ask => {
+            let asked = ask_whether_sealed(station, line, hand.attempt()).await;
+            hand.add(match asked {
+                Ok(Sealed::Sealed) => Event::Done {
+                    evidence: Evidence::Seal,
+                },
+                Ok(Sealed::Open) => Event::Undone {
+                    step,
+                    because: "the chip is still open".to_owned(),
+                },
+                Err(_) => failed,
             })?;
             true
         }

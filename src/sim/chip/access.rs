@@ -13,7 +13,7 @@ use crate::chip::pace::{Agreement, ECDH_GM_AES_128, Ephemeral, encrypt_nonce};
 use crate::chip::password::{Can, MrzKey, Password};
 use crate::chip::{bac, tlv};
 
-const DATA_NOT_FOUND: Status = Status::Other(0x6A88);
+const DATA_NOT_FOUND: Status = Status::NotFound;
 
 /// How far a run of PACE has come.
 #[derive(Default)]

@@ -13,8 +13,13 @@ const BIOMETRICS: [u16; 2] = [0x0103, 0x0104];
 impl Chip {
     pub(super) fn select(&mut self, command: &Command<'_>) -> Outcome {
         match (command.p1, command.data) {
-            (0x04, aid) if aid == APPLICATION => self.enter(Place::Application),
-            (0x04, aid) if CARD_MANAGER.starts_with(aid) => self.enter(Place::Root),
+            (0x04, aid) if aid == APPLICATION && !self.memory.no_application => {
+                self.enter(Place::Application)
+            }
+            (0x04, aid) if CARD_MANAGER.starts_with(aid) => {
+                let status = self.manager_status();
+                self.enter(Place::Root).map(|(data, _)| (data, status))
+            }
             (0x04, _) => Err(Status::FileNotFound),
             (0x02, &[high, low]) => {
                 let fid = u16::from_be_bytes([high, low]);
@@ -74,6 +79,9 @@ impl Chip {
         self.session.place = place;
         self.session.file = None;
         self.session.challenge = None;
+        // A secure channel is with what was selected when it began.
+        self.session.manager = None;
+        self.session.stream = None;
         Ok((Vec::new(), Status::Success))
     }
 

@@ -8,6 +8,7 @@ use rand_chacha::rand_core::SeedableRng;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 use sha2::{Digest, Sha256};
 
+use super::manager::{self, Manager};
 use crate::base::hex;
 use crate::chip::ChipProfile;
 
@@ -22,10 +23,19 @@ pub(super) struct Memory {
     pub(super) life_cycle: LifeCycle,
     #[serde(with = "files")]
     pub(super) files: BTreeMap<u16, Vec<u8>>,
+    /// How large each file was when it was first made.
+    #[serde(default)]
+    pub(super) rooms: BTreeMap<u16, usize>,
     /// Document number, birth, expiry, as they were put.
     pub(super) mrz: Option<[String; 3]>,
     pub(super) can: Option<String>,
     pub(super) active_authentication: Option<[u8; 32]>,
+    /// The application is missing: what a careless supplier sends.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) no_application: bool,
+    /// On chips that have a card manager.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) manager: Option<Manager>,
     seed: [u8; 32],
     draws: u64,
 }
@@ -49,9 +59,12 @@ impl Memory {
             profile: profile.clone(),
             life_cycle: LifeCycle::Prepersonalized,
             files: BTreeMap::new(),
+            rooms: BTreeMap::new(),
             mrz: None,
             can: None,
             active_authentication: None,
+            no_application: false,
+            manager: manager::delivered(profile, &name(&cplc)),
             seed: Sha256::digest(&cplc).into(),
             draws: 0,
             cplc,
@@ -70,6 +83,15 @@ impl Memory {
         random.set_stream(self.draws);
         random
     }
+}
+
+fn name(cplc: &[u8]) -> [u8; 10] {
+    let mut name = [0; 10];
+    let fields = [0..4, 16..18, 12..16].into_iter().flatten();
+    for (byte, place) in name.iter_mut().zip(fields) {
+        *byte = cplc.get(place).copied().unwrap_or_default();
+    }
+    name
 }
 
 /// 42 bytes of card production life cycle data; dates are `YDDD`.

@@ -4,7 +4,7 @@ use super::{Chip, LifeCycle, Outcome, Place};
 use crate::chip::apdu::{Command, Status};
 use crate::chip::curve::Curve;
 use crate::chip::perso::P_256;
-use crate::chip::profile::PutData;
+use crate::chip::profile::{Dialect, PutData, Recreate};
 use crate::chip::tlv;
 use crate::document::FileId;
 
@@ -19,18 +19,40 @@ impl Chip {
         };
         let size = usize::from(u16::from_be_bytes([size_high, size_low]));
         let fid = u16::from_be_bytes([high, low]);
+        match (self.memory.files.contains_key(&fid), self.open_dialect()) {
+            (false, _) => self.make_file(fid, size)?,
+            (true, Some(Recreate::WithinFirstSize)) => self.resize(fid, size)?,
+            (true, _) => return Err(Status::FileExists),
+        }
+        Ok((Vec::new(), Status::Success))
+    }
+
+    /// A file that exists gets another size, within the room that was made for it first.
+    fn resize(&mut self, fid: u16, size: usize) -> Result<(), Status> {
+        let first = *self.memory.rooms.get(&fid).ok_or(Status::NotAllowed)?;
+        if size == 0 || size > first {
+            return Err(Status::NoSpace);
+        }
+        self.burn(1)?;
+        if let Some(file) = self.memory.files.get_mut(&fid) {
+            file.resize(size, 0);
+        }
+        Ok(())
+    }
+
+    /// Room for a file: one object, so it is made or not.
+    pub(super) fn make_file(&mut self, fid: u16, size: usize) -> Result<(), Status> {
         if size == 0 || !self.knows(fid) {
             return Err(Status::WrongData);
-        }
-        if self.memory.files.contains_key(&fid) {
-            return Err(Status::FileExists);
         }
         let used: usize = self.memory.files.values().map(Vec::len).sum();
         if used + size > MEMORY_BYTES {
             return Err(Status::NoSpace);
         }
+        self.burn(1)?;
         self.memory.files.insert(fid, vec![0; size]);
-        Ok((Vec::new(), Status::Success))
+        self.memory.rooms.insert(fid, size);
+        Ok(())
     }
 
     pub(super) fn update_binary(&mut self, command: &Command<'_>) -> Outcome {
@@ -40,11 +62,7 @@ impl Chip {
             return Err(Status::WrongParameters);
         }
         let offset = usize::from(u16::from_be_bytes([command.p1, command.p2]));
-        let file = self.memory.files.get_mut(&fid).ok_or(Status::NotAllowed)?;
-        let place = file
-            .get_mut(offset..offset + command.data.len())
-            .ok_or(Status::WrongOffset)?;
-        place.copy_from_slice(command.data);
+        self.burn_file(fid, offset, command.data)?;
         Ok((Vec::new(), Status::Success))
     }
 
@@ -54,11 +72,10 @@ impl Chip {
             (0xDE, 0xAF) => self.declare_personalized()?,
             (0xDE, 0xAD) => self.lock()?,
             (0, tag) => {
-                let known = [PutData::Mrz, PutData::PaceSecret, PutData::ActiveAuthentication]
-                    .into_iter()
-                    .find(|secret| secret.tag() == tag && self.memory.profile.takes(*secret));
-                self.put_secret(known.ok_or(Status::WrongParameters)?, command.data)
-                    .ok_or(Status::WrongData)?;
+                let known = self.known_secrets().find(|secret| secret.tag() == tag);
+                let known = known.ok_or(Status::WrongParameters)?;
+                self.burn(1)?;
+                self.put_secret(known, command.data).ok_or(Status::WrongData)?;
             }
             _ => return Err(Status::WrongParameters),
         }
@@ -68,37 +85,78 @@ impl Chip {
     fn may_write(&self) -> Result<(), Status> {
         match (self.session.place, self.memory.life_cycle) {
             (Place::Root, _) => Err(Status::UnknownInstruction),
-            (Place::Application, LifeCycle::Locked) => Err(Status::Conditions),
+            // Behind a card manager there is no other way in.
+            _ if self.memory.manager.is_some() => Err(Status::SecurityStatus),
+            (Place::Application, LifeCycle::Locked) => Err(self.locked_status()),
             (Place::Application, LifeCycle::Prepersonalized | LifeCycle::Personalized) => Ok(()),
         }
     }
 
     fn declare_personalized(&mut self) -> Result<(), Status> {
-        if !self.memory.profile.applet.personalized_state {
+        if self.steps_to_lock() < 2 {
             return Err(Status::WrongParameters);
         }
         if self.memory.mrz.is_none() {
             return Err(Status::Conditions);
         }
+        self.burn(1)?;
         self.memory.life_cycle = LifeCycle::Personalized;
         Ok(())
     }
 
     fn lock(&mut self) -> Result<(), Status> {
         let ready = match self.memory.life_cycle {
-            LifeCycle::Prepersonalized => !self.memory.profile.applet.personalized_state,
+            LifeCycle::Prepersonalized => self.steps_to_lock() < 2,
             LifeCycle::Personalized => true,
             LifeCycle::Locked => false,
         };
-        if !ready || self.memory.mrz.is_none() {
+        if !ready {
             return Err(Status::Conditions);
         }
+        self.lock_application()
+    }
+
+    /// A chip is locked only when it can be opened again.
+    pub(super) fn lock_application(&mut self) -> Result<(), Status> {
+        if self.memory.mrz.is_none() {
+            return Err(Status::Conditions);
+        }
+        self.burn(1)?;
         self.memory.life_cycle = LifeCycle::Locked;
         self.session.file = None;
         Ok(())
     }
 
-    fn put_secret(&mut self, secret: PutData, data: &[u8]) -> Option<()> {
+    fn open_dialect(&self) -> Option<Recreate> {
+        match &self.memory.profile.dialect {
+            Dialect::EmrtdApplet(open) => Some(open.recreate),
+            Dialect::GlobalPlatform(_) => None,
+        }
+    }
+
+    fn locked_status(&self) -> Status {
+        match &self.memory.profile.dialect {
+            Dialect::EmrtdApplet(open) => open.locked().unwrap_or(Status::Conditions),
+            Dialect::GlobalPlatform(_) => Status::Conditions,
+        }
+    }
+
+    fn steps_to_lock(&self) -> usize {
+        match &self.memory.profile.dialect {
+            Dialect::EmrtdApplet(open) => open.life_cycle.len(),
+            Dialect::GlobalPlatform(_) => 1,
+        }
+    }
+
+    /// Secrets that this kind of chip takes.
+    pub(super) fn known_secrets(&self) -> impl Iterator<Item = PutData> {
+        let profile = &self.memory.profile;
+        [PutData::Mrz, PutData::PaceSecret, PutData::ActiveAuthentication]
+            .into_iter()
+            .filter(|secret| profile.takes(*secret))
+    }
+
+    pub(super) fn put_secret(&mut self, secret: PutData, data: &[u8]) -> Option<()> {
         match secret {
             PutData::Mrz => {
                 let fields: Option<Vec<String>> = tlv::objects(tlv::only(0x62, data)?)

@@ -9,14 +9,21 @@ use proptest::prelude::*;
 use super::*;
 use crate::base::dialogue::drive;
 use crate::base::{Code, Fault, Secret};
+use crate::chip::aes_key::AesKey;
+use crate::chip::diversify::{self, StaticKey};
+use crate::chip::scp03::StaticKeys;
 use crate::chip::{
-    Access, Can, CardImage, ChipProfile, Identity, Inspection, MrzKey, Password, Request, Sealed, Verdict,
-    Wanted, Written, fault, identify, inspect, personalize, probe_sealed, refuses_writes, seal, tlv,
+    Access, Can, CardImage, CardKeys, ChipProfile, Credentials, Identity, Inspection, MrzKey, Password,
+    Request, Sealed, Verdict, Wanted, Written, fault, identify, inspect, personalize, probe_sealed,
+    refuses_writes, seal, tlv,
 };
 use crate::document::CardFiles;
 
+mod faults;
 mod hostile;
+mod managed;
 mod rules;
+mod transcripts;
 
 /// A card and its chip.
 struct Rehearsal {
@@ -26,24 +33,57 @@ struct Rehearsal {
     mrz: MrzKey,
     can: Option<Can>,
     key: Option<Secret<[u8; 32]>>,
+    /// For chips with a card manager.
+    keys: Option<CardKeys>,
 }
 
 impl Rehearsal {
     /// The chip of rehearsals with everything on it, about 30 kB.
     fn full() -> Self {
+        Self::full_on("rehearsal")
+    }
+
+    /// The same behind a card manager.
+    fn managed() -> Self {
+        Self::full_on("rehearsal-gp")
+    }
+
+    fn full_on(profile: &str) -> Self {
         let key = SigningKey::from_slice(&[0x42; 32]).unwrap();
         let mut dg15 = hex!("6F5B3059301306072A8648CE3D020106082A8648CE3D030107034200").to_vec();
         dg15.extend(key.verifying_key().to_sec1_point(false).as_bytes());
         let card_access = hex!("31143012060A04007F0007020204020202010202010C");
         let mut dg14 = vec![0x6E, 22];
         dg14.extend(card_access);
-        let mut rehearsal = Self::new("rehearsal", &[1, 2, 3, 13, 15, 14]);
+        let mut rehearsal = Self::new(profile, &[1, 2, 3, 13, 15, 14]);
         rehearsal.files.insert(FileId::CardAccess, card_access.to_vec());
         rehearsal.files.insert(FileId::Dg(14), dg14);
         rehearsal.files.insert(FileId::Dg(15), dg15);
         rehearsal.can = Some(Can::new("314159").unwrap());
         rehearsal.key = Some(Secret::new([0x42; 32]));
         rehearsal
+    }
+
+    /// Whatever a chip of this profile takes.
+    fn of(profile: &str) -> Self {
+        let known = ChipProfile::built_in(profile).unwrap();
+        if known.takes(crate::chip::profile::PutData::ActiveAuthentication) {
+            return Self::full_on(profile);
+        }
+        let mut card = Self::new(profile, &[1, 2, 13]);
+        if known.applet.card_access.is_some() {
+            let card_access = hex!("31143012060A04007F0007020204020202010202010C");
+            let mut dg14 = vec![0x6E, 22];
+            dg14.extend(card_access);
+            card.files.insert(FileId::CardAccess, card_access.to_vec());
+            card.files.insert(FileId::Dg(14), dg14);
+            card.files.insert(
+                FileId::Com,
+                hex!("60165F0104303130375F36063034303030305C0461756D6E").to_vec(),
+            );
+            card.can = Some(Can::new("314159").unwrap());
+        }
+        card
     }
 
     /// The plain applet: short APDUs, BAC.
@@ -73,7 +113,14 @@ impl Rehearsal {
         files.insert(FileId::Com, whole);
         let mut chip = Chip::blank(0x0102_0304, 0x0506, &profile);
         chip.power_on();
+        let name = hex!("4D410268050601020304");
+        let keys = profile.managed().map(|managed| CardKeys {
+            diversification: name,
+            transport: static_keys(&REHEARSAL_MASTER, &name, managed.key_bits),
+            issuer: static_keys(&[0x77; 32], &name, managed.key_bits),
+        });
         Self {
+            keys,
             profile,
             chip,
             files,
@@ -98,23 +145,39 @@ impl Rehearsal {
         })
     }
 
+    fn credentials(&self) -> Option<Credentials<'_>> {
+        credentials(self.keys.as_ref())
+    }
+
     fn personalize(&mut self) -> Result<Written, Fault> {
-        let Self { profile, chip, .. } = self;
+        self.write_over(|chip, command| Some(chip.transmit(command)))
+    }
+
+    /// Writes over a wire that may do anything.
+    fn write_over(
+        &mut self,
+        mut wire: impl FnMut(&mut Chip, &[u8]) -> Option<Vec<u8>>,
+    ) -> Result<Written, Fault> {
         let image = CardImage {
             files: &self.files,
             mrz: &self.mrz,
             can: self.can.as_ref(),
             active_authentication: self.key.as_ref(),
         };
-        drive(&mut personalize(profile, image)?, |command| {
-            Some(chip.transmit(command))
-        })
+        let mut writing = personalize(&self.profile, image, credentials(self.keys.as_ref()))?;
+        drive(&mut writing, |command| wire(&mut self.chip, command))
     }
 
     fn seal(&mut self) -> Result<Sealed, Fault> {
-        drive(&mut seal(&self.profile), |command| {
-            Some(self.chip.transmit(command))
-        })
+        self.seal_over(|chip, command| Some(chip.transmit(command)))
+    }
+
+    fn seal_over(
+        &mut self,
+        mut wire: impl FnMut(&mut Chip, &[u8]) -> Option<Vec<u8>>,
+    ) -> Result<Sealed, Fault> {
+        let mut sealing = seal(&self.profile, credentials(self.keys.as_ref()))?;
+        drive(&mut sealing, |command| wire(&mut self.chip, command))
     }
 
     fn sealed(mut self) -> Self {
@@ -140,6 +203,24 @@ impl Rehearsal {
             Some(self.chip.transmit(command))
         })
     }
+}
+
+fn static_keys(master: &[u8; 32], name: &[u8; 10], bits: usize) -> StaticKeys {
+    let master = AesKey::new(master).unwrap();
+    let key = |which| -> Vec<u8> {
+        let blocks = diversify::blocks(which, name, bits);
+        let bytes = blocks.iter().flat_map(|block| master.cmac(&[block]));
+        bytes.take(bits / 8).collect()
+    };
+    let [encrypt, mac, data] = StaticKey::ALL.map(key);
+    StaticKeys::new(&encrypt, &mac, &data).unwrap()
+}
+
+fn credentials(keys: Option<&CardKeys>) -> Option<Credentials<'_>> {
+    keys.map(|keys| Credentials {
+        keys,
+        challenge: [0x5A; 16],
+    })
 }
 
 /// A file of this whole length with the right outer tag.
@@ -184,6 +265,55 @@ fn a_card_is_written_sealed_and_read_back() {
         (Access::Pace, Verdict::Genuine)
     );
     assert!(inspection.commands <= 30, "{inspection:?}");
+}
+
+#[test]
+fn a_card_of_every_profile_is_written_sealed_and_read_back() {
+    for profile in crate::chip::profile::NAMES {
+        let mut card = Rehearsal::of(profile);
+        card.identify().unwrap().require_blank().unwrap();
+        card.personalize().unwrap();
+        // Again: a card may always be written anew until it is sealed.
+        card.chip.power_on();
+        card.personalize().unwrap();
+        card.seal().unwrap();
+        card.chip.power_on();
+        let Rehearsal {
+            profile: known, chip, ..
+        } = &mut card;
+        let proof = drive(&mut refuses_writes(known), |command| Some(chip.transmit(command)));
+        assert_eq!(proof, Ok(()), "{profile}");
+        let inspection = card.inspect(card.request()).unwrap();
+        for (file, contents) in &card.files {
+            let read = inspection.files.get(file);
+            assert!(
+                read == Some(contents) || *file == FileId::Dg(3),
+                "{profile}: {file}"
+            );
+        }
+        let pace = card.profile.applet.card_access.is_some();
+        assert_eq!(inspection.access == Access::Pace, pace, "{profile}");
+    }
+}
+
+#[test]
+fn applets_differ_in_files_created_again_and_in_what_they_say_when_locked() {
+    let create = |card: &mut Rehearsal, size: &str| {
+        card.chip.transmit(&hex!("00A4040C07A0000002471001"));
+        let command = format!("00E00000066304{size}0101");
+        card.chip.transmit(&crate::base::hex::decode(&command).unwrap())
+    };
+    for (profile, smaller, larger, locked) in [
+        ("emrtd-short", hex!("6A89"), hex!("6A89"), hex!("6985")),
+        ("emrtd-pace", hex!("9000"), hex!("6A84"), hex!("6986")),
+    ] {
+        let mut card = Rehearsal::of(profile);
+        assert_eq!(create(&mut card, "0100"), hex!("9000"));
+        assert_eq!(create(&mut card, "0080"), smaller, "{profile}");
+        assert_eq!(create(&mut card, "0101"), larger, "{profile}");
+        let mut card = Rehearsal::of(profile).sealed();
+        assert_eq!(create(&mut card, "0100"), locked, "{profile}");
+    }
 }
 
 #[test]
@@ -293,14 +423,7 @@ fn a_torn_writing_is_resumed_wherever_it_tore() {
     for torn in 0..whole {
         let mut card = Rehearsal::full();
         let mut count = 0;
-        let image = CardImage {
-            files: &card.files,
-            mrz: &card.mrz,
-            can: card.can.as_ref(),
-            active_authentication: card.key.as_ref(),
-        };
-        let chip = &mut card.chip;
-        let silence = drive(&mut personalize(&card.profile, image).unwrap(), |command| {
+        let silence = card.write_over(|chip, command| {
             count += 1;
             if count > torn {
                 chip.tear(command);
@@ -326,14 +449,13 @@ fn sealing_is_asked_about_and_repeated() {
     card.personalize().unwrap();
     for after in 0..=2 {
         let mut count = 0;
-        let chip = &mut card.chip;
-        chip.power_on();
-        let torn = drive(&mut seal(&card.profile), |command| {
+        card.chip.power_on();
+        let torn = card.seal_over(|chip, command| {
             count += 1;
             (count <= after).then(|| chip.transmit(command))
         });
         assert_eq!(code(torn), &fault::SILENT);
-        let open = drive(&mut probe_sealed(), |command| Some(chip.transmit(command)));
+        let open = drive(&mut probe_sealed(), |command| Some(card.chip.transmit(command)));
         assert_eq!(open, Ok(Sealed::Open));
     }
     card.seal().unwrap();
@@ -345,8 +467,12 @@ fn sealing_is_asked_about_and_repeated() {
 
 #[test]
 fn after_seal_nothing_is_written() {
-    let refuse =
-        |card: &mut Rehearsal| drive(&mut refuses_writes(), |command| Some(card.chip.transmit(command)));
+    let refuse = |card: &mut Rehearsal| {
+        let Rehearsal { profile, chip, .. } = card;
+        drive(&mut refuses_writes(profile), |command| {
+            Some(chip.transmit(command))
+        })
+    };
     let mut open = Rehearsal::full();
     assert_eq!(code(refuse(&mut open)), &fault::NOT_SEALED);
     open.personalize().unwrap();
@@ -408,5 +534,5 @@ fn an_image_that_does_not_fit_the_chip_is_refused_at_once() {
     change(|card| card.profile = ChipProfile::built_in("emrtd-short").unwrap());
     let mut can = Rehearsal::short();
     can.can = Some(Can::new("314159").unwrap());
-    assert_eq!(code(personalize(&can.profile, can.image())), &fault::IMAGE);
+    assert_eq!(code(personalize(&can.profile, can.image(), None)), &fault::IMAGE);
 }

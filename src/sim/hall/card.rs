@@ -31,7 +31,8 @@ pub struct Card {
 /// # Errors
 /// `NotFound` if no such blank was delivered, or the disk's.
 pub fn card(dir: &Path, blank: &BlankId) -> io::Result<Card> {
-    Card::load(dir, &Plan::read(dir)?, &plan::profile()?, blank)
+    let plan = Plan::read(dir)?;
+    Card::load(dir, &plan, &plan.profile()?, blank)
 }
 
 impl Card {

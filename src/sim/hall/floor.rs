@@ -13,7 +13,7 @@ use super::books::{Act, Positions};
 use super::card::Card;
 use super::disk;
 use super::inventory::{Inventory, Spot, count};
-use super::plan::{self, Plan};
+use super::plan::Plan;
 use crate::base::ids::{BlankId, MachineId};
 use crate::chip::ChipProfile;
 use crate::job::stock::SupplierList;
@@ -67,8 +67,8 @@ impl Floor {
 
     fn new(plan: Plan, positions: Positions, keep: Keep) -> io::Result<Self> {
         Ok(Self {
+            profile: plan.profile()?,
             plan,
-            profile: plan::profile()?,
             positions: Mutex::new(positions),
             keep,
             hands: Mutex::default(),

@@ -1,6 +1,6 @@
 //! What a hall is made of, and the blanks that were delivered to it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::Path;
 use std::time::Duration;
@@ -13,10 +13,10 @@ use crate::base::ids::{BlankId, ChipId, PackId};
 use crate::chip::ChipProfile;
 use crate::job::fact::Blank;
 use crate::job::stock::SupplierList;
-use crate::sim::chip::Chip;
+use crate::sim::chip::{Chip, Oddity};
 use crate::sim::printer::Setup;
 
-/// The blank type, and the chip profile, of all rehearsal blanks.
+/// The blank type, and the chip profile, of rehearsal blanks unless the plan says another.
 const BLANK_TYPE: &str = "rehearsal";
 /// Eight digits number the blanks.
 const BLANKS_MAX: u32 = 99_999_999;
@@ -35,6 +35,12 @@ pub struct Plan {
     pub blanks_per_pack: u32,
     /// Decides which chips are delivered.
     pub seed: u64,
+    /// The blank type, and the chip profile, if it is not `rehearsal`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chip: Option<String>,
+    /// Blanks that are not what their pack says, by their number.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub odd: BTreeMap<u32, Oddity>,
     /// Are the printers' delays waited for?
     #[serde(default)]
     pub real_time: bool,
@@ -88,7 +94,7 @@ pub fn create(dir: &Path, plan: Plan) -> io::Result<Vec<SupplierList>> {
     for folder in stations.chain(desks) {
         std::fs::create_dir_all(folder)?;
     }
-    let profile = profile()?;
+    let profile = plan.profile()?;
     let lists = plan.lists(&profile);
     for list in &lists {
         disk::write_json(&dir.join("packs").join(format!("{}.json", list.pack)), list)?;
@@ -103,11 +109,6 @@ pub(super) fn chip_id(chip: &Chip) -> ChipId {
     let field = |from: usize, to: usize| hex::encode(chip.cplc().get(from..to).unwrap_or_default());
     // Fabricator and type, batch, serial number (GlobalPlatform Card Specification 2.3.1, section H.6).
     ChipId::new(field(0, 4) + &field(16, 18) + &field(12, 16))
-}
-
-/// The kind of chip in all rehearsal blanks.
-pub(super) fn profile() -> io::Result<ChipProfile> {
-    ChipProfile::built_in(BLANK_TYPE).map_err(io::Error::other)
 }
 
 impl Plan {
@@ -139,6 +140,12 @@ impl Plan {
             .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "there is no hall here"))
     }
 
+    /// The kind of chip in all blanks.
+    pub(super) fn profile(&self) -> io::Result<ChipProfile> {
+        let id = self.chip.as_deref().unwrap_or(BLANK_TYPE);
+        ChipProfile::built_in(id).map_err(|fault| io::Error::new(io::ErrorKind::InvalidInput, fault))
+    }
+
     /// The packs delivered, `P0001` first.
     pub(super) fn pack_ids(&self) -> impl Iterator<Item = PackId> {
         (1..=self.packs).map(|number| PackId::new(format!("P{number:04}")))
@@ -154,7 +161,7 @@ impl Plan {
             });
             SupplierList {
                 blanks: blanks.flatten().collect(),
-                blank_type: BLANK_TYPE.to_owned(),
+                blank_type: profile.id.clone(),
                 pack,
             }
         };
@@ -186,7 +193,10 @@ impl Plan {
         let start = self.seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
         let serial = u32::try_from(start).ok()?.wrapping_add(number);
         let batch = u16::try_from((number - 1) / self.blanks_per_pack + 1).ok()?;
-        Some(Chip::blank(serial, batch, profile))
+        match self.odd.get(&number) {
+            Some(oddity) => Chip::odd(serial, batch, profile, *oddity).ok(),
+            None => Some(Chip::blank(serial, batch, profile)),
+        }
     }
 
     pub(super) fn check(&self) -> io::Result<()> {

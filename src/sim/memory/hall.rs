@@ -56,6 +56,14 @@ pub enum ReaderTrouble {
     LoseAnswer,
     /// The reader is gone: nothing reaches the chip, and its field is off.
     Vanish,
+    /// The field vanishes after so many units were written.
+    TearAfter(usize),
+    /// The chip does nothing and says this.
+    Says(u16),
+    /// The answer arrives with a bit turned over.
+    Bend,
+    /// From this command on another chip answers, until the field is switched on again.
+    Swap,
 }
 
 /// What is on its way from a device: bytes and when they arrive.
@@ -131,7 +139,11 @@ impl Hall {
     pub fn encoder(&self, id: &MachineId) -> Option<Box<dyn Encoder>> {
         let spot = self.spot(id)?;
         let power = Arc::clone(&self.power);
-        Some(Box::new(Reader { power, spot }))
+        Some(Box::new(Reader {
+            power,
+            spot,
+            neighbour: None,
+        }))
     }
 
     /// A machine's printer or a desk's scanner.
@@ -288,6 +300,7 @@ impl DeskSpot {
 struct Reader {
     power: Arc<Power>,
     spot: Spot,
+    neighbour: Option<Chip>,
 }
 
 impl Drop for Reader {
@@ -300,6 +313,7 @@ impl Drop for Reader {
 #[async_trait]
 impl Encoder for Reader {
     async fn power_on(&mut self) -> Result<Vec<u8>, Fault> {
+        self.neighbour = None;
         let on = || self.spot.with_chip(|chip| chip.map(Chip::power_on));
         let answer = self.power.act(APDU, on).await;
         answer.ok_or_else(|| Fault::new(&NO_CARD, ""))
@@ -307,11 +321,23 @@ impl Encoder for Reader {
 
     async fn transmit(&mut self, command: &[u8], deadline: Duration) -> Result<Vec<u8>, Fault> {
         let strike = self.spot.strike();
+        if strike == Some(ReaderTrouble::Swap) {
+            self.neighbour = self.spot.with_chip(|chip| {
+                let chip = chip?;
+                let mut neighbour = chip.neighbour();
+                neighbour.power_on();
+                chip.power_off();
+                Some(neighbour)
+            });
+        }
+        if let Some(neighbour) = &mut self.neighbour {
+            return Ok(self.power.act(APDU, || neighbour.transmit(command)).await);
+        }
         let answer = self.power.act(APDU, || {
             self.spot.with_chip(|chip| {
                 let chip = chip?;
                 match strike {
-                    None => Some(chip.transmit(command)),
+                    None | Some(ReaderTrouble::Swap) => Some(chip.transmit(command)),
                     Some(ReaderTrouble::LoseAnswer) => {
                         chip.transmit(command);
                         None
@@ -319,6 +345,18 @@ impl Encoder for Reader {
                     Some(ReaderTrouble::Tear) => {
                         chip.tear(command);
                         None
+                    }
+                    Some(ReaderTrouble::TearAfter(units)) => {
+                        chip.tear_after(command, units);
+                        None
+                    }
+                    Some(ReaderTrouble::Says(word)) => Some(word.to_be_bytes().to_vec()),
+                    Some(ReaderTrouble::Bend) => {
+                        let mut answer = chip.transmit(command);
+                        if let Some(first) = answer.first_mut() {
+                            *first ^= 1;
+                        }
+                        Some(answer)
                     }
                     Some(ReaderTrouble::Vanish) => {
                         chip.power_off();

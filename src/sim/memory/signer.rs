@@ -16,6 +16,9 @@ use sha2::Sha256;
 
 use super::{Power, locked};
 use crate::base::{Entropy, Fault, Secret};
+use crate::chip::aes_key::AesKey;
+use crate::chip::diversify::{self, StaticKey};
+use crate::chip::scp03::DIVERSIFICATION;
 use crate::device::pkcs11::fault::{KEY_EXISTS, KEY_UNKNOWN, LOST, REQUEST, SEALED};
 use crate::port::{KeyInfo, KeyPurpose, Signer};
 
@@ -77,22 +80,28 @@ impl MemorySigner {
     }
 
     fn make(&self, label: &str, purpose: KeyPurpose) -> Result<Vec<u8>, Fault> {
-        if locked(&self.keys).contains_key(label) {
-            return Err(Fault::new(&KEY_EXISTS, label));
-        }
         let secret = self.entropy.secret()?;
         let public = if is_symmetric(purpose) {
             Vec::new()
         } else {
             point(&secret)?
         };
+        self.put(label, purpose, secret)?;
+        Ok(public)
+    }
+
+    fn put(&self, label: &str, purpose: KeyPurpose, secret: Secret<[u8; 32]>) -> Result<(), Fault> {
+        let mut keys = locked(&self.keys);
+        if keys.contains_key(label) {
+            return Err(Fault::new(&KEY_EXISTS, label));
+        }
         let key = Key {
             purpose,
             secret,
             signatures: 0,
         };
-        locked(&self.keys).insert(label.to_owned(), key);
-        Ok(public)
+        keys.insert(label.to_owned(), key);
+        Ok(())
     }
 }
 
@@ -163,6 +172,28 @@ impl Signer for MemorySigner {
         .await
     }
 
+    async fn derive(
+        &self,
+        key: &str,
+        which: StaticKey,
+        chip: &[u8; DIVERSIFICATION],
+        bits: usize,
+    ) -> Result<Secret<Vec<u8>>, Fault> {
+        self.with(key, &[KeyPurpose::ChipMaster], |key| {
+            let master = AesKey::new(key.secret.expose()).ok_or_else(broken)?;
+            let blocks = diversify::blocks(which, chip, bits);
+            let mut derived: Vec<u8> = blocks.iter().flat_map(|block| master.cmac(&[block])).collect();
+            derived.truncate(bits / 8);
+            Ok(Secret::new(derived))
+        })
+        .await
+    }
+
+    async fn take_in(&self, key: &str, master: &Secret<[u8; 32]>) -> Result<(), Fault> {
+        let put = || self.put(key, KeyPurpose::ChipMaster, Secret::new(*master.expose()));
+        self.power.act(OPERATION, put).await
+    }
+
     async fn random(&self, length: usize) -> Result<Vec<u8>, Fault> {
         self.power
             .act(OPERATION, || {
@@ -196,7 +227,10 @@ impl Signer for MemorySigner {
 }
 
 fn is_symmetric(purpose: KeyPurpose) -> bool {
-    matches!(purpose, KeyPurpose::Wrap | KeyPurpose::Lookup)
+    matches!(
+        purpose,
+        KeyPurpose::Wrap | KeyPurpose::Lookup | KeyPurpose::ChipMaster
+    )
 }
 
 /// The uncompressed public point; one seed in 2^32 has none.

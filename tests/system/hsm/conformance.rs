@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
-use cardwright::base::Fault;
+use cardwright::base::{Fault, Secret};
+use cardwright::chip::diversify::StaticKey;
 use cardwright::device::pkcs11::{Hsm, fault};
 use cardwright::port::{KeyPurpose, Signer};
+use hex_literal::hex;
 use hmac::{Hmac, KeyInit, Mac};
 use p256::ecdsa::signature::hazmat::PrehashVerifier;
 use p256::ecdsa::{Signature, VerifyingKey};
@@ -24,6 +26,7 @@ pub(super) fn suite() {
         seals(&hsm).await;
         looks_up(&hsm).await;
         agrees(&hsm).await;
+        derives(&hsm).await;
         draws_random_bytes(&hsm).await;
         serves_many_at_once(&hsm).await;
         lists_and_destroys(&hsm).await;
@@ -123,6 +126,51 @@ async fn agrees(hsm: &Hsm) {
         code(hsm.agree("intake-01", &off_curve).await.map(drop)),
         "HSM-009"
     );
+}
+
+/// Vectors of GlobalPlatformPro's tests (scheme KDF3) for a master of 32 bytes, which stays in the token.
+async fn derives(hsm: &Hsm) {
+    let counted: [u8; 32] = std::array::from_fn(|n| 0x40 + u8::try_from(n).unwrap());
+    hsm.take_in("chips-01", &Secret::new(counted)).await.unwrap();
+    let chip = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
+    for (which, expected) in [
+        (
+            StaticKey::Encrypt,
+            hex!("7e227c0f6d736a2492a356f83872f6814d3d38831e224db731aab0d1b51faaf3"),
+        ),
+        (
+            StaticKey::Mac,
+            hex!("4653585ccc5697947f08b821014966e30e885a5422b665ce96edc25651b1d8d9"),
+        ),
+        (
+            StaticKey::Data,
+            hex!("2e4446700fa96b1010d2e5da69e6be3af2431d4e27eb4b77d9239509899a358c"),
+        ),
+    ] {
+        for bits in [128, 192, 256] {
+            let key = hsm.derive("chips-01", which, &chip, bits).await.unwrap();
+            assert_eq!(key.expose(), &expected[..bits / 8]);
+        }
+    }
+    let twice = hsm.take_in("chips-01", &Secret::new([1; 32])).await;
+    assert_eq!(code(twice), "HSM-006");
+    let odd = hsm.derive("chips-01", StaticKey::Mac, &chip, 160).await;
+    assert_eq!(code(odd.map(drop)), "HSM-015");
+    // One made in the token works as well, and is another.
+    hsm.generate("chips-02", KeyPurpose::ChipMaster).await.unwrap();
+    let other = hsm.derive("chips-02", StaticKey::Mac, &chip, 256).await.unwrap();
+    let mine = hsm.derive("chips-01", StaticKey::Mac, &chip, 256).await.unwrap();
+    assert_ne!(other.expose(), mine.expose());
+    // For nothing else, and with nothing else.
+    for key in ["wrap-01", "lookup-01"] {
+        let refused = hsm.derive(key, StaticKey::Mac, &chip, 128).await;
+        assert_eq!(code(refused.map(drop)), "HSM-009", "{key}");
+    }
+    assert_eq!(code(hsm.hmac("chips-01", b"x").await), "HSM-009");
+    assert_eq!(code(hsm.seal("chips-01", b"", b"x").await), "HSM-009");
+    for key in ["chips-01", "chips-02"] {
+        hsm.destroy(key).await.unwrap();
+    }
 }
 
 async fn draws_random_bytes(hsm: &Hsm) {

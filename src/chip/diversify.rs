@@ -1,0 +1,169 @@
+//! Which static keys a chip has: its own, computed from a master key and from what it says of itself in INITIALIZE
+//! UPDATE. The master never leaves the HSM, so this says only what the HSM is asked to compute.
+
+use super::scp03::DIVERSIFICATION;
+
+/// The three static keys, by the number they have in every scheme.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum StaticKey {
+    /// Key-ENC.
+    Encrypt = 1,
+    /// Key-MAC.
+    Mac = 2,
+    /// Key-DEK.
+    Data = 3,
+}
+
+impl StaticKey {
+    /// All three, in their order.
+    pub const ALL: [Self; 3] = [Self::Encrypt, Self::Mac, Self::Data];
+}
+
+/// What is put under AES-CMAC, block by block, for a key of so many bits: key derivation in counter mode (NIST SP
+/// 800-108) as SCP03 chips are delivered with it, known as KDF3: counter, three zeros, number of the key, a zero, the
+/// chip's diversification data. The results are joined and cut to length.
+#[must_use]
+pub fn blocks(key: StaticKey, chip: &[u8; DIVERSIFICATION], bits: usize) -> Vec<[u8; 16]> {
+    let block = |counter| {
+        let mut block = [0; 16];
+        block[0] = counter;
+        block[4] = key as u8;
+        block[6..].copy_from_slice(chip);
+        block
+    };
+    (1..).take(bits.div_ceil(128)).map(block).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use des::TdesEde2;
+    use des::cipher::{BlockCipherEncrypt, KeyInit};
+    use hex_literal::hex;
+
+    use super::*;
+    use crate::chip::aes_key::AesKey;
+
+    const CHIP: [u8; 10] = hex!("00010203040506070809");
+
+    fn derived(master: &AesKey, key: StaticKey, chip: &[u8; 10], bits: usize) -> Vec<u8> {
+        let mut derived: Vec<u8> = blocks(key, chip, bits)
+            .iter()
+            .flat_map(|block| master.cmac(&[block]))
+            .collect();
+        derived.truncate(bits / 8);
+        derived
+    }
+
+    /// Vectors of GlobalPlatformPro's tests (scheme KDF3), and the keys' check values.
+    #[test]
+    fn counter_mode_as_published() {
+        let counted: Vec<u8> = (0x40..0x60).collect();
+        for (bits, keys) in [
+            (
+                128,
+                [
+                    (&hex!("808bc985a1069ad2a9ac94e0fe7b8843")[..], hex!("E79C05")),
+                    (&hex!("65942e0bf4f3f32aefacba5671456275"), hex!("D1BD77")),
+                    (&hex!("6a74f6f6040cca10d8a3fdc7914fd7cc"), hex!("3FDE8C")),
+                ],
+            ),
+            (
+                192,
+                [
+                    (
+                        &hex!("7c5e0eb1d8f19c63d51cfd20174d8f903c5c0ab035fb1f81")[..],
+                        hex!("1DE8EA"),
+                    ),
+                    (
+                        &hex!("dbcaadd8612534a5428bb2ecc61c734c7f214510e31f07e2"),
+                        hex!("47C00C"),
+                    ),
+                    (
+                        &hex!("e724ff4857153ddf66f75a99cc32b8c04739a0fbff1c9afc"),
+                        hex!("C04D76"),
+                    ),
+                ],
+            ),
+            (
+                256,
+                [
+                    (
+                        &hex!("7e227c0f6d736a2492a356f83872f6814d3d38831e224db731aab0d1b51faaf3")[..],
+                        hex!("2972D2"),
+                    ),
+                    (
+                        &hex!("4653585ccc5697947f08b821014966e30e885a5422b665ce96edc25651b1d8d9"),
+                        hex!("036F94"),
+                    ),
+                    (
+                        &hex!("2e4446700fa96b1010d2e5da69e6be3af2431d4e27eb4b77d9239509899a358c"),
+                        hex!("5D57B8"),
+                    ),
+                ],
+            ),
+        ] {
+            let master = AesKey::new(&counted[..bits / 8]).unwrap();
+            for (key, (expected, check)) in StaticKey::ALL.into_iter().zip(keys) {
+                let derived = derived(&master, key, &CHIP, bits);
+                assert_eq!(derived, expected);
+                assert_eq!(AesKey::new(&derived).unwrap().check_value(), check);
+            }
+        }
+        let master = AesKey::new(&hex!(
+            "8C72C72CF908411653018807950D82FBAD947562F0828A0B10B8B9606ABF3BCD"
+        ));
+        assert_eq!(
+            derived(
+                &master.unwrap(),
+                StaticKey::Encrypt,
+                &hex!("D9B1DE5D0362DEDCE4FB"),
+                256
+            ),
+            hex!("9AAC5D0B3601F89438A0D9D0B6B256CFB47E6462DFA5228D3420C4AC7C224781")
+        );
+    }
+
+    /// The other published way, for suppliers with 3DES masters (EMV Card Personalization Specification 1.1, section 4.1):
+    /// the six last bytes of the diversification data, `F0`, the number of the key; the same with `0F`. No chip profile
+    /// asks for it yet, so the HSM is not asked for it either; its vectors hold the numbering of the keys.
+    fn emv_blocks(key: StaticKey, chip: &[u8; DIVERSIFICATION]) -> [[u8; 8]; 2] {
+        let [.., a, b, c, d, e, f] = *chip;
+        [0xF0, 0x0F].map(|half| [a, b, c, d, e, f, half, key as u8])
+    }
+
+    /// Vectors of GlobalPlatformPro's tests (scheme EMV), and the keys' check values.
+    #[test]
+    fn emv_cps_as_published() {
+        let cipher = |key: &[u8]| TdesEde2::new_from_slice(key).unwrap();
+        let encrypt = |cipher: &TdesEde2, block: [u8; 8]| -> [u8; 8] {
+            let mut block = block.into();
+            cipher.encrypt_block(&mut block);
+            block.into()
+        };
+        let master = cipher(&hex!("404142434445464748494A4B4C4D4E4F"));
+        for (key, expected, check) in [
+            (
+                StaticKey::Encrypt,
+                hex!("0EF59FCBF8019B62E62AF6EA20B8BF25"),
+                hex!("C33013"),
+            ),
+            (
+                StaticKey::Mac,
+                hex!("3E383EB6F2762B88155F76BDFED05A02"),
+                hex!("6F4CA6"),
+            ),
+            (
+                StaticKey::Data,
+                hex!("64021E43C0C7D264A1C7C6D01E1C8761"),
+                hex!("BB8179"),
+            ),
+        ] {
+            let derived: Vec<u8> = emv_blocks(key, &CHIP)
+                .into_iter()
+                .flat_map(|block| encrypt(&master, block))
+                .collect();
+            assert_eq!(derived, expected);
+            assert_eq!(encrypt(&cipher(&derived), [0; 8])[..3], check);
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! `cardwright bench chip`: what a chip costs in commands and bytes, and how much of what travels is the card's own data.
+
+use anyhow::bail;
+use serde::Serialize;
+
+use super::Times;
+use super::people::{adults, pick};
+use crate::base::dialogue::drive;
+use crate::base::{Secret, cpu};
+use crate::chip::aes_key::AesKey;
+use crate::chip::diversify::{self, StaticKey};
+use crate::chip::scp03::StaticKeys;
+use crate::chip::{
+    CardImage, CardKeys, ChipProfile, Credentials, MrzKey, Password, Request, Wanted, identify, inspect,
+    keys, personalize, seal,
+};
+use crate::document::build::{self, ChipPublic};
+use crate::document::mrz::Mrz;
+use crate::document::{CardFiles, FileId};
+use crate::sim::chip::{Chip, REHEARSAL_MASTER};
+
+/// Bytes of an EF.SOD with one certificate. It stands for a signed one here: only its length counts.
+const SOD_BYTES: usize = 1_900;
+/// The dialects that are compared, and the share of the wire that each must reach.
+const DIALECTS: [(&str, f64); 2] = [("rehearsal", 98.0), ("rehearsal-gp", 95.0)];
+/// The most commands that writing and sealing may take.
+const WRITE_COMMANDS_MAX: usize = 45;
+/// The most commands that reading back may take.
+const READ_COMMANDS_MAX: usize = 30;
+/// The share of the wire that reading back must reach, in percent.
+const READ_SHARE: f64 = 95.0;
+
+/// What crossed the wire in one conversation.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+struct Traffic {
+    commands: usize,
+    bytes: usize,
+}
+
+/// One chip of one kind.
+#[derive(Debug, Serialize)]
+struct Figures {
+    profile: &'static str,
+    /// Bytes of all files.
+    payload: usize,
+    /// Identify, write and seal.
+    write: Traffic,
+    write_share: f64,
+    write_share_wanted: f64,
+    read: Traffic,
+    /// Bytes of the files that were read.
+    read_payload: usize,
+    read_share: f64,
+    /// Our own processor time for all of it, the simulated chip's included, in milliseconds.
+    milliseconds: f64,
+}
+
+/// Runs the verb. Its exit code says whether all figures are within their bounds.
+///
+/// # Errors
+/// Those of building.
+pub(super) fn main(times: Times) -> anyhow::Result<bool> {
+    let figures = DIALECTS
+        .into_iter()
+        .map(|(profile, share)| measure(profile, share, times))
+        .collect::<anyhow::Result<Vec<_>>>()?;
+    let mut kept = true;
+    for figure in &figures {
+        kept &= figure.is_within();
+        if !times.json {
+            figure.print();
+        }
+    }
+    if times.json {
+        println!("{}", serde_json::to_string_pretty(&figures)?);
+    }
+    Ok(kept)
+}
+
+fn measure(profile: &'static str, wanted: f64, times: Times) -> anyhow::Result<Figures> {
+    let card = Card::new(profile)?;
+    let watch = crate::base::clock::Stopwatch::start();
+    let before = cpu::of_thread();
+    let mut count = 0_u32;
+    let (write, read, read_payload) = loop {
+        let made = card.make()?;
+        count += 1;
+        if watch.elapsed().as_secs() >= times.seconds {
+            break made;
+        }
+    };
+    let spent = cpu::of_thread().saturating_sub(before);
+    let payload = card.files.values().map(Vec::len).sum();
+    Ok(Figures {
+        profile,
+        payload,
+        write,
+        write_share: share(payload, write.bytes),
+        write_share_wanted: wanted,
+        read,
+        read_payload,
+        read_share: share(read_payload, read.bytes),
+        milliseconds: spent.as_secs_f64() * 1e3 / f64::from(count),
+    })
+}
+
+/// Percent of the bytes on the wire, in both directions, that are the files' own.
+fn share(payload: usize, wire: usize) -> f64 {
+    let number = |count: usize| f64::from(u32::try_from(count).unwrap_or(u32::MAX));
+    100.0 * number(payload) / number(wire.max(1))
+}
+
+/// What goes on the chip, and what opens it.
+struct Card {
+    profile: ChipProfile,
+    files: CardFiles,
+    mrz: MrzKey,
+    key: Secret<[u8; 32]>,
+}
+
+impl Card {
+    fn new(profile: &str) -> anyhow::Result<Self> {
+        let (dossiers, card_profile) = adults()?;
+        let dossier = pick(&dossiers, 0)?;
+        let (key, point) = keys::pair(&Secret::new([7; 32]))?;
+        let public = ChipPublic {
+            active_authentication: Some(point),
+        };
+        let mut files = build::files(dossier, &card_profile, &public, "0123456789ABCDEF")?;
+        let mut sod = vec![0x77, 0x82];
+        let [.., high, low] = (SOD_BYTES - 4).to_be_bytes();
+        sod.extend([high, low]);
+        sod.resize(SOD_BYTES, 0x5A);
+        files.insert(FileId::Sod, sod);
+        let mrz = Mrz::compose(dossier, &card_profile)?;
+        Ok(Self {
+            profile: ChipProfile::built_in(profile)?,
+            files,
+            mrz: MrzKey::new(&mrz.document_number(), mrz.birth(), mrz.expiry())?,
+            key,
+        })
+    }
+
+    /// One chip from blank to read back: the traffic of writing, that of reading, and the bytes of files read.
+    fn make(&self) -> anyhow::Result<(Traffic, Traffic, usize)> {
+        let mut chip = Chip::blank(1, 1, &self.profile);
+        chip.power_on();
+        let mut write = Traffic::default();
+        let identity = drive(&mut identify(&self.profile), |command| {
+            write.say(&mut chip, command)
+        })?;
+        let keys = match (self.profile.managed(), identity.manager) {
+            (Some(managed), Some(introduced)) => Some(CardKeys {
+                diversification: introduced.diversification,
+                transport: static_keys(&REHEARSAL_MASTER, &introduced.diversification, managed.key_bits)?,
+                issuer: static_keys(&[7; 32], &introduced.diversification, managed.key_bits)?,
+            }),
+            _ => None,
+        };
+        let credentials = || {
+            keys.as_ref().map(|keys| Credentials {
+                keys,
+                challenge: [3; 16],
+            })
+        };
+        let image = CardImage {
+            files: &self.files,
+            mrz: &self.mrz,
+            can: None,
+            active_authentication: Some(&self.key),
+        };
+        drive(
+            &mut personalize(&self.profile, image, credentials())?,
+            |command| write.say(&mut chip, command),
+        )?;
+        drive(&mut seal(&self.profile, credentials())?, |command| {
+            write.say(&mut chip, command)
+        })?;
+        let request = Request {
+            password: Password::Mrz(self.mrz.clone()),
+            allow_bac: false,
+            wanted: Wanted::All,
+            read_max: self.profile.apdu.read_max,
+            active_authentication: true,
+        };
+        let mut read = Traffic::default();
+        chip.power_on();
+        let inspection = drive(&mut inspect(request, &Secret::new([9; 32])), |command| {
+            read.say(&mut chip, command)
+        })?;
+        for (file, contents) in &inspection.files {
+            if self.files.get(file) != Some(contents) {
+                bail!("{file} was read back otherwise than it was written");
+            }
+        }
+        Ok((write, read, inspection.files.values().map(Vec::len).sum()))
+    }
+}
+
+impl Traffic {
+    fn say(&mut self, chip: &mut Chip, command: &[u8]) -> Option<Vec<u8>> {
+        let answer = chip.transmit(command);
+        self.commands += 1;
+        self.bytes += command.len() + answer.len();
+        Some(answer)
+    }
+}
+
+impl Figures {
+    fn is_within(&self) -> bool {
+        self.write.commands <= WRITE_COMMANDS_MAX
+            && self.read.commands <= READ_COMMANDS_MAX
+            && self.write_share >= self.write_share_wanted
+            && self.read_share >= READ_SHARE
+    }
+
+    fn print(&self) {
+        let line = |what: &str, traffic: Traffic, most: usize, share: f64, wanted: f64| {
+            println!(
+                "{:<14} {what:<28} {:>3} commands (at most {most}), {:>6} bytes, {share:.1} % payload (at least {wanted:.0} %)",
+                self.profile, traffic.commands, traffic.bytes
+            );
+        };
+        println!("{:<14} {} bytes of files on the chip", self.profile, self.payload);
+        line(
+            "identify, write, seal",
+            self.write,
+            WRITE_COMMANDS_MAX,
+            self.write_share,
+            self.write_share_wanted,
+        );
+        line(
+            "read back",
+            self.read,
+            READ_COMMANDS_MAX,
+            self.read_share,
+            READ_SHARE,
+        );
+        println!(
+            "{:<14} {:.1} ms of our own time, the simulated chip's included",
+            self.profile, self.milliseconds
+        );
+    }
+}
+
+fn static_keys(master: &[u8; 32], chip: &[u8; 10], bits: usize) -> anyhow::Result<StaticKeys> {
+    let Some(master) = AesKey::new(master) else {
+        bail!("no key of 256 bits");
+    };
+    let key = |which| -> Vec<u8> {
+        let blocks = diversify::blocks(which, chip, bits);
+        let bytes = blocks.iter().flat_map(|block| master.cmac(&[block]));
+        bytes.take(bits / 8).collect()
+    };
+    let [encrypt, mac, data] = StaticKey::ALL.map(key);
+    Ok(StaticKeys::new(&encrypt, &mac, &data)?)
+}
