@@ -2,16 +2,16 @@
 //! and 9303-11). No I/O: every conversation is a [`Dialogue`](crate::base::Dialogue) of command and response APDUs with
 //! deadlines.
 //!
-//! From the ground up: [`tlv`] and [`apdu`] are the encodings, [`curve`], [`kdf`] and [`cipher`] the computations that
-//! both sides of a protocol share, [`sm`], [`bac`], [`pace`] and [`active`] the protocols, [`profile`] what is known of
+//! From the ground up: [`tlv`] and [`apdu`] are the encodings, [`kdf`] and [`cipher`] the computations that both
+//! sides of a protocol share, [`sm`], [`bac`], [`pace`], [`chip_auth`], [`active`] and [`terminal`] the protocols, [`profile`] what is known of
 //! a kind of chip, and the rest are the conversations, written as straight-line code (see [`conversation`]).
 
 pub mod active;
 pub mod apdu;
 pub mod bac;
+pub mod chip_auth;
 pub mod cipher;
 pub mod conversation;
-pub mod curve;
 pub mod fault;
 pub mod identify;
 pub mod inspect;
@@ -24,13 +24,15 @@ pub mod perso;
 pub mod profile;
 pub mod seal;
 pub mod sm;
+pub mod terminal;
 pub mod tlv;
 
 pub use active::Verdict;
 pub use conversation::Conversation;
 pub use identify::{Identity, LifeCycle, identify};
-pub use inspect::{Access, Inspection, Request, Wanted, inspect};
+pub use inspect::{Access, Inspection, Request, Survey, Wanted, inspect, survey};
 pub use password::{Can, MrzKey, Password};
 pub use perso::{CardImage, Written, personalize};
 pub use profile::ChipProfile;
 pub use seal::{Sealed, probe_sealed, refuses_writes, seal};
+pub use terminal::Terminal;

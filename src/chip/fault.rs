@@ -77,4 +77,10 @@ crate::fault_codes! {
     PASSWORD = "CHIP-017", Operator, false,
         "this is not a machine-readable zone or a card access number", "không phải vùng MRZ hoặc số CAN",
         "Scan the card again.", "Quét lại thẻ.";
+    /// Certificates and key of a terminal that do not belong together.
+    TERMINAL = "CHIP-018", Operator, false,
+        "the terminal's certificates and key do not belong together",
+        "chứng thư và khóa của thiết bị đọc không khớp nhau",
+        "Give the CVCA's, the document verifier's and the terminal's certificate, and the terminal's key.",
+        "Cung cấp chứng thư CVCA, DV, thiết bị đọc và khóa của thiết bị đọc.";
 }

@@ -16,6 +16,7 @@ pub(super) struct Card {
     wire: Arc<Wire>,
     channel: Option<SecureChannel>,
     commands: usize,
+    in_application: bool,
 }
 
 impl Card {
@@ -24,12 +25,28 @@ impl Card {
             wire,
             channel: None,
             commands: 0,
+            in_application: false,
         }
     }
 
     /// From now on everything goes through this channel.
     pub(super) fn secure(&mut self, channel: SecureChannel) {
         self.channel = Some(channel);
+    }
+
+    /// From now on nothing is protected, until another channel is opened.
+    pub(super) fn open(&mut self) {
+        self.channel = None;
+    }
+
+    /// Whether the eMRTD application was the last to be selected.
+    pub(super) fn is_in_application(&self) -> bool {
+        self.in_application
+    }
+
+    /// Whether this conversation has used up its commands.
+    pub(super) fn is_exhausted(&self) -> bool {
+        self.commands == limits::CHIP_COMMANDS_MAX
     }
 
     /// Commands sent so far.
@@ -73,7 +90,10 @@ impl Card {
             .send(&Command::new(0, 0xA4, 0x04, 0x0C).data(&APPLICATION))
             .await?;
         match status {
-            Status::Success => Ok(()),
+            Status::Success => {
+                self.in_application = true;
+                Ok(())
+            }
             _ => Err(Fault::new(&fault::NO_APPLICATION, format!("SELECT {status}"))),
         }
     }

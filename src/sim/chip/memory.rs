@@ -8,6 +8,8 @@ use rand_chacha::rand_core::SeedableRng;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 use sha2::{Digest, Sha256};
 
+use super::proof::Keys;
+use super::terminal::TrustPoints;
 use crate::base::hex;
 use crate::chip::ChipProfile;
 
@@ -26,6 +28,13 @@ pub(super) struct Memory {
     pub(super) mrz: Option<[String; 3]>,
     pub(super) can: Option<String>,
     pub(super) active_authentication: Option<[u8; 32]>,
+    /// EF.CardSecurity, which shares its identifier with EF.SOD.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) card_security: Option<Vec<u8>>,
+    #[serde(default)]
+    pub(super) keys: Keys,
+    #[serde(default)]
+    pub(super) terminal: TrustPoints,
     seed: [u8; 32],
     draws: u64,
 }
@@ -52,6 +61,9 @@ impl Memory {
             mrz: None,
             can: None,
             active_authentication: None,
+            card_security: None,
+            keys: Keys::default(),
+            terminal: TrustPoints::default(),
             seed: Sha256::digest(&cplc).into(),
             draws: 0,
             cplc,
