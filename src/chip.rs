@@ -2,18 +2,18 @@
 //! and 9303-11). No I/O: every conversation is a [`Dialogue`](crate::base::Dialogue) of command and response APDUs with
 //! deadlines.
 //!
-//! From the ground up: [`tlv`] and [`apdu`] are the encodings, [`curve`], [`kdf`] and [`cipher`] the computations that
-//! both sides of a protocol share, [`sm`], [`bac`], [`pace`] and [`active`] the protocols, [`profile`] what is known of
-//! a kind of chip, [`scp03`] and [`manager`] the way past a card manager, and the rest are the conversations, written as straight-line
-//! code (see [`conversation`]).
+//! From the ground up: [`tlv`] and [`apdu`] are the encodings, [`kdf`] and [`cipher`] the computations that both
+//! sides of a protocol share, [`sm`], [`bac`], [`pace`], [`chip_auth`], [`active`] and [`terminal`] the protocols,
+//! [`profile`] what is known of a kind of chip, [`scp03`] and [`manager`] the way past a card manager, and the rest are
+//! the conversations, written as straight-line code (see [`conversation`]).
 
 pub mod active;
 pub mod aes_key;
 pub mod apdu;
 pub mod bac;
+pub mod chip_auth;
 pub mod cipher;
 pub mod conversation;
-pub mod curve;
 pub mod diversify;
 pub mod fault;
 pub mod identify;
@@ -29,15 +29,17 @@ pub mod profile;
 pub mod scp03;
 pub mod seal;
 pub mod sm;
+pub mod terminal;
 pub mod tlv;
 
 pub use active::Verdict;
 pub use conversation::Conversation;
 pub use identify::{Identity, LifeCycle, identify};
-pub use inspect::{Access, Inspection, Request, Wanted, inspect};
+pub use inspect::{Access, Inspection, Request, Survey, Wanted, inspect, survey};
 use link::APPLICATION;
 pub use manager::{CardKeys, Credentials, pretest};
 pub use password::{Can, MrzKey, Password};
 pub use perso::{CardImage, Written, personalize};
 pub use profile::ChipProfile;
 pub use seal::{Sealed, probe_sealed, refuses_writes, seal};
+pub use terminal::Terminal;

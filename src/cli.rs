@@ -10,6 +10,7 @@ pub mod admit;
 pub mod ask;
 pub mod bench;
 pub mod card;
+pub mod chip;
 pub mod codes;
 pub mod day;
 pub mod doctor;
@@ -70,6 +71,9 @@ enum Verb {
     /// A card in somebody's hand: what it is and where it belongs.
     #[command(subcommand)]
     Card(card::Verb),
+    /// The chip in a reader, of any eMRTD: what it says, what it holds, whether it is genuine.
+    #[command(subcommand)]
+    Chip(chip::Verb),
     /// Draw both faces of an order's card as they would be printed.
     Preview(preview::Arguments),
     /// Take a finished card of a rehearsal out of its box and read everything on it.
@@ -127,6 +131,12 @@ pub fn main() -> ExitCode {
         Verb::Order(verb) => order::main(verb),
         Verb::Where(arguments) => whereabouts::main(&arguments),
         Verb::Card(verb) => card::main(verb),
+        Verb::Chip(verb) => {
+            return chip::main(&verb).unwrap_or_else(|error| {
+                complain(&error);
+                ExitCode::from(chip::NO_JUDGMENT)
+            });
+        }
         Verb::Preview(arguments) => preview::main(&arguments),
         Verb::Export(arguments) => export::main(&arguments),
         Verb::Position(verb) => position::main(verb),
@@ -146,10 +156,14 @@ pub fn main() -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
-            eprintln!("cardwright: {error:#}");
+            complain(&error);
             ExitCode::FAILURE
         }
     }
+}
+
+fn complain(error: &anyhow::Error) {
+    eprintln!("cardwright: {error:#}");
 }
 
 /// Says something to whoever asked. A reader that has gone away (`| head`) wants to hear no more, which is no fault.

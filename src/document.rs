@@ -1,6 +1,7 @@
 //! What goes on a card, from dossier to bytes: MRZ, QR, data groups, EF.SOD, and the two faces as one-bit pictures.
 
 pub mod build;
+pub mod card_security;
 pub mod com;
 pub mod compare;
 pub mod dg1;

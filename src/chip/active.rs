@@ -1,92 +1,135 @@
 //! Active Authentication (Doc 9303-11, section 6.1): the chip proves that it holds the private key of DG15.
 
-use der::Decode;
-use der::asn1::ObjectIdentifier;
-use ring::signature::{ECDSA_P256_SHA256_FIXED, UnparsedPublicKey};
 use serde::{Deserialize, Serialize};
-use spki::SubjectPublicKeyInfoRef;
 
 use super::tlv;
 use crate::document::FileId;
+use crate::document::security_info::{SecurityInfo, SecurityInfos};
+use crate::pki::{Hash, PublicKey, SignatureAlgorithm, rsa};
 
-const EC_PUBLIC_KEY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
-const P_256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7");
+/// ecdsa-plain-signatures, contents of the OBJECT IDENTIFIER without its last arc (digest): 0.4.0.127.0.7.1.1.4.1.
+const ECDSA_PLAIN: [u8; 9] = [0x04, 0x00, 0x7F, 0x00, 0x07, 0x01, 0x01, 0x04, 0x01];
 
-/// What active authentication showed.
+/// What a protocol by which a chip proves itself showed.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
-    /// The signature is right: this chip holds the key.
+    /// The proof is right: this chip holds the key.
     Genuine,
-    /// The signature is wrong, or the chip refused to sign: a copy, or wrongly written.
+    /// The proof is wrong, or the chip refused to give it: a copy, or wrongly written.
     Failed,
-    /// DG15 names a key or a curve that is not supported; nothing is known.
+    /// The chip names a key, a curve or a protocol that is not supported; nothing is known.
     Unsupported,
-    /// The chip has no DG15.
+    /// The chip has no key for it.
     Absent,
     /// It was not asked for.
     NotAsked,
 }
 
-/// Judges the signature that a chip made over a challenge: ECDSA P-256 with SHA-256, plain `r ‖ s` (TR-03111, section
-/// 5.2.1), under the key in the whole EF.DG15.
+/// Judges the signature that a chip made over a challenge, under the key in the whole EF.DG15: ECDSA with the digest
+/// that EF.DG14 names, or RSA with message recovery.
 #[must_use]
-pub fn verify(dg15: &[u8], challenge: &[u8; 8], signature: &[u8]) -> Verdict {
-    let Some(point) = public_point(dg15) else {
-        return Verdict::Unsupported;
+pub fn verify(dg15: &[u8], dg14: Option<&SecurityInfos>, challenge: &[u8; 8], signature: &[u8]) -> Verdict {
+    let right = match key(dg15) {
+        Some(key @ PublicKey::Elliptic { .. }) => {
+            let algorithm = SignatureAlgorithm::EcdsaPlain(ecdsa_digest(&key, dg14));
+            Some(key.verify(&algorithm, challenge, signature).is_ok())
+        }
+        Some(PublicKey::Rsa(key)) => Some(recovers(&key, challenge, signature).is_some()),
+        Some(PublicKey::Unsupported(_)) | None => None,
     };
-    match UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point).verify(challenge, signature) {
-        Ok(()) => Verdict::Genuine,
-        Err(_) => Verdict::Failed,
+    match right {
+        Some(true) => Verdict::Genuine,
+        Some(false) => Verdict::Failed,
+        None => Verdict::Unsupported,
     }
 }
 
-/// The uncompressed P-256 point in EF.DG15, or nothing if it holds another kind of key.
+/// The key in EF.DG15, or nothing if it holds none.
 #[must_use]
-pub fn public_point(dg15: &[u8]) -> Option<&[u8]> {
-    let info = tlv::only(u16::from(FileId::Dg(15).tag()), dg15)?;
-    let info = SubjectPublicKeyInfoRef::from_der(info).ok()?;
-    let (algorithm, parameters) = info.algorithm.oids().ok()?;
-    if (algorithm, parameters) != (EC_PUBLIC_KEY, Some(P_256)) {
-        return None;
+pub fn key(dg15: &[u8]) -> Option<PublicKey> {
+    PublicKey::from_spki(tlv::only(u16::from(FileId::Dg(15).tag()), dg15)?).ok()
+}
+
+/// The digest that ActiveAuthenticationInfo names. Chips without it go by the length of the curve, as the first ones
+/// did.
+fn ecdsa_digest(key: &PublicKey, dg14: Option<&SecurityInfos>) -> Hash {
+    let named = dg14.into_iter().flat_map(SecurityInfos::infos).find_map(|info| {
+        let SecurityInfo::ActiveAuthentication { algorithm } = info else {
+            return None;
+        };
+        match algorithm.as_bytes().strip_prefix(&ECDSA_PLAIN)? {
+            [1] => Some(Hash::Sha1),
+            [2] => Some(Hash::Sha224),
+            [3] => Some(Hash::Sha256),
+            [4] => Some(Hash::Sha384),
+            [5] => Some(Hash::Sha512),
+            _ => None,
+        }
+    });
+    named.unwrap_or(match key {
+        PublicKey::Elliptic { curve, .. } if curve.bytes() > 32 => Hash::Sha384,
+        _ => Hash::Sha256,
+    })
+}
+
+/// ISO/IEC 9796-2, digital signature scheme 1 with partial recovery: the signature holds a part of the message that the
+/// chip chose, and a digest of that part and the challenge.
+fn recovers(key: &[u8], challenge: &[u8; 8], signature: &[u8]) -> Option<()> {
+    let opened = rsa::open(key, signature)?;
+    let complement = || subtract(&opened.modulus, &opened.message);
+    // The signer may give the smaller of two roots; the last half byte tells which.
+    let message = match opened.message.last()? & 0x0F {
+        0x0C => opened.message.clone(),
+        _ => complement()?,
+    };
+    let (hash, body) = trailer(&message)?;
+    // 01 for a signature of this kind, 1 for a message that is longer than what was recovered, then whether padding
+    // follows, which ends with a half byte of A.
+    let (first, body) = body.split_first()?;
+    let body = match first {
+        0x6A => body,
+        0x6B => {
+            let padding = body.iter().take_while(|byte| **byte == 0xBB).count();
+            body.get(padding..)?.strip_prefix(&[0xBA])?
+        }
+        _ => return None,
+    };
+    let (recovered, digest) = body.split_at_checked(body.len().checked_sub(hash.length())?)?;
+    (!recovered.is_empty() && hash.digest(&[recovered, challenge].concat()) == digest).then_some(())
+}
+
+/// Digest and message without the trailer: `BC` means SHA-1, else the byte before `CC` names the digest (ISO/IEC
+/// 10118-3).
+fn trailer(message: &[u8]) -> Option<(Hash, &[u8])> {
+    if let [body @ .., 0xBC] = message {
+        return Some((Hash::Sha1, body));
     }
-    info.subject_public_key.as_bytes()
+    let [body @ .., hash, 0xCC] = message else {
+        return None;
+    };
+    let hash = match hash {
+        0x33 => Hash::Sha1,
+        0x34 => Hash::Sha256,
+        0x35 => Hash::Sha512,
+        0x36 => Hash::Sha384,
+        0x38 => Hash::Sha224,
+        _ => return None,
+    };
+    Some((hash, body))
+}
+
+/// `a − b` of two numbers of one length, nothing if it is negative.
+fn subtract(a: &[u8], b: &[u8]) -> Option<Vec<u8>> {
+    let mut difference = vec![0; a.len()];
+    let mut borrow = false;
+    for ((to, a), b) in difference.iter_mut().zip(a).zip(b).rev() {
+        let (without, first) = a.overflowing_sub(*b);
+        let (digit, second) = without.overflowing_sub(u8::from(borrow));
+        (*to, borrow) = (digit, first || second);
+    }
+    (a.len() == b.len() && !borrow).then_some(difference)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use hex_literal::hex;
-    use p256::ecdsa::{Signature, SigningKey, signature::Signer};
-
-    /// EF.DG15 with this key.
-    fn dg15(key: &SigningKey) -> Vec<u8> {
-        let mut file = hex!("6F5B3059301306072A8648CE3D020106082A8648CE3D030107034200").to_vec();
-        file.extend(key.verifying_key().to_sec1_point(false).as_bytes());
-        file
-    }
-
-    #[test]
-    fn only_the_right_key_over_the_right_challenge() {
-        let key = SigningKey::from_slice(&[7; 32]).unwrap();
-        let other = SigningKey::from_slice(&[8; 32]).unwrap();
-        let signature: Signature = key.sign(b"12345678");
-        let signature = signature.to_bytes();
-        assert_eq!(verify(&dg15(&key), b"12345678", &signature), Verdict::Genuine);
-        assert_eq!(verify(&dg15(&key), b"12345679", &signature), Verdict::Failed);
-        assert_eq!(verify(&dg15(&other), b"12345678", &signature), Verdict::Failed);
-        assert_eq!(
-            verify(&dg15(&key), b"12345678", &signature[..63]),
-            Verdict::Failed
-        );
-    }
-
-    #[test]
-    fn a_real_rsa_key_is_not_called_false() {
-        // gmrtd, activeauth_test.go: DG15 of a chip with RSA-1792, shortened to its head and a filler.
-        let mut dg15 = hex!("6F8201023081FF300D06092A864886F70D01010105000381ED00").to_vec();
-        dg15.resize(262, 0x55);
-        assert_eq!(verify(&dg15, b"12345678", &[0; 64]), Verdict::Unsupported);
-        assert_eq!(verify(&[], b"12345678", &[0; 64]), Verdict::Unsupported);
-    }
-}
+mod tests;

@@ -5,9 +5,9 @@ use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use super::apdu::{Command, Status};
-use super::cipher::{Session, Suite};
+use super::cipher::{Cipher, Session, Suite};
 use super::fault;
-use super::kdf::{self, Key, Purpose};
+use super::kdf::{self, Key};
 use super::link::Card;
 use super::password::MrzKey;
 use super::sm::SecureChannel;
@@ -27,10 +27,10 @@ impl Share {
     pub fn random(random: &mut impl Rng) -> Self {
         let mut share = Self {
             challenge: [0; 8],
-            key: Zeroizing::new([0; 16]),
+            key: Zeroizing::new(vec![0; 16]),
         };
         random.fill_bytes(&mut share.challenge);
-        random.fill_bytes(&mut *share.key);
+        random.fill_bytes(&mut share.key);
         share
     }
 }
@@ -43,10 +43,9 @@ impl Keys {
     /// From the MRZ.
     #[must_use]
     pub fn new(mrz: &MrzKey) -> Self {
-        let seed = kdf::bac_seed(&mrz.information());
-        Self(Suite::triple_des(
-            &kdf::derive_des(&*seed, Purpose::Encrypt),
-            &kdf::derive_des(&*seed, Purpose::Authenticate),
+        Self(Suite::derive(
+            Cipher::TripleDes,
+            &kdf::bac_seed(&mrz.information()),
         ))
     }
 
@@ -56,7 +55,7 @@ impl Keys {
         let mut proof = [0; 40];
         proof[..8].copy_from_slice(&own.challenge);
         proof[8..16].copy_from_slice(peer);
-        proof[16..32].copy_from_slice(&*own.key);
+        proof[16..32].copy_from_slice(&own.key);
         self.0.encrypt(&[0; 16], &mut proof[..32]);
         let checksum = self.0.checksum(&[&proof[..32]]);
         proof[32..].copy_from_slice(&checksum);
@@ -74,7 +73,7 @@ impl Keys {
         self.0.decrypt(&[0; 16], &mut *plain);
         let mut share = Share {
             challenge: [0; 8],
-            key: Zeroizing::new([0; 16]),
+            key: Zeroizing::new(vec![0; 16]),
         };
         let mut answered = [0; 8];
         share.challenge.copy_from_slice(&plain[..8]);
@@ -94,7 +93,7 @@ pub fn session(ifd: &Share, ic: &Share) -> Session {
     let mut counter = [0; 8];
     counter[..4].copy_from_slice(&ic.challenge[4..]);
     counter[4..].copy_from_slice(&ifd.challenge[4..]);
-    Session::triple_des(&*seed, counter)
+    Session::after_bac(&seed, counter)
 }
 
 /// Opens a chip whose application is selected.
@@ -147,11 +146,11 @@ mod tests {
             mrz: MrzKey::new("L898902C", "690806", "940623").unwrap(),
             ifd: Share {
                 challenge: hex!("781723860C06C226"),
-                key: hex!("0B795240CB7049B01C19B33E32804F0B").into(),
+                key: hex!("0B795240CB7049B01C19B33E32804F0B").to_vec().into(),
             },
             ic: Share {
                 challenge: hex!("4608F91988702212"),
-                key: hex!("0B4F80323EB3191CB04970CB4052790B").into(),
+                key: hex!("0B4F80323EB3191CB04970CB4052790B").to_vec().into(),
             },
         }
     }
@@ -165,11 +164,11 @@ mod tests {
     fn keys_of_appendix_d_2() {
         let seed = kdf::bac_seed(&appendix_d().mrz.information());
         assert_eq!(
-            *kdf::derive_des(&*seed, Purpose::Encrypt),
+            *kdf::derive(&seed, kdf::Purpose::Encrypt, Cipher::TripleDes),
             hex!("AB94FDECF2674FDFB9B391F85D7F76F2")
         );
         assert_eq!(
-            *kdf::derive_des(&*seed, Purpose::Authenticate),
+            *kdf::derive(&seed, kdf::Purpose::Authenticate, Cipher::TripleDes),
             hex!("7962D9ECE03D1ACD4C76089DCE131543")
         );
     }
@@ -192,11 +191,11 @@ mod tests {
     fn session_keys_of_appendix_d_3() {
         let seed = hex!("0036D272F5C350ACAC50C3F572D23600");
         assert_eq!(
-            *kdf::derive_des(&seed, Purpose::Encrypt),
+            *kdf::derive(&seed, kdf::Purpose::Encrypt, Cipher::TripleDes),
             hex!("979EC13B1CBFE9DCD01AB0FED307EAE5")
         );
         assert_eq!(
-            *kdf::derive_des(&seed, Purpose::Authenticate),
+            *kdf::derive(&seed, kdf::Purpose::Authenticate, Cipher::TripleDes),
             hex!("F1CB1F1FB5ADF208806B89DC579DC1F8")
         );
     }

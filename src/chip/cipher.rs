@@ -1,86 +1,233 @@
 //! The computations of secure messaging that chip and reader share (Doc 9303-11, section 9.8): encryption, checksum and
 //! send sequence counter. Which bytes they are applied to is each side's own business.
 
-use aes::Aes128;
 use aes::cipher::{
     Block, BlockCipherDecrypt, BlockCipherEncrypt, BlockModeDecrypt, BlockModeEncrypt, InnerIvInit, KeyInit,
 };
+use aes::{Aes128, Aes192, Aes256};
 use cmac::{Cmac, Mac};
 use des::{Des, TdesEde2};
 use retail_mac::RetailMac;
+use zeroize::Zeroize;
 
 use super::kdf::{self, Key, Purpose};
 
-/// A pair of keys and the algorithms that they are for.
-pub struct Suite(Keys);
+/// The ciphers of secure messaging. Each has its checksum: the retail MAC (ISO/IEC 9797-1 algorithm 3) with 3DES, CMAC
+/// with AES, both cut to eight bytes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Cipher {
+    /// Two-key 3DES in CBC mode.
+    TripleDes,
+    /// AES-128 in CBC mode.
+    Aes128,
+    /// AES-192 in CBC mode.
+    Aes192,
+    /// AES-256 in CBC mode.
+    Aes256,
+}
 
-enum Keys {
-    TripleDes(Box<(TdesEde2, RetailMac<Des>)>),
-    Aes(Box<(Aes128, Cmac<Aes128>)>),
+impl Cipher {
+    /// All of them, in the order in which object identifiers number them.
+    pub const ALL: [Self; 4] = [Self::TripleDes, Self::Aes128, Self::Aes192, Self::Aes256];
+
+    /// By the last arc of a protocol's object identifier (BSI TR-03110-3, section A.1.1).
+    #[must_use]
+    pub fn from_arc(arc: u8) -> Option<Self> {
+        Self::ALL.get(usize::from(arc).checked_sub(1)?).copied()
+    }
+
+    /// The last arc of a protocol's object identifier.
+    #[must_use]
+    pub fn arc(self) -> u8 {
+        match self {
+            Self::TripleDes => 1,
+            Self::Aes128 => 2,
+            Self::Aes192 => 3,
+            Self::Aes256 => 4,
+        }
+    }
+
+    /// Bytes of a cipher block.
+    #[must_use]
+    pub fn block(self) -> usize {
+        match self {
+            Self::TripleDes => 8,
+            Self::Aes128 | Self::Aes192 | Self::Aes256 => 16,
+        }
+    }
+
+    /// Bytes of a key.
+    #[must_use]
+    pub fn key_bytes(self) -> usize {
+        match self {
+            Self::TripleDes | Self::Aes128 => 16,
+            Self::Aes192 => 24,
+            Self::Aes256 => 32,
+        }
+    }
+}
+
+/// A pair of keys and the algorithms that they are for.
+pub struct Suite {
+    cipher: Cipher,
+    keys: Box<dyn Keys>,
+}
+
+/// What a pair of keys computes, whatever they are for.
+trait Keys: Send + Sync {
+    fn encrypt(&self, start: &[u8], data: &mut [u8]);
+    fn decrypt(&self, start: &[u8], data: &mut [u8]);
+    /// The checksum over all parts, which are padded first where padding is given.
+    fn checksum(&self, parts: &[&[u8]], padding: &[u8]) -> [u8; 8];
+}
+
+struct Pair<C, M> {
+    cipher: C,
+    mac: M,
 }
 
 impl Suite {
-    /// Two-key 3DES in CBC mode, and the retail MAC (ISO/IEC 9797-1 algorithm 3).
+    /// These keys, each as long as the cipher wants it ([`kdf::derive`]).
     #[must_use]
-    pub fn triple_des(encrypt: &Key, mac: &Key) -> Self {
-        Self(Keys::TripleDes(Box::new((
-            TdesEde2::new((&**encrypt).into()),
-            RetailMac::new((&**mac).into()),
-        ))))
+    pub fn new(cipher: Cipher, encrypt: &Key, mac: &Key) -> Self {
+        let keys: Box<dyn Keys> = match cipher {
+            Cipher::TripleDes => Box::new(Pair::<TdesEde2, RetailMac<Des>>::new(encrypt, mac)),
+            Cipher::Aes128 => Box::new(Pair::<Aes128, Cmac<Aes128>>::new(encrypt, mac)),
+            Cipher::Aes192 => Box::new(Pair::<Aes192, Cmac<Aes192>>::new(encrypt, mac)),
+            Cipher::Aes256 => Box::new(Pair::<Aes256, Cmac<Aes256>>::new(encrypt, mac)),
+        };
+        Self { cipher, keys }
     }
 
-    /// AES-128 in CBC mode, and CMAC cut to eight bytes.
+    /// The session keys that come from a shared secret.
     #[must_use]
-    pub fn aes(encrypt: &Key, mac: &Key) -> Self {
-        Self(Keys::Aes(Box::new((
-            Aes128::new((&**encrypt).into()),
-            Cmac::new((&**mac).into()),
-        ))))
+    pub fn derive(cipher: Cipher, secret: &[u8]) -> Self {
+        let key = |purpose| kdf::derive(secret, purpose, cipher);
+        Self::new(cipher, &key(Purpose::Encrypt), &key(Purpose::Authenticate))
     }
 
     /// Bytes of a cipher block.
     #[must_use]
     pub fn block(&self) -> usize {
-        match &self.0 {
-            Keys::TripleDes(_) => 8,
-            Keys::Aes(_) => 16,
-        }
+        self.cipher.block()
     }
 
-    /// Encrypts whole blocks in place.
+    /// Encrypts whole blocks in place, as at this count of the send sequence counter.
     pub fn encrypt(&self, counter: &[u8; 16], data: &mut [u8]) {
-        debug_assert!(data.len().is_multiple_of(self.block()));
-        match &self.0 {
-            Keys::TripleDes(keys) => cbc_encrypt(&keys.0, &Block::<TdesEde2>::default(), data),
-            Keys::Aes(keys) => cbc_encrypt(&keys.0, &aes_start(&keys.0, counter), data),
-        }
+        self.keys.encrypt(&self.start(counter), data);
     }
 
     /// Decrypts whole blocks in place.
     pub fn decrypt(&self, counter: &[u8; 16], data: &mut [u8]) {
-        debug_assert!(data.len().is_multiple_of(self.block()));
-        match &self.0 {
-            Keys::TripleDes(keys) => cbc_decrypt(&keys.0, &Block::<TdesEde2>::default(), data),
-            Keys::Aes(keys) => cbc_decrypt(&keys.0, &aes_start(&keys.0, counter), data),
-        }
+        self.keys.decrypt(&self.start(counter), data);
+    }
+
+    /// Encrypts whole blocks in place with a start of zeros: random data that need no other.
+    pub fn encrypt_nonce(&self, data: &mut [u8]) {
+        self.keys.encrypt(&[0; 16], data);
+    }
+
+    /// Decrypts whole blocks in place with a start of zeros.
+    pub fn decrypt_nonce(&self, data: &mut [u8]) {
+        self.keys.decrypt(&[0; 16], data);
     }
 
     /// The checksum over all parts and their padding.
     #[must_use]
     pub fn checksum(&self, parts: &[&[u8]]) -> [u8; 8] {
-        match &self.0 {
-            Keys::TripleDes(keys) => mac(keys.1.clone(), parts, 8),
-            Keys::Aes(keys) => mac(keys.1.clone(), parts, 16),
+        self.keys.checksum(parts, self.padding(parts))
+    }
+
+    /// The checksum by which one side proves its keys (Doc 9303-11, section 4.4.3.4): AES needs no padding.
+    #[must_use]
+    pub fn token(&self, data: &[u8]) -> [u8; 8] {
+        let padding = match self.cipher {
+            Cipher::TripleDes => self.padding(&[data]),
+            Cipher::Aes128 | Cipher::Aes192 | Cipher::Aes256 => &[],
+        };
+        self.keys.checksum(&[data], padding)
+    }
+
+    /// Where CBC starts: with 3DES at zero, with AES at the encrypted counter.
+    fn start(&self, counter: &[u8; 16]) -> [u8; 16] {
+        match self.cipher {
+            Cipher::TripleDes => [0; 16],
+            Cipher::Aes128 | Cipher::Aes192 | Cipher::Aes256 => {
+                let mut start = *counter;
+                self.keys.encrypt(&[0; 16], &mut start);
+                start
+            }
+        }
+    }
+
+    fn padding(&self, parts: &[&[u8]]) -> &'static [u8] {
+        const PADDING: [u8; 16] = [0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        let length: usize = parts.iter().map(|part| part.len()).sum();
+        &PADDING[..self.block() - length % self.block()]
+    }
+}
+
+impl<C: KeyInit, M: KeyInit> Pair<C, M> {
+    fn new(encrypt: &[u8], mac: &[u8]) -> Self {
+        Self {
+            cipher: keyed(encrypt),
+            mac: keyed(mac),
         }
     }
 }
 
+/// An algorithm under a key of its own length.
+fn keyed<A: KeyInit>(bytes: &[u8]) -> A {
+    let mut key = aes::cipher::Key::<A>::default();
+    debug_assert_eq!(key.len(), bytes.len());
+    for (to, from) in key.iter_mut().zip(bytes) {
+        *to = *from;
+    }
+    let algorithm = A::new(&key);
+    key.as_mut_slice().zeroize();
+    algorithm
+}
+
+impl<C, M> Keys for Pair<C, M>
+where
+    C: BlockCipherEncrypt + BlockCipherDecrypt + Send + Sync,
+    M: Mac + Clone + Send + Sync,
+{
+    fn encrypt(&self, start: &[u8], data: &mut [u8]) {
+        let (blocks, rest) = Block::<C>::slice_as_chunks_mut(data);
+        debug_assert!(rest.is_empty());
+        cbc::Encryptor::inner_iv_init(&self.cipher, &first_block::<C>(start)).encrypt_blocks(blocks);
+    }
+
+    fn decrypt(&self, start: &[u8], data: &mut [u8]) {
+        let (blocks, rest) = Block::<C>::slice_as_chunks_mut(data);
+        debug_assert!(rest.is_empty());
+        cbc::Decryptor::inner_iv_init(&self.cipher, &first_block::<C>(start)).decrypt_blocks(blocks);
+    }
+
+    fn checksum(&self, parts: &[&[u8]], padding: &[u8]) -> [u8; 8] {
+        let mut mac = self.mac.clone();
+        for part in parts {
+            mac.update(part);
+        }
+        mac.update(padding);
+        let mut checksum = [0; 8];
+        checksum.copy_from_slice(&mac.finalize().into_bytes()[..8]);
+        checksum
+    }
+}
+
+fn first_block<C: BlockCipherEncrypt>(bytes: &[u8]) -> Block<C> {
+    let mut block = Block::<C>::default();
+    for (to, from) in block.iter_mut().zip(bytes) {
+        *to = *from;
+    }
+    block
+}
+
 impl std::fmt::Debug for Suite {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self.0 {
-            Keys::TripleDes(_) => "Suite(3DES)",
-            Keys::Aes(_) => "Suite(AES-128)",
-        })
+        write!(f, "Suite({:?})", self.cipher)
     }
 }
 
@@ -92,26 +239,20 @@ pub struct Session {
 }
 
 impl Session {
-    /// A session under AES-128 after PACE: the counter starts at zero.
+    /// A session after PACE or chip authentication: the counter starts at zero.
     #[must_use]
-    pub fn aes(shared_secret: &[u8]) -> Self {
+    pub fn new(cipher: Cipher, shared_secret: &[u8]) -> Self {
         Self {
-            suite: Suite::aes(
-                &kdf::derive(shared_secret, Purpose::Encrypt),
-                &kdf::derive(shared_secret, Purpose::Authenticate),
-            ),
+            suite: Suite::derive(cipher, shared_secret),
             counter: [0; 16],
         }
     }
 
     /// A session under 3DES after BAC: the counter starts with the ends of both challenges.
     #[must_use]
-    pub fn triple_des(shared_secret: &[u8], counter: [u8; 8]) -> Self {
+    pub fn after_bac(shared_secret: &[u8], counter: [u8; 8]) -> Self {
         Self {
-            suite: Suite::triple_des(
-                &kdf::derive_des(shared_secret, Purpose::Encrypt),
-                &kdf::derive_des(shared_secret, Purpose::Authenticate),
-            ),
+            suite: Suite::derive(Cipher::TripleDes, shared_secret),
             counter: u128::from(u64::from_be_bytes(counter)).to_be_bytes(),
         }
     }
@@ -150,12 +291,7 @@ impl Session {
             return None;
         }
         self.suite.decrypt(&self.counter, data);
-        let end = data.iter().rposition(|byte| *byte != 0)?;
-        if data[end] != 0x80 || data.len() - end > self.block() {
-            return None;
-        }
-        data.truncate(end);
-        Some(())
+        unpad(data, self.block())
     }
 
     /// The checksum over the counter and all parts.
@@ -179,31 +315,13 @@ pub fn padded(length: usize, block: usize) -> usize {
     (length / block + 1) * block
 }
 
-fn aes_start(cipher: &Aes128, counter: &[u8; 16]) -> Block<Aes128> {
-    let mut start = Block::<Aes128>::from(*counter);
-    cipher.encrypt_block(&mut start);
-    start
-}
-
-fn cbc_encrypt<C: BlockCipherEncrypt>(cipher: &C, start: &Block<C>, data: &mut [u8]) {
-    let (blocks, _) = Block::<C>::slice_as_chunks_mut(data);
-    cbc::Encryptor::inner_iv_init(cipher, start).encrypt_blocks(blocks);
-}
-
-fn cbc_decrypt<C: BlockCipherDecrypt>(cipher: &C, start: &Block<C>, data: &mut [u8]) {
-    let (blocks, _) = Block::<C>::slice_as_chunks_mut(data);
-    cbc::Decryptor::inner_iv_init(cipher, start).decrypt_blocks(blocks);
-}
-
-fn mac<M: Mac>(mut mac: M, parts: &[&[u8]], block: usize) -> [u8; 8] {
-    const PADDING: [u8; 16] = [0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
-    let mut length = 0;
-    for part in parts {
-        mac.update(part);
-        length += part.len();
+/// Removes the padding; nothing if there is none.
+#[must_use]
+pub fn unpad(data: &mut Vec<u8>, block: usize) -> Option<()> {
+    let end = data.iter().rposition(|byte| *byte != 0)?;
+    if data[end] != 0x80 || data.len() - end > block {
+        return None;
     }
-    mac.update(&PADDING[..block - length % block]);
-    let mut checksum = [0; 8];
-    checksum.copy_from_slice(&mac.finalize().into_bytes()[..8]);
-    checksum
+    data.truncate(end);
+    Some(())
 }

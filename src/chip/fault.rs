@@ -119,4 +119,10 @@ crate::fault_codes! {
         "the chip's memory failed", "bộ nhớ chip bị lỗi",
         "Spoil the card; several of one pack are the supplier's matter.",
         "Loại thẻ; nhiều thẻ cùng lô thì báo nhà cung cấp.";
+    /// Certificates and key of a terminal that do not belong together.
+    TERMINAL = "CHIP-018", Operator, false,
+        "the terminal's certificates and key do not belong together",
+        "chứng thư và khóa của thiết bị đọc không khớp nhau",
+        "Give the CVCA's, the document verifier's and the terminal's certificate, and the terminal's key.",
+        "Cung cấp chứng thư CVCA, DV, thiết bị đọc và khóa của thiết bị đọc.";
 }

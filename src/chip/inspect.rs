@@ -1,23 +1,32 @@
 //! Reading a sealed chip back as an inspection system would (Doc 9303-11, section 4.2), knowing nothing but what is
 //! printed on the card.
 
+use std::collections::BTreeMap;
+
 use rand_chacha::ChaCha20Rng;
-use rand_chacha::rand_core::{Rng, SeedableRng};
+use rand_chacha::rand_core::SeedableRng;
 use serde::{Deserialize, Serialize};
 
-use super::active::{self, Verdict};
-use super::apdu::{Command, Status};
+use super::active::Verdict;
+use super::apdu::Status;
 use super::conversation::Conversation;
 use super::link::Card;
-use super::pace::Ephemeral;
+use super::pace::{self, Ephemeral, Mapping};
 use super::password::Password;
-use super::{bac, fault, pace, tlv};
+use super::sm::SHORT_READ_MAX;
+use super::terminal::Terminal;
+use super::{bac, fault, tlv};
 use crate::base::{Fault, Secret};
+use crate::document::sod::Sod;
 use crate::document::{CardFiles, FileId};
+use crate::pki::elliptic::x_coordinate;
 
+mod prove;
 mod read;
+mod survey;
 
-use read::{Found, read_file};
+use read::{Found, read_file, read_limit};
+pub use survey::{Survey, survey};
 
 /// What to inspect.
 #[derive(Clone, Debug)]
@@ -28,10 +37,36 @@ pub struct Request {
     pub allow_bac: bool,
     /// Which files to read.
     pub wanted: Wanted,
-    /// The most to ask for in one command: 223 for short APDUs, see [`Lengths`](super::profile::Lengths).
-    pub read_max: u32,
+    /// The most to ask for in one command: 223 for short APDUs, see [`Lengths`](super::profile::Lengths). Nothing to go
+    /// by what the chip says of itself in EF.ATR/INFO.
+    pub read_max: Option<u32>,
     /// Whether the chip shall prove that it is no copy; needs DG15, which is then read too.
     pub active_authentication: bool,
+    /// Whether the chip shall prove the key of DG14 (or of EF.CardSecurity, by chip-authentication mapping) and go on
+    /// under new session keys; needs DG14, which is then read too.
+    pub chip_authentication: bool,
+    /// Who asks for fingerprints and irises, if anybody: terminal authentication follows chip authentication.
+    pub terminal: Option<Terminal>,
+    /// Whether to note a file that cannot be read and go on, and to open by BAC a chip all of whose ways of PACE are
+    /// unsupported: for cards of others. A card of our own has no such excuse.
+    pub tolerant: bool,
+}
+
+impl Request {
+    /// Everything, strictly: all files, both proofs, no BAC.
+    #[must_use]
+    pub fn new(password: Password) -> Self {
+        Self {
+            password,
+            allow_bac: false,
+            wanted: Wanted::All,
+            read_max: None,
+            active_authentication: true,
+            chip_authentication: true,
+            terminal: None,
+            tolerant: false,
+        }
+    }
 }
 
 /// Which files to read.
@@ -60,10 +95,19 @@ pub struct Inspection {
     pub files: CardFiles,
     /// Files that are on the chip but need terminal authentication (`6982`): the fingerprints.
     pub protected: Vec<FileId>,
+    /// Files that are listed but could not be read, or are not what they should be, and why; only if the request is
+    /// tolerant.
+    pub unread: BTreeMap<FileId, Fault>,
     /// How it was opened.
     pub access: Access,
+    /// The way of PACE, if that was it.
+    pub pace: Option<pace::Offer>,
+    /// Whether it proved the key of DG14 or, after chip-authentication mapping, that of EF.CardSecurity.
+    pub chip_authentication: Verdict,
     /// Whether it is no copy.
     pub active_authentication: Verdict,
+    /// Whether it accepted the terminal.
+    pub terminal_authentication: Verdict,
     /// Commands sent.
     pub commands: usize,
 }
@@ -73,8 +117,12 @@ impl std::fmt::Debug for Inspection {
         f.debug_struct("Inspection")
             .field("files", &self.files.keys())
             .field("protected", &self.protected)
+            .field("unread", &self.unread)
             .field("access", &self.access)
+            .field("pace", &self.pace)
+            .field("chip_authentication", &self.chip_authentication)
             .field("active_authentication", &self.active_authentication)
+            .field("terminal_authentication", &self.terminal_authentication)
             .field("commands", &self.commands)
             .finish()
     }
@@ -85,145 +133,205 @@ impl std::fmt::Debug for Inspection {
 pub fn inspect(request: Request, seed: &Secret<[u8; 32]>) -> Conversation<'static, Inspection> {
     let random = ChaCha20Rng::from_seed(*seed.expose());
     Conversation::new(async move |card| {
-        Inspector {
+        let inspector = Inspector {
             card,
+            read_max: request.read_max.unwrap_or(SHORT_READ_MAX),
             request,
             random,
-        }
-        .run()
-        .await
+            seen: Inspection {
+                files: CardFiles::new(),
+                protected: Vec::new(),
+                unread: BTreeMap::new(),
+                access: Access::Pace,
+                pace: None,
+                chip_authentication: Verdict::NotAsked,
+                active_authentication: Verdict::NotAsked,
+                terminal_authentication: Verdict::NotAsked,
+                commands: 0,
+            },
+            identity: Vec::new(),
+            session_key: None,
+        };
+        inspector.run().await
     })
 }
 
 struct Inspector {
     card: Card,
     request: Request,
+    read_max: u32,
     random: ChaCha20Rng,
+    seen: Inspection,
+    /// How terminal authentication names this chip in this session.
+    identity: Vec<u8>,
+    /// How it names our key, once there was chip authentication.
+    session_key: Option<Vec<u8>>,
 }
 
 impl Inspector {
     async fn run(mut self) -> Result<Inspection, Fault> {
-        let mut files = CardFiles::new();
-        let access = self.open(&mut files).await?;
-        let mut protected = Vec::new();
-        let listed = match &self.request.wanted {
-            Wanted::Only(files) => files.clone(),
-            Wanted::All => {
-                self.read(FileId::Com, &mut files, &mut protected).await?;
-                let com = files.get(&FileId::Com).map_or(&[][..], Vec::as_slice);
-                let mut listed = listed_in(com)
-                    .ok_or_else(|| Fault::new(&fault::INCONSISTENT, "EF.COM cannot be understood"))?;
-                listed.push(FileId::Sod);
-                listed
-            }
-        };
-        for file in listed {
-            self.read(file, &mut files, &mut protected).await?;
+        self.find_access().await?;
+        self.open().await?;
+        let listed = self.listed().await?;
+        if self.request.chip_authentication {
+            self.authenticate_chip(&listed).await?;
+            self.authenticate_terminal().await?;
         }
-        let active_authentication = self.authenticate(&mut files).await?;
-        confirm_card_access(&files)?;
-        Ok(Inspection {
-            files,
-            protected,
-            access,
-            active_authentication,
-            commands: self.card.commands(),
-        })
+        for file in listed {
+            self.read(file).await?;
+        }
+        if self.request.active_authentication {
+            self.seen.active_authentication = self.authenticate_actively().await?;
+        }
+        match confirm_card_access(&self.seen.files) {
+            Err(weakened) if self.request.tolerant => {
+                self.seen.unread.insert(FileId::CardAccess, weakened);
+            }
+            confirmed => confirmed?,
+        }
+        self.seen.commands = self.card.commands();
+        Ok(self.seen)
     }
 
-    /// PACE if the chip has it, else BAC if that is allowed; then the application is selected.
-    async fn open(&mut self, files: &mut CardFiles) -> Result<Access, Fault> {
-        let card = &mut self.card;
-        let mut selected = false;
-        let mut card_access = read_file(card, FileId::CardAccess, self.request.read_max).await?;
+    /// Which ways into the chip are there? EF.CardAccess says, if the chip has it.
+    async fn find_access(&mut self) -> Result<(), Fault> {
+        if self.request.read_max.is_none()
+            && let Some(limit) = read_limit(&mut self.card).await?
+        {
+            self.read_max = limit;
+        }
+        let mut card_access = self.fetch(FileId::CardAccess).await?;
         if matches!(card_access, Found::Refused(_)) {
             // Some applets keep it in the application; and BAC needs that selected anyway.
-            card.select_application().await?;
-            selected = true;
-            card_access = read_file(card, FileId::CardAccess, self.request.read_max).await?;
+            self.card.select_application().await?;
+            card_access = self.fetch(FileId::CardAccess).await?;
         }
         if let Found::File(contents) = card_access {
-            let offer = pace::offer(&contents)
-                .ok_or_else(|| Fault::new(&fault::NO_PROTOCOL, "no PACEInfo that is supported"))?;
-            files.insert(FileId::CardAccess, contents);
-            let own = Ephemeral::random(offer.curve, &mut self.random);
-            // A chip that offers PACE and fails is never given a second chance by BAC: that would be a downgrade.
-            let channel = pace::open(card, offer, &self.request.password, &own).await?;
-            card.secure(channel);
-            card.select_application().await?;
-            return Ok(Access::Pace);
-        }
-        let Password::Mrz(mrz) = &self.request.password else {
-            return Err(Fault::new(&fault::NO_PROTOCOL, "a card access number needs PACE"));
-        };
-        if !self.request.allow_bac {
-            return Err(Fault::new(&fault::NO_PROTOCOL, "no PACE, and BAC is not allowed"));
-        }
-        if !selected {
-            card.select_application().await?;
-        }
-        let channel = bac::open(card, mrz, bac::Share::random(&mut self.random)).await?;
-        card.secure(channel);
-        Ok(Access::Bac)
-    }
-
-    /// Reads a file that must be there, or notes that it is protected.
-    async fn read(
-        &mut self,
-        file: FileId,
-        files: &mut CardFiles,
-        protected: &mut Vec<FileId>,
-    ) -> Result<(), Fault> {
-        if files.contains_key(&file) || protected.contains(&file) {
-            return Ok(());
-        }
-        match read_file(&mut self.card, file, self.request.read_max).await? {
-            Found::File(contents) => {
-                files.insert(file, contents);
-            }
-            Found::Refused(Status::SecurityStatus) if matches!(file, FileId::Dg(3 | 4)) => {
-                protected.push(file);
-            }
-            Found::Refused(status) => {
-                return Err(Fault::new(&fault::INCONSISTENT, format!("{file} {status}")));
-            }
+            self.seen.files.insert(FileId::CardAccess, contents);
         }
         Ok(())
     }
 
-    async fn authenticate(&mut self, files: &mut CardFiles) -> Result<Verdict, Fault> {
-        if !self.request.active_authentication {
-            return Ok(Verdict::NotAsked);
-        }
-        let dg15 = FileId::Dg(15);
-        // If everything was read and DG15 is not listed, there is none; a shorter reading has to look.
-        if matches!(self.request.wanted, Wanted::Only(_)) && !files.contains_key(&dg15) {
-            match read_file(&mut self.card, dg15, self.request.read_max).await? {
-                Found::File(contents) => {
-                    files.insert(dg15, contents);
-                }
-                Found::Refused(Status::FileNotFound) => {}
-                Found::Refused(status) => {
-                    return Err(Fault::new(&fault::INCONSISTENT, format!("{dg15} {status}")));
-                }
-            }
-        }
-        let Some(key) = files.get(&dg15) else {
-            return Ok(Verdict::Absent);
+    /// PACE if the chip has it, else BAC if that is allowed; then the application is selected.
+    async fn open(&mut self) -> Result<(), Fault> {
+        let Some(card_access) = self.seen.files.get(&FileId::CardAccess) else {
+            return self.open_by_bac("no PACE").await;
         };
-        if active::public_point(key).is_none() {
-            return Ok(Verdict::Unsupported);
+        let offers = pace::offers(card_access).unwrap_or_default();
+        let proves = |offer: &&pace::Offer| offer.protocol.mapping == Mapping::ChipAuthentication;
+        // Chip-authentication mapping spares a protocol of its own, where that proof is wanted at all.
+        let offer = match offers.iter().find(proves) {
+            Some(offer) if self.request.chip_authentication => Some(offer),
+            _ => offers.iter().find(|offer| !proves(offer)),
+        };
+        let Some(offer) = offer.or(offers.first()).copied() else {
+            if self.request.tolerant {
+                return self.open_by_bac("no PACEInfo that is supported").await;
+            }
+            return Err(Fault::new(&fault::NO_PROTOCOL, "no PACEInfo that is supported"));
+        };
+        let own = Ephemeral::random(offer.curve, &mut self.random);
+        // A chip that offers PACE and fails is never given a second chance by BAC: that would be a downgrade.
+        let opened = pace::open(&mut self.card, offer, &self.request.password, &own).await?;
+        self.card.secure(opened.channel);
+        self.seen.pace = Some(offer);
+        self.seen.access = Access::Pace;
+        self.identity = x_coordinate(&opened.ephemeral).unwrap_or_default().to_vec();
+        if let Some((mapping_key, number)) = opened.proof {
+            self.session_key = x_coordinate(&opened.own).map(<[u8]>::to_vec);
+            self.prove_mapping(offer.curve, &mapping_key, &number).await?;
         }
-        let mut challenge = [0; 8];
-        self.random.fill_bytes(&mut challenge);
-        let (signature, status) = self
-            .card
-            .send(&Command::new(0, 0x88, 0, 0).data(&challenge).le(256))
-            .await?;
-        Ok(match status {
-            Status::Success => active::verify(key, &challenge, &signature),
-            _ => Verdict::Failed,
-        })
+        self.card.select_application().await
+    }
+
+    async fn open_by_bac(&mut self, why: &str) -> Result<(), Fault> {
+        let Password::Mrz(mrz) = &self.request.password else {
+            return Err(Fault::new(
+                &fault::NO_PROTOCOL,
+                format!("{why}, and a card access number needs it"),
+            ));
+        };
+        if !self.request.allow_bac {
+            return Err(Fault::new(
+                &fault::NO_PROTOCOL,
+                format!("{why}, and BAC is not allowed"),
+            ));
+        }
+        if !self.card.is_in_application() {
+            self.card.select_application().await?;
+        }
+        let own = bac::Share::random(&mut self.random);
+        let channel = bac::open(&mut self.card, mrz, own).await?;
+        self.card.secure(channel);
+        self.seen.access = Access::Bac;
+        // The document number and its check digit.
+        let information = mrz.information();
+        self.identity = information
+            .get(..=mrz.document().len())
+            .unwrap_or_default()
+            .to_vec();
+        Ok(())
+    }
+
+    /// The files to read, in this order.
+    async fn listed(&mut self) -> Result<Vec<FileId>, Fault> {
+        if let Wanted::Only(files) = &self.request.wanted {
+            return Ok(files.clone());
+        }
+        self.read(FileId::Com).await?;
+        let com = self.seen.files.get(&FileId::Com).map_or(&[][..], Vec::as_slice);
+        match listed_in(com) {
+            Some(mut listed) => {
+                // EF.SOD goes first: if chip authentication fails, this is the reading that shows it.
+                listed.insert(0, FileId::Sod);
+                Ok(listed)
+            }
+            None if self.request.tolerant => {
+                self.read(FileId::Sod).await?;
+                let sod = self.seen.files.get(&FileId::Sod);
+                let sod = sod.and_then(|file| Sod::parse(file).ok());
+                let signed = sod.iter().flat_map(|sod| sod.hashes().keys());
+                Ok(signed.map(|number| FileId::Dg(*number)).collect())
+            }
+            None => Err(Fault::new(&fault::INCONSISTENT, "EF.COM cannot be understood")),
+        }
+    }
+
+    /// Reads a file that must be there, or notes that it is protected.
+    async fn read(&mut self, file: FileId) -> Result<(), Fault> {
+        let seen = &self.seen;
+        if seen.files.contains_key(&file) || seen.protected.contains(&file) || seen.unread.contains_key(&file)
+        {
+            return Ok(());
+        }
+        let refused = match self.fetch(file).await {
+            Ok(Found::File(contents)) => {
+                self.seen.files.insert(file, contents);
+                return Ok(());
+            }
+            Ok(Found::Refused(Status::SecurityStatus)) if matches!(file, FileId::Dg(3 | 4)) => {
+                self.seen.protected.push(file);
+                return Ok(());
+            }
+            Ok(Found::Refused(status)) => Fault::new(&fault::INCONSISTENT, format!("{file} {status}")),
+            Err(fault) => fault,
+        };
+        // A broken channel and a mute chip are no matter of this file alone.
+        let of_the_file = [
+            &fault::REFUSED,
+            &fault::GARBLED,
+            &fault::LYING,
+            &fault::INCONSISTENT,
+        ];
+        if !self.request.tolerant || !of_the_file.contains(&refused.code) || self.card.is_exhausted() {
+            return Err(refused);
+        }
+        self.seen.unread.insert(file, refused);
+        Ok(())
+    }
+
+    async fn fetch(&mut self, file: FileId) -> Result<Found, Fault> {
+        read_file(&mut self.card, file, self.read_max).await
     }
 }
 

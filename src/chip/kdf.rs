@@ -1,10 +1,13 @@
-//! Key derivation for secure messaging (Doc 9303-11, section 9.7.1), 128-bit keys only.
+//! Key derivation for secure messaging (Doc 9303-11, section 9.7.1).
 
 use sha1::{Digest, Sha1};
-use zeroize::Zeroizing;
+use sha2::Sha256;
+use zeroize::{Zeroize, Zeroizing};
 
-/// A 128-bit key, wiped when dropped.
-pub type Key = Zeroizing<[u8; 16]>;
+use super::cipher::Cipher;
+
+/// A symmetric key, wiped when dropped.
+pub type Key = Zeroizing<Vec<u8>>;
 
 /// What a derived key is for: the counter of the derivation.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -17,34 +20,56 @@ pub enum Purpose {
     Password = 3,
 }
 
-/// The first 16 bytes of SHA-1(secret ‖ counter): an AES-128 key, or a two-key 3DES key before its parity is set.
+/// A key for this cipher: the beginning of a hash over secret and counter, SHA-1 for keys of up to 128 bits and SHA-256
+/// beyond. Bytes of DES keys are given odd parity (section 9.7.1.1).
 #[must_use]
-pub fn derive(secret: &[u8], purpose: Purpose) -> Key {
-    let mut hash = Sha1::new();
-    hash.update(secret);
-    hash.update([0, 0, 0, purpose as u8]);
-    first_sixteen(&mut hash.finalize().into())
-}
-
-/// The same with every byte given odd parity, as DES keys are written (section 9.7.1.1).
-#[must_use]
-pub fn derive_des(secret: &[u8], purpose: Purpose) -> Key {
-    let mut key = derive(secret, purpose);
-    for byte in key.iter_mut() {
-        *byte = *byte & 0xFE | u8::from((*byte >> 1).count_ones().is_multiple_of(2));
+pub fn derive(secret: &[u8], purpose: Purpose, cipher: Cipher) -> Key {
+    let counter = [0, 0, 0, purpose as u8];
+    let mut hash: Key = match cipher {
+        Cipher::TripleDes | Cipher::Aes128 => hash::<Sha1>(&[secret, &counter]),
+        Cipher::Aes192 | Cipher::Aes256 => hash::<Sha256>(&[secret, &counter]),
+    };
+    hash.truncate(cipher.key_bytes());
+    if cipher == Cipher::TripleDes {
+        for byte in hash.iter_mut() {
+            *byte = *byte & 0xFE | u8::from((*byte >> 1).count_ones().is_multiple_of(2));
+        }
     }
-    key
+    hash
 }
 
 /// The seed of the BAC keys: the first 16 bytes of SHA-1(MRZ information) (Doc 9303-11, section 4.3.2).
 #[must_use]
 pub fn bac_seed(mrz_information: &[u8]) -> Key {
-    first_sixteen(&mut Sha1::digest(mrz_information).into())
+    let mut seed = hash::<Sha1>(&[mrz_information]);
+    seed.truncate(16);
+    seed
 }
 
-fn first_sixteen(hash: &mut [u8; 20]) -> Key {
-    let mut key = Zeroizing::new([0; 16]);
-    key.copy_from_slice(&hash[..16]);
-    zeroize::Zeroize::zeroize(hash);
+fn hash<D: Digest>(parts: &[&[u8]]) -> Key {
+    let mut digest = D::new();
+    for part in parts {
+        digest.update(part);
+    }
+    let mut output = digest.finalize();
+    let key = Zeroizing::new(output.to_vec());
+    output.as_mut_slice().zeroize();
     key
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_as_long_as_their_cipher_wants() {
+        for cipher in Cipher::ALL {
+            let key = derive(b"secret", Purpose::Encrypt, cipher);
+            assert_eq!(key.len(), cipher.key_bytes());
+            assert_ne!(key, derive(b"secret", Purpose::Authenticate, cipher));
+        }
+        // The shorter of two keys from one hash is the beginning of the longer one.
+        let long = derive(b"secret", Purpose::Encrypt, Cipher::Aes256);
+        assert!(long.starts_with(&derive(b"secret", Purpose::Encrypt, Cipher::Aes192)));
+    }
 }

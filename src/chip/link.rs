@@ -17,6 +17,7 @@ pub(super) struct Card {
     wire: Arc<Wire>,
     channel: Option<Channel>,
     commands: usize,
+    in_application: bool,
 }
 
 /// What commands go through.
@@ -33,6 +34,7 @@ impl Card {
             wire,
             channel: None,
             commands: 0,
+            in_application: false,
         }
     }
 
@@ -52,6 +54,21 @@ impl Card {
             Some(Channel::Manager(channel)) => channel.capacity(command_data_max),
             _ => command_data_max,
         }
+    }
+
+    /// From now on nothing is protected, until another channel is opened.
+    pub(super) fn open(&mut self) {
+        self.channel = None;
+    }
+
+    /// Whether the eMRTD application was the last to be selected.
+    pub(super) fn is_in_application(&self) -> bool {
+        self.in_application
+    }
+
+    /// Whether this conversation has used up its commands.
+    pub(super) fn is_exhausted(&self) -> bool {
+        self.commands == limits::CHIP_COMMANDS_MAX
     }
 
     /// Commands sent so far.
@@ -150,7 +167,10 @@ impl Card {
             .send(&Command::new(0, 0xA4, 0x04, 0x0C).data(&APPLICATION))
             .await?;
         match status {
-            Status::Success => Ok(()),
+            Status::Success => {
+                self.in_application = true;
+                Ok(())
+            }
             _ => Err(Fault::new(&fault::NO_APPLICATION, format!("SELECT {status}"))),
         }
     }

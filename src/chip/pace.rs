@@ -1,71 +1,123 @@
-//! Password Authenticated Connection Establishment, ECDH with generic mapping and AES-128 (Doc 9303-11, section 4.4;
-//! TR-03110-3, section A.3).
+//! Password Authenticated Connection Establishment over elliptic curves, with generic mapping or chip-authentication
+//! mapping (Doc 9303-11, section 4.4; BSI TR-03110-3, section A.3).
 
-use aes::Aes128;
-use aes::cipher::{Block, BlockCipherDecrypt, BlockCipherEncrypt, KeyInit};
-use cmac::{Cmac, Mac};
 use rand_chacha::rand_core::Rng;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use super::apdu::{Command, Status};
-use super::cipher::Session;
-use super::curve::{Curve, Point, Scalar};
-use super::kdf::{self, Key, Purpose};
+use super::cipher::{Cipher, Session, Suite, unpad};
 use super::link::Card;
 use super::password::Password;
 use super::sm::SecureChannel;
 use super::{fault, tlv};
 use crate::base::Fault;
+use crate::document::security_info::{SecurityInfo, SecurityInfos};
+use crate::pki::elliptic::{EllipticCurve, Point, Scalar};
 
-/// id-PACE-ECDH-GM-AES-CBC-CMAC-128, contents of the OBJECT IDENTIFIER.
-pub const ECDH_GM_AES_128: [u8; 10] = [0x04, 0x00, 0x7F, 0x00, 0x07, 0x02, 0x02, 0x04, 0x02, 0x02];
+/// id-PACE, contents of the OBJECT IDENTIFIER without its last two arcs (mapping, cipher): 0.4.0.127.0.7.2.2.4.
+const ID_PACE: [u8; 8] = [0x04, 0x00, 0x7F, 0x00, 0x07, 0x02, 0x02, 0x04];
+
+/// How the nonce becomes a generator.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Mapping {
+    /// Generic mapping.
+    Generic,
+    /// Generic mapping, after which the chip proves that it knows the private key of EF.CardSecurity.
+    ChipAuthentication,
+}
+
+/// A protocol of the family, over elliptic curves.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Protocol {
+    /// How the nonce becomes a generator.
+    pub mapping: Mapping,
+    /// What protects the session.
+    pub cipher: Cipher,
+}
+
+impl Protocol {
+    /// id-PACE-ECDH-GM-AES-CBC-CMAC-128.
+    pub const GM_AES_128: Self = Self {
+        mapping: Mapping::Generic,
+        cipher: Cipher::Aes128,
+    };
+
+    /// By the contents of its OBJECT IDENTIFIER.
+    #[must_use]
+    pub fn from_oid(oid: &[u8]) -> Option<Self> {
+        let &[mapping, cipher] = oid.strip_prefix(&ID_PACE)? else {
+            return None;
+        };
+        let mapping = match mapping {
+            2 => Mapping::Generic,
+            6 => Mapping::ChipAuthentication,
+            _ => return None,
+        };
+        let cipher = Cipher::from_arc(cipher)?;
+        // The proof of chip-authentication mapping is defined for AES only.
+        (mapping == Mapping::Generic || cipher != Cipher::TripleDes).then_some(Self { mapping, cipher })
+    }
+
+    /// The contents of its OBJECT IDENTIFIER.
+    #[must_use]
+    pub fn oid(self) -> [u8; 10] {
+        let mut oid = [0; 10];
+        oid[..8].copy_from_slice(&ID_PACE);
+        oid[8] = match self.mapping {
+            Mapping::Generic => 2,
+            Mapping::ChipAuthentication => 6,
+        };
+        oid[9] = self.cipher.arc();
+        oid
+    }
+}
 
 /// One way of PACE that a chip offers and this reader supports.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Offer {
+    /// Mapping and cipher.
+    pub protocol: Protocol,
     /// The curve.
-    pub curve: Curve,
-    /// Its number of standardized domain parameters.
-    pub parameter_id: u8,
+    pub curve: EllipticCurve,
     /// The chip offers the same protocol over several curves, so the one that is meant must be named.
     pub ambiguous: bool,
 }
 
-/// The first way in EF.CardAccess that is supported; nothing if there is none, or the file is malformed.
-#[must_use]
-pub fn offer(card_access: &[u8]) -> Option<Offer> {
-    let infos: Option<Vec<_>> = tlv::objects(tlv::only(0x31, card_access)?)
-        .map(|info| pace_info(info.ok()?.value))
-        .collect();
-    let ours: Vec<u8> = infos?.into_iter().flatten().collect();
-    let (parameter_id, curve) = ours
-        .iter()
-        .find_map(|id| Some((*id, Curve::from_parameter_id(*id)?)))?;
-    Some(Offer {
-        curve,
-        parameter_id,
-        ambiguous: ours.len() > 1,
-    })
+impl std::fmt::Display for Offer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Protocol { mapping, cipher } = self.protocol;
+        let mapping = match mapping {
+            Mapping::Generic => "generic mapping",
+            Mapping::ChipAuthentication => "chip-authentication mapping",
+        };
+        write!(f, "PACE with {mapping}, {:?}, {cipher:?}", self.curve)
+    }
 }
 
-/// The parameter id of a PACEInfo of our protocol, `Some(None)` for any other SecurityInfo, nothing if it is malformed.
-fn pace_info(info: &[u8]) -> Option<Option<u8>> {
-    let protocol = tlv::read(info)?;
-    if protocol.tag != 0x06 {
-        return None;
-    }
-    if protocol.value != ECDH_GM_AES_128 {
-        return Some(None);
-    }
-    let version = tlv::read(protocol.rest)?;
-    if (version.tag, version.value) != (0x02, &[2]) {
-        return Some(None);
-    }
-    match tlv::only(0x02, version.rest) {
-        Some(&[id]) => Some(Some(id)),
-        _ => Some(None),
-    }
+/// The ways in EF.CardAccess that are supported, in the order of the file; nothing if the file is malformed.
+#[must_use]
+pub fn offers(card_access: &[u8]) -> Option<Vec<Offer>> {
+    let infos = SecurityInfos::from_card_access(card_access).ok()?;
+    let named: Vec<_> = infos
+        .infos()
+        .iter()
+        .filter_map(|info| match info {
+            SecurityInfo::Pace {
+                protocol,
+                parameter_id,
+            } => Some((protocol.as_bytes(), *parameter_id)),
+            _ => None,
+        })
+        .collect();
+    let offers = named.iter().filter_map(|(oid, id)| {
+        Some(Offer {
+            protocol: Protocol::from_oid(oid)?,
+            curve: EllipticCurve::from_parameter_id((*id)?)?,
+            ambiguous: named.iter().filter(|(other, _)| other == oid).count() > 1,
+        })
+    });
+    Some(offers.collect())
 }
 
 /// The private numbers of one side, fresh for every run.
@@ -79,7 +131,7 @@ pub struct Ephemeral {
 
 impl Ephemeral {
     /// Fresh ones.
-    pub fn random(curve: Curve, random: &mut impl Rng) -> Self {
+    pub fn random(curve: EllipticCurve, random: &mut impl Rng) -> Self {
         Self {
             map: curve.random_scalar(random),
             agree: curve.random_scalar(random),
@@ -95,59 +147,99 @@ impl std::fmt::Debug for Ephemeral {
 
 /// Encrypts the nonce: the chip's first step.
 #[must_use]
-pub fn encrypt_nonce(password: &Key, nonce: &[u8; 16]) -> [u8; 16] {
-    let mut block = Block::<Aes128>::from(*nonce);
-    Aes128::new((&**password).into()).encrypt_block(&mut block);
-    block.into()
+pub fn encrypt_nonce(password: &Password, cipher: Cipher, nonce: &[u8; 16]) -> [u8; 16] {
+    let mut block = *nonce;
+    nonce_suite(password, cipher).encrypt_nonce(&mut block);
+    block
 }
 
 /// Decrypts the nonce: the reader's first step.
-#[must_use]
-pub fn decrypt_nonce(password: &Key, encrypted: &[u8; 16]) -> Zeroizing<[u8; 16]> {
-    let mut block = Block::<Aes128>::from(*encrypted);
-    Aes128::new((&**password).into()).decrypt_block(&mut block);
-    Zeroizing::new(block.into())
+fn decrypt_nonce(password: &Password, cipher: Cipher, encrypted: Vec<u8>) -> Zeroizing<Vec<u8>> {
+    let mut nonce = Zeroizing::new(encrypted);
+    nonce_suite(password, cipher).decrypt_nonce(&mut nonce);
+    nonce
+}
+
+fn nonce_suite(password: &Password, cipher: Cipher) -> Suite {
+    let key = password.pace_key(cipher);
+    Suite::new(cipher, &key, &key)
 }
 
 /// What both sides agreed on.
 pub struct Agreement {
-    secret: Zeroizing<[u8; 32]>,
+    protocol: Protocol,
+    secret: Scalar,
 }
 
 impl Agreement {
-    /// From the shared point, of which only x counts.
+    /// From the x coordinate of the shared point.
     #[must_use]
-    pub fn new(shared: &Point) -> Self {
-        let mut secret = Zeroizing::new([0; 32]);
-        secret.copy_from_slice(&shared[1..33]);
-        Self { secret }
+    pub fn new(protocol: Protocol, secret: Scalar) -> Self {
+        Self { protocol, secret }
     }
 
     /// The token by which one side proves that it knows the keys: over the *other* side's ephemeral public key.
     #[must_use]
-    pub fn token(&self, public: &Point) -> [u8; 8] {
-        let key = kdf::derive(&*self.secret, Purpose::Authenticate);
-        let mut mac = Cmac::<Aes128>::new((&*key).into());
-        mac.update(&[0x7F, 0x49, 0x4F, 0x06, 0x0A]);
-        mac.update(&ECDH_GM_AES_128);
-        mac.update(&[0x86, 0x41]);
-        mac.update(public);
-        let mut token = [0; 8];
-        token.copy_from_slice(&mac.finalize().into_bytes()[..8]);
-        token
+    pub fn token(&self, public: &[u8]) -> [u8; 8] {
+        let mut key = Vec::with_capacity(public.len() + 16);
+        tlv::push(&mut key, 0x06, &self.protocol.oid());
+        tlv::push(&mut key, 0x86, public);
+        let mut input = Vec::with_capacity(key.len() + 4);
+        tlv::push(&mut input, 0x7F49, &key);
+        self.suite().token(&input)
+    }
+
+    /// Opens the proof of chip-authentication mapping: the number that leads from the static to the mapping key.
+    #[must_use]
+    pub fn open_proof(&self, mut encrypted: Vec<u8>) -> Option<Scalar> {
+        let block = self.protocol.cipher.block();
+        if encrypted.is_empty() || !encrypted.len().is_multiple_of(block) {
+            return None;
+        }
+        self.suite().decrypt(&PROOF_COUNTER, &mut encrypted);
+        unpad(&mut encrypted, block)?;
+        Some(Zeroizing::new(encrypted))
+    }
+
+    /// Encrypts that proof: the chip's part.
+    #[must_use]
+    pub fn seal_proof(&self, number: &[u8]) -> Vec<u8> {
+        let mut proof = number.to_vec();
+        super::cipher::pad(&mut proof, self.protocol.cipher.block());
+        self.suite().encrypt(&PROOF_COUNTER, &mut proof);
+        proof
     }
 
     /// The session.
     #[must_use]
     pub fn session(&self) -> Session {
-        Session::aes(&*self.secret)
+        Session::new(self.protocol.cipher, &self.secret)
+    }
+
+    fn suite(&self) -> Suite {
+        Suite::derive(self.protocol.cipher, &self.secret)
     }
 }
+
+/// The proof of chip-authentication mapping starts at the encrypted block of ones (Doc 9303-11, section 4.4.3.3.3).
+const PROOF_COUNTER: [u8; 16] = [0xFF; 16];
 
 impl std::fmt::Debug for Agreement {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Agreement(…)")
     }
+}
+
+/// A run that went well.
+pub(super) struct Opened {
+    /// What protects the session from now on.
+    pub(super) channel: SecureChannel,
+    /// The chip's ephemeral public key, by which terminal authentication names it.
+    pub(super) ephemeral: Point,
+    /// Our own, by which it names this session after chip-authentication mapping.
+    pub(super) own: Point,
+    /// The chip's mapping key and the number that must lead to it from the static key, if that was the mapping.
+    pub(super) proof: Option<(Point, Scalar)>,
 }
 
 /// Opens a chip.
@@ -156,70 +248,93 @@ pub(super) async fn open(
     offer: Offer,
     password: &Password,
     own: &Ephemeral,
-) -> Result<SecureChannel, Fault> {
+) -> Result<Opened, Fault> {
     let garbled = |what: &str| Fault::new(&fault::GARBLED, format!("PACE {what}"));
-    let curve = offer.curve;
+    let Offer { protocol, curve, .. } = offer;
     let mut parameters = Vec::with_capacity(18);
-    tlv::push(&mut parameters, 0x80, &ECDH_GM_AES_128);
+    tlv::push(&mut parameters, 0x80, &protocol.oid());
     tlv::push(&mut parameters, 0x83, &[password.reference()]);
     if offer.ambiguous {
-        tlv::push(&mut parameters, 0x84, &[offer.parameter_id]);
+        tlv::push(&mut parameters, 0x84, &[curve.parameter_id()]);
     }
     card.expect("MSE:Set AT", &Command::new(0, 0x22, 0xC1, 0xA4).data(&parameters))
         .await?;
 
-    let encrypted: [u8; 16] = general_authenticate(card, None, 0x80).await?;
-    let nonce = decrypt_nonce(&password.pace_key(), &encrypted);
+    let encrypted = step(card, None, 0x80).await?.value;
+    // One or two blocks of AES are what chips draw.
+    if ![16, 32].contains(&encrypted.len()) {
+        return Err(garbled("nonce"));
+    }
+    let nonce = decrypt_nonce(password, protocol.cipher, encrypted);
 
     // Our own numbers are in range, so nothing here can only mean the peer's point.
     let mine = curve.public(&own.map).ok_or_else(|| garbled("mapping"))?;
-    let theirs: Point = general_authenticate(card, Some((0x81, &mine)), 0x82).await?;
-    if mine == theirs {
+    let mapping_key = step(card, Some((0x81, &mine)), 0x82).await?.value;
+    if mine == mapping_key {
         return Err(garbled("mapping key is our own"));
     }
     let generator = curve
-        .map(&nonce, &own.map, &theirs)
+        .map(&nonce, &own.map, &mapping_key)
         .ok_or_else(|| garbled("mapping key"))?;
 
     let mine = curve
         .multiply(&own.agree, &generator)
         .ok_or_else(|| garbled("generator"))?;
-    let theirs: Point = general_authenticate(card, Some((0x83, &mine)), 0x84).await?;
-    if mine == theirs {
+    let ephemeral = step(card, Some((0x83, &mine)), 0x84).await?.value;
+    if mine == ephemeral {
         return Err(garbled("ephemeral key is our own"));
     }
-    let shared = curve
-        .multiply(&own.agree, &theirs)
+    let secret = curve
+        .agree(&own.agree, &ephemeral)
         .ok_or_else(|| garbled("ephemeral key"))?;
-    let agreement = Agreement::new(&shared);
+    let agreement = Agreement::new(protocol, secret);
 
-    let token: [u8; 8] = general_authenticate(card, Some((0x85, &agreement.token(&theirs))), 0x86).await?;
-    if !bool::from(token.ct_eq(&agreement.token(&mine))) {
+    let last = step(card, Some((0x85, &agreement.token(&ephemeral))), 0x86).await?;
+    if !bool::from(last.value.ct_eq(&agreement.token(&mine))) {
         return Err(Fault::new(&fault::ACCESS_DENIED, "PACE token of the chip"));
     }
-    Ok(SecureChannel::new(agreement.session()))
+    let proof = match protocol.mapping {
+        Mapping::Generic => None,
+        Mapping::ChipAuthentication => {
+            let number = last.proof.and_then(|proof| agreement.open_proof(proof));
+            Some((
+                mapping_key,
+                number.ok_or_else(|| garbled("chip authentication data"))?,
+            ))
+        }
+    };
+    Ok(Opened {
+        channel: SecureChannel::new(agreement.session()),
+        ephemeral,
+        own: mine,
+        proof,
+    })
 }
 
-/// One GENERAL AUTHENTICATE: an object out, an object of fixed size back.
-async fn general_authenticate<const N: usize>(
-    card: &mut Card,
-    send: Option<(u16, &[u8])>,
-    receive: u16,
-) -> Result<[u8; N], Fault> {
-    let mut inner = Vec::with_capacity(67);
+/// What one step brought.
+struct Answer {
+    value: Vec<u8>,
+    /// Encrypted chip-authentication data, which may come with the last step.
+    proof: Option<Vec<u8>>,
+}
+
+/// One GENERAL AUTHENTICATE: an object out, an object back.
+async fn step(card: &mut Card, send: Option<(u16, &[u8])>, receive: u16) -> Result<Answer, Fault> {
+    let mut inner = Vec::with_capacity(100);
     if let Some((tag, value)) = send {
         tlv::push(&mut inner, tag, value);
     }
-    let mut data = Vec::with_capacity(69);
+    let mut data = Vec::with_capacity(102);
     tlv::push(&mut data, 0x7C, &inner);
-    let cla = if receive == 0x86 { 0x00 } else { 0x10 };
+    let last = receive == 0x86;
+    let cla = if last { 0x00 } else { 0x10 };
     let (answer, status) = card
         .send(&Command::new(cla, 0x86, 0, 0).data(&data).le(256))
         .await?;
     match status {
         Status::Success => {}
         // A chip finds a wrong password only by the token.
-        Status::VerificationFailed if receive == 0x86 => {
+        Status::VerificationFailed if last => {
             return Err(Fault::new(&fault::ACCESS_DENIED, format!("PACE {status}")));
         }
         _ => {
@@ -229,10 +344,23 @@ async fn general_authenticate<const N: usize>(
             ));
         }
     }
-    tlv::only(0x7C, &answer)
-        .and_then(|inner| tlv::only(receive, inner))
-        .and_then(|value| value.try_into().ok())
-        .ok_or_else(|| Fault::new(&fault::GARBLED, format!("PACE step {receive:02X}")))
+    let garbled = || Fault::new(&fault::GARBLED, format!("PACE step {receive:02X}"));
+    let objects: Result<Vec<_>, _> = tlv::objects(tlv::only(0x7C, &answer).ok_or_else(garbled)?).collect();
+    let objects = objects.map_err(|_| garbled())?;
+    // Only the last answer may hold more: that data, and the names of the authorities that the chip trusts.
+    if objects.len() > 1 && !last {
+        return Err(garbled());
+    }
+    let find = |tag| {
+        objects
+            .iter()
+            .find(|object| object.tag == tag)
+            .map(|object| object.value.to_vec())
+    };
+    Ok(Answer {
+        value: find(receive).ok_or_else(garbled)?,
+        proof: find(0x8A),
+    })
 }
 
 #[cfg(test)]

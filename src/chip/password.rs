@@ -5,6 +5,7 @@ use std::fmt;
 use sha1::{Digest, Sha1};
 use zeroize::{Zeroize, Zeroizing};
 
+use super::cipher::Cipher;
 use super::fault;
 use super::kdf::{self, Key, Purpose};
 use crate::base::Fault;
@@ -39,41 +40,62 @@ impl MrzKey {
         })
     }
 
+    /// From a whole zone, whose length tells its form: three lines of 30 characters (cards), two of 36, or two of 44
+    /// (passports), with or without line breaks. The check digits must be right.
+    ///
+    /// # Errors
+    /// `CHIP-017` if this is none of them or a check digit is wrong.
+    pub fn from_zone(zone: &str) -> Result<Self, Fault> {
+        match zone
+            .chars()
+            .filter(|character| !character.is_whitespace())
+            .count()
+        {
+            90 => Self::from_td1(zone),
+            length @ (72 | 88) => Self::from_two_lines(&joined(zone, length)?, length / 2),
+            _ => Err(Fault::new(&fault::PASSWORD, "not 72, 88 or 90 characters")),
+        }
+    }
+
     /// From the 90 characters of a TD1 zone (Doc 9303-5, section 4.2.2), with or without line breaks. The check digits
     /// must be right: a scanner that misread a character is found here, not by a chip that counts failures.
     ///
     /// # Errors
     /// `CHIP-017` if this is not a TD1 zone or a check digit is wrong.
     pub fn from_td1(zone: &str) -> Result<Self, Fault> {
-        let refuse = |what| Fault::new(&fault::PASSWORD, what);
-        let mut text = Zeroizing::new(String::with_capacity(90));
-        text.extend(zone.chars().filter(|character| !character.is_whitespace()));
-        if text.len() != 90 || !text.is_ascii() {
-            return Err(refuse("not 90 characters"));
-        }
+        let text = joined(zone, 90)?;
         let field = |from: usize, to: usize| text.get(from..to).unwrap_or_default();
-        let mut document = Zeroizing::new(field(5, 14).to_owned());
-        let mut digit = field(14, 15);
-        if digit == "<" {
-            // A number of more than nine characters goes on in the optional data, its check digit last (note j).
-            let rest = field(15, 30).split('<').next().unwrap_or_default();
-            let (more, last) = rest
-                .split_at_checked(rest.len().saturating_sub(1))
-                .unwrap_or_default();
-            document.push_str(more);
-            digit = last;
-        }
-        let (birth, expiry) = (field(30, 36), field(38, 44));
-        for (what, value, digit) in [
-            ("document number", document.as_str(), digit),
-            ("date of birth", birth, field(36, 37)),
-            ("date of expiry", expiry, field(44, 45)),
-        ] {
+        let (document, digit) = long_number(field(5, 14), field(14, 15), field(15, 30));
+        Self::checked([
+            ("document number", &document, &digit),
+            ("date of birth", field(30, 36), field(36, 37)),
+            ("date of expiry", field(38, 44), field(44, 45)),
+        ])
+    }
+
+    /// Two lines of one length: everything is in the second, at the same places (Doc 9303-4, section 4.2.2; Doc 9303-6,
+    /// section 4.2.2).
+    fn from_two_lines(text: &str, line: usize) -> Result<Self, Fault> {
+        let field = |from: usize, to: usize| text.get(line + from..line + to).unwrap_or_default();
+        // Only the shorter form lets a long number go on in the optional data.
+        let optional = if line == 36 { field(28, 35) } else { "" };
+        let (document, digit) = long_number(field(0, 9), field(9, 10), optional);
+        Self::checked([
+            ("document number", &document, &digit),
+            ("date of birth", field(13, 19), field(19, 20)),
+            ("date of expiry", field(21, 27), field(27, 28)),
+        ])
+    }
+
+    /// Document number, birth and expiry, each with what it is called and the check digit that was read.
+    fn checked(fields: [(&str, &str, &str); 3]) -> Result<Self, Fault> {
+        for (what, value, digit) in fields {
             if digit.as_bytes() != [check_digit(value)] {
-                return Err(refuse(what));
+                return Err(Fault::new(&fault::PASSWORD, what));
             }
         }
-        Self::new(&document, birth, expiry)
+        let [(_, document, _), (_, birth, _), (_, expiry, _)] = fields;
+        Self::new(document, birth, expiry)
     }
 
     /// Document number, at least nine characters.
@@ -177,15 +199,41 @@ impl Password {
 
     /// The key that the PACE nonce is encrypted with (Doc 9303-11, section 9.7.3).
     #[must_use]
-    pub fn pace_key(&self) -> Key {
+    pub fn pace_key(&self, cipher: Cipher) -> Key {
         match self {
             Self::Mrz(mrz) => {
                 let secret = Zeroizing::new(<[u8; 20]>::from(Sha1::digest(&*mrz.information())));
-                kdf::derive(&*secret, Purpose::Password)
+                kdf::derive(&*secret, Purpose::Password, cipher)
             }
-            Self::Can(can) => kdf::derive(can.digits(), Purpose::Password),
+            Self::Can(can) => kdf::derive(can.digits(), Purpose::Password, cipher),
         }
     }
+}
+
+/// The characters of a zone without white space, if they are so many and of ASCII.
+fn joined(zone: &str, length: usize) -> Result<Zeroizing<String>, Fault> {
+    let mut text = Zeroizing::new(String::with_capacity(length));
+    text.extend(zone.chars().filter(|character| !character.is_whitespace()));
+    if text.len() == length && text.is_ascii() {
+        Ok(text)
+    } else {
+        Err(Fault::new(&fault::PASSWORD, format!("not {length} characters")))
+    }
+}
+
+/// A document number and its check digit. One of more than nine characters goes on in the optional data, its check
+/// digit last, and has a filler for the digit (Doc 9303-5, note j).
+fn long_number(number: &str, digit: &str, optional: &str) -> (Zeroizing<String>, String) {
+    let mut document = Zeroizing::new(number.to_owned());
+    if digit != "<" {
+        return (document, digit.to_owned());
+    }
+    let rest = optional.split('<').next().unwrap_or_default();
+    let (more, last) = rest
+        .split_at_checked(rest.len().saturating_sub(1))
+        .unwrap_or_default();
+    document.push_str(more);
+    (document, last.to_owned())
 }
 
 /// The check digit of an MRZ field (Doc 9303-3, section 4.9): weights 7, 3, 1, letters count from 10, `<` is 0.
@@ -220,7 +268,7 @@ mod tests {
         let pace = MrzKey::new("T22000129", "640812", "101031").unwrap();
         assert_eq!(&pace.information()[..], b"T22000129364081251010318");
         assert_eq!(
-            *Password::Mrz(pace).pace_key(),
+            *Password::Mrz(pace).pace_key(Cipher::Aes128),
             hex!("89DED1B26624EC1E634C1989302849DD")
         );
     }
@@ -238,6 +286,22 @@ mod tests {
         let long =
             "I<UTOD23145890<7349<<<<<<<<<<<3407127M9507122UTO<<<<<<<<<<<2STEVENSON<<PETER<JOHN<<<<<<<<<";
         assert_eq!(MrzKey::from_td1(long).unwrap().document(), "D23145890734");
+        // Doc 9303-4 and Doc 9303-6: the specimens of a passport and of a document of size TD2.
+        let passport =
+            "P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<\nL898902C36UTO7408122F1204159ZE184226B<<<<<10\n";
+        let td2 = "I<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<D231458907UTO7408122F1204159<<<<<<<6";
+        for (zone, number) in [
+            (passport, "L898902C3"),
+            (td2, "D23145890"),
+            (long, "D23145890734"),
+            (specimen, "D23145890"),
+        ] {
+            let key = MrzKey::from_zone(zone).unwrap();
+            assert_eq!(key.document(), number);
+            assert!(MrzKey::from_zone(&zone.replacen("UTO", "UT0", 9)).is_ok());
+            assert!(MrzKey::from_zone(&zone.replace("120415", "120416")).is_err() || zone == long);
+            assert!(MrzKey::from_zone(&zone[1..]).is_err());
+        }
         for wrong in [
             specimen.replace("740812", "740813"),
             specimen.replace('<', ""),

@@ -12,9 +12,10 @@ use super::conversation::Conversation;
 use super::manager::Credentials;
 use super::password::{Can, MrzKey};
 use super::profile::{ChipProfile, Dialect, PutData};
-use super::{active, curve, fault};
+use super::{active, fault};
 use crate::base::{Fault, Secret};
 use crate::document::{CardFiles, FileId};
+use crate::pki::EllipticCurve;
 
 pub use secrets::P_256;
 
@@ -99,11 +100,8 @@ fn check(profile: &ChipProfile, image: &CardImage<'_>) -> Result<(), Fault> {
     match (image.files.get(&FileId::Dg(15)), image.active_authentication) {
         (None, None) => Ok(()),
         // A pair that does not fit would be found only after seal, by active authentication.
-        (Some(dg15), Some(key)) => match (
-            active::public_point(dg15),
-            curve::Curve::P256.public(key.expose()),
-        ) {
-            (Some(named), Some(own)) if named == own => Ok(()),
+        (Some(dg15), Some(key)) => match (active::key(dg15), EllipticCurve::P256.public(key.expose())) {
+            (Some(named), Some(own)) if named.p256_point().is_some_and(|point| own == point) => Ok(()),
             _ => refuse("DG15 is not the public key of the private key"),
         },
         (Some(_), None) => refuse("DG15 without its private key"),

@@ -217,6 +217,8 @@ impl ChipProfile {
             FileId::Dg(3 | 4) => self.applet.protected_biometrics,
             FileId::Dg(15) => self.takes(PutData::ActiveAuthentication),
             FileId::Dg(number) => (1..=14).contains(&number),
+            // Its keys come in by no dialect that is known here.
+            FileId::CardSecurity => false,
             FileId::Com | FileId::Sod => true,
         }
     }

@@ -1,6 +1,6 @@
 //! `cardwright export`: everything on a finished card of a rehearsal, for people with tools of their own.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::Args;
@@ -8,16 +8,15 @@ use clap::Args;
 use crate::base::dialogue::drive;
 use crate::base::ids::BlankId;
 use crate::base::{Entropy, Fault, Mode};
-use crate::chip::{ChipProfile, Inspection, MrzKey, Password, Request as Inspect, Wanted, inspect};
+use crate::chip::{ChipProfile, Inspection, MrzKey, Password, Request as Inspect, inspect};
 use crate::config::Config;
 use crate::control::look::Request as Look;
 use crate::control::{Answer, Request};
-use crate::document::FileId;
 use crate::document::face::Faces;
-use crate::document::sod::Sod;
 use crate::sim::{hall, scan};
 
 use super::ask::{self, Options};
+use super::chip::{Folder, pem};
 use super::facility::fault::NOT_A_REHEARSAL;
 
 /// Arguments of `export`.
@@ -63,22 +62,8 @@ pub fn main(arguments: &Arguments) -> anyhow::Result<bool> {
     };
     let inspection = read(card.chip, &faces)?;
 
-    std::fs::create_dir_all(&arguments.into)?;
-    let mut folder = Folder {
-        path: &arguments.into,
-        files: Vec::new(),
-    };
-    for (file, bytes) in &inspection.files {
-        folder.write(&format!("{file}.bin"), bytes)?;
-    }
-    let sod = inspection
-        .files
-        .get(&FileId::Sod)
-        .context("the chip has no EF.SOD")?;
-    folder.write("EF.SOD.cms", unwrapped(sod)?)?;
-    if let Some(certificate) = Sod::parse(sod)?.certificate() {
-        folder.write("ds.pem", &pem(certificate)?)?;
-    }
+    let mut folder = Folder::new(&arguments.into)?;
+    folder.write_card(&inspection.files)?;
     for csca in &config.trust.cscas {
         let der = std::fs::read(config.path(csca))?;
         folder.write("csca.pem", &pem(&der)?)?;
@@ -87,16 +72,17 @@ pub fn main(arguments: &Arguments) -> anyhow::Result<bool> {
     folder.write("front.png", &front)?;
     folder.write("back.png", &back)?;
 
+    let files = folder.into_names();
     let text = format!(
         "{} files from blank {blank}, opened by {:?}, active authentication {:?}, in {}",
-        folder.files.len(),
+        files.len(),
         inspection.access,
         inspection.active_authentication,
         arguments.into.display()
     );
     let written = Answer::good(
         text,
-        serde_json::json!({ "blank": blank, "files": folder.files, "access": inspection.access }),
+        serde_json::json!({ "blank": blank, "files": files, "access": inspection.access }),
     );
     Ok(ask::show(&arguments.options, Ok(written)))
 }
@@ -108,41 +94,10 @@ fn read(mut chip: crate::sim::chip::Chip, faces: &Faces) -> anyhow::Result<Inspe
         .context("the machine-readable zone on the card cannot be read")?;
     let profile = ChipProfile::built_in("rehearsal")?;
     let request = Inspect {
-        password: Password::Mrz(MrzKey::from_td1(&zone.concat())?),
-        allow_bac: false,
-        wanted: Wanted::All,
-        read_max: profile.apdu.read_max,
-        active_authentication: true,
+        read_max: Some(profile.apdu.read_max),
+        ..Inspect::new(Password::Mrz(MrzKey::from_td1(&zone.concat())?))
     };
     chip.power_on();
     let mut conversation = inspect(request, &Entropy::system().secret()?);
     Ok(drive(&mut conversation, |command| Some(chip.transmit(command)))?)
-}
-
-/// The CMS object inside EF.SOD.
-fn unwrapped(sod: &[u8]) -> anyhow::Result<&[u8]> {
-    let header = crate::document::tlv::Header::read(sod)?;
-    sod.get(header.size..).context("EF.SOD is shorter than it says")
-}
-
-fn pem(certificate: &[u8]) -> anyhow::Result<Vec<u8>> {
-    Ok(
-        der::pem::encode_string("CERTIFICATE", der::pem::LineEnding::LF, certificate)
-            .map_err(|error| anyhow::anyhow!("PEM: {error}"))?
-            .into_bytes(),
-    )
-}
-
-/// Where the files go, and which went there.
-struct Folder<'a> {
-    path: &'a Path,
-    files: Vec<String>,
-}
-
-impl Folder<'_> {
-    fn write(&mut self, name: &str, bytes: &[u8]) -> std::io::Result<()> {
-        std::fs::write(self.path.join(name), bytes)?;
-        self.files.push(name.to_owned());
-        Ok(())
-    }
 }

@@ -95,7 +95,7 @@ pub fn hashes(files: &CardFiles) -> BTreeMap<u8, [u8; 32]> {
         .iter()
         .filter_map(|(file, bytes)| match file {
             FileId::Dg(number) => Some((*number, Sha256::digest(bytes).into())),
-            FileId::CardAccess | FileId::Com | FileId::Sod => None,
+            FileId::CardAccess | FileId::CardSecurity | FileId::Com | FileId::Sod => None,
         })
         .collect()
 }

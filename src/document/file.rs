@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 pub enum FileId {
     /// EF.CardAccess, in the master file.
     CardAccess,
+    /// EF.CardSecurity, in the master file.
+    CardSecurity,
     /// EF.COM.
     Com,
     /// Data group 1 to 16.
@@ -28,7 +30,8 @@ impl FileId {
         match self {
             Self::CardAccess => 0x011C,
             Self::Com => 0x011E,
-            Self::Sod => 0x011D,
+            // One identifier in two places: the master file's and the application's.
+            Self::Sod | Self::CardSecurity => 0x011D,
             Self::Dg(number) => 0x0100 | u16::from(number),
         }
     }
@@ -39,12 +42,12 @@ impl FileId {
         match self {
             Self::CardAccess => 0x1C,
             Self::Com => 0x1E,
-            Self::Sod => 0x1D,
+            Self::Sod | Self::CardSecurity => 0x1D,
             Self::Dg(number) => number,
         }
     }
 
-    /// Outer tag; EF.CardAccess is a bare SET. A data group that does not exist has none: 0, which is no tag.
+    /// Outer tag; EF.CardAccess is a bare SET, EF.CardSecurity a bare SEQUENCE. A data group that does not exist has none: 0, which is no tag.
     #[must_use]
     pub fn tag(self) -> u8 {
         const DATA_GROUPS: [u8; 16] = [
@@ -52,6 +55,7 @@ impl FileId {
         ];
         match self {
             Self::CardAccess => 0x31,
+            Self::CardSecurity => 0x30,
             Self::Com => 0x60,
             Self::Sod => 0x77,
             Self::Dg(number) => usize::from(number)
@@ -77,6 +81,7 @@ impl fmt::Display for FileId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::CardAccess => f.write_str("EF.CardAccess"),
+            Self::CardSecurity => f.write_str("EF.CardSecurity"),
             Self::Com => f.write_str("EF.COM"),
             Self::Sod => f.write_str("EF.SOD"),
             Self::Dg(number) => write!(f, "EF.DG{number}"),

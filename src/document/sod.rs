@@ -8,9 +8,12 @@ mod authentication;
 mod cms;
 pub mod fault;
 mod read;
+mod signed;
 
+pub(crate) use authentication::signed_message;
 pub use authentication::{Check, CheckName, Verdict, passive_authentication, worst};
-pub use read::{SignerId, Sod};
+pub use read::Sod;
+pub use signed::{SignedMessage, SignerId};
 
 use std::collections::BTreeMap;
 
@@ -120,7 +123,7 @@ impl SodDraft {
     fn check(&self) -> Result<(), Fault> {
         let message_digest = Sha256::digest(&self.lds);
         let kept = Sha256::digest(&self.signed_attributes).as_slice() == self.digest
-            && read::Attributes::read(&self.signed_attributes)
+            && signed::Attributes::read(&self.signed_attributes)
                 .is_some_and(|read| read.message_digest == message_digest.as_slice());
         if kept {
             Ok(())

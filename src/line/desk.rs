@@ -208,11 +208,12 @@ impl Desk {
         let key = MrzKey::from_td1(mrz).map_err(|_| Fault::new(&FACE_UNREADABLE, "check digits"))?;
         self.reader.power_on().await?;
         let request = Request {
-            password: Password::Mrz(key),
             allow_bac: true,
             wanted: Wanted::Only(vec![FileId::Sod, FileId::Dg(1)]),
-            read_max: line.rules.chip.apdu.read_max,
-            active_authentication: true,
+            read_max: Some(line.rules.chip.apdu.read_max),
+            // One proof is enough at a desk; the station asked for the other.
+            chip_authentication: false,
+            ..Request::new(Password::Mrz(key))
         };
         let seed = line.entropy.secret()?;
         let inspection = with_chip(&mut *self.reader, inspect(request, &seed)).await?;

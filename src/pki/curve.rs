@@ -1,4 +1,4 @@
-//! P-256 public keys in certificates, with the curve named or its parameters written out.
+//! Elliptic curves in certificates, named or with their parameters written out; P-256 keys are written in both ways.
 //!
 //! Doc 9303-12, section 4.4 (via BSI TR-03111) asks for explicit parameters, an uncompressed base point and the
 //! cofactor; many tools only take names. On reading both count, explicit parameters only if every one of them equals
@@ -11,7 +11,9 @@ use serde::{Deserialize, Serialize};
 use spki::{AlgorithmIdentifierRef, SubjectPublicKeyInfoRef};
 
 use super::asn1;
+use super::elliptic::EllipticCurve;
 use super::fault;
+use super::signature::STANDARDIZED_PARAMETERS;
 use crate::base::Fault;
 
 /// How a certificate says which curve its key is on.
@@ -25,25 +27,31 @@ pub enum Curve {
     Named,
 }
 
-/// A curve that we know.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum KnownCurve {
-    P256,
-    P384,
-}
-
 impl Curve {
     /// The SubjectPublicKeyInfo of this P-256 point (uncompressed, 65 bytes).
     ///
     /// # Errors
     /// `PKI-001` if the point is not on the curve.
     pub fn spki(self, point: &[u8; 65]) -> Result<Vec<u8>, Fault> {
-        p256::PublicKey::from_sec1_bytes(point)
-            .map_err(|_| Fault::new(&fault::KEY_REFUSED, "the point is not on P-256"))?;
+        self.spki_on(EllipticCurve::P256, point)
+    }
+
+    /// The SubjectPublicKeyInfo of an uncompressed point of this curve.
+    ///
+    /// # Errors
+    /// `PKI-001` if the point is not on the curve.
+    pub fn spki_on(self, curve: EllipticCurve, point: &[u8]) -> Result<Vec<u8>, Fault> {
+        if !curve.has(point) {
+            return Err(Fault::new(
+                &fault::KEY_REFUSED,
+                format!("the point is not on {curve:?}"),
+            ));
+        }
         let spki = || -> der::Result<Vec<u8>> {
+            let name = name(curve);
             let parameters = match self {
-                Self::Explicit => AnyRef::from_der(&P256_PARAMETERS)?,
-                Self::Named => AnyRef::from(&SECP256R1),
+                Self::Explicit => AnyRef::from_der(parameters(curve))?,
+                Self::Named => AnyRef::from(&name),
             };
             SubjectPublicKeyInfoRef {
                 algorithm: AlgorithmIdentifierRef {
@@ -59,23 +67,59 @@ impl Curve {
 }
 
 /// Which curve EC parameters mean, and how they say it; nothing if it is none we know or they differ in any number.
-pub(crate) fn recognize(parameters: AnyRef<'_>) -> Option<(KnownCurve, Curve)> {
+pub(crate) fn recognize(
+    algorithm: ObjectIdentifier,
+    parameters: AnyRef<'_>,
+) -> Option<(EllipticCurve, Curve)> {
+    if algorithm == STANDARDIZED_PARAMETERS {
+        let curve = EllipticCurve::from_parameter_id(parameters.decode_as().ok()?)?;
+        return Some((curve, Curve::Named));
+    }
     if let Ok(oid) = parameters.decode_as::<ObjectIdentifier>() {
-        let curve = match oid {
-            SECP256R1 => KnownCurve::P256,
-            SECP384R1 => KnownCurve::P384,
-            _ => return None,
-        };
+        let curve = EllipticCurve::ALL.into_iter().find(|curve| name(*curve) == oid)?;
         return Some((curve, Curve::Named));
     }
     let given = parameters.decode_as::<SpecifiedCurve<'_>>().ok()?;
-    [
-        (KnownCurve::P256, &P256_PARAMETERS[..]),
-        (KnownCurve::P384, &P384_PARAMETERS[..]),
+    EllipticCurve::ALL
+        .into_iter()
+        .find(|curve| explicit(*curve).is_ok_and(|known| known.is_same_curve(&given)))
+        .map(|curve| (curve, Curve::Explicit))
+}
+
+fn explicit(curve: EllipticCurve) -> der::Result<SpecifiedCurve<'static>> {
+    SpecifiedCurve::from_der(parameters(curve))
+}
+
+/// The ECParameters of a curve, without seed.
+fn parameters(curve: EllipticCurve) -> &'static [u8] {
+    match curve {
+        EllipticCurve::P256 => &P256_PARAMETERS,
+        EllipticCurve::P384 => &P384_PARAMETERS,
+        EllipticCurve::BrainpoolP256r1 => BRAINPOOL_P256R1_PARAMETERS,
+        EllipticCurve::BrainpoolP384r1 => BRAINPOOL_P384R1_PARAMETERS,
+    }
+}
+
+fn name(curve: EllipticCurve) -> ObjectIdentifier {
+    match curve {
+        EllipticCurve::P256 => SECP256R1,
+        EllipticCurve::P384 => SECP384R1,
+        EllipticCurve::BrainpoolP256r1 => BRAINPOOL_P256R1,
+        EllipticCurve::BrainpoolP384r1 => BRAINPOOL_P384R1,
+    }
+}
+
+/// The numbers of a curve as CV certificates have them (BSI TR-03110-3, appendix D.3.3): p, a, b, G and n.
+pub(super) fn numbers(curve: EllipticCurve) -> der::Result<[Vec<u8>; 5]> {
+    let known = explicit(curve)?;
+    Ok([
+        known.field.prime.as_bytes(),
+        known.coefficients.a.as_bytes(),
+        known.coefficients.b.as_bytes(),
+        known.base.as_bytes(),
+        known.order.as_bytes(),
     ]
-    .into_iter()
-    .find(|(_, known)| SpecifiedCurve::from_der(known).is_ok_and(|known| known.is_same_curve(&given)))
-    .map(|(curve, _)| (curve, Curve::Explicit))
+    .map(<[u8]>::to_vec))
 }
 
 /// ECParameters (RFC 3279, section 2.3.5).
@@ -119,6 +163,12 @@ impl SpecifiedCurve<'_> {
 
 const SECP256R1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7");
 const SECP384R1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.34");
+const BRAINPOOL_P256R1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.36.3.3.2.8.1.1.7");
+const BRAINPOOL_P384R1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.36.3.3.2.8.1.1.11");
+
+/// The ECParameters of the brainpool curves (RFC 5639, section 3) without seed, as OpenSSL writes them.
+const BRAINPOOL_P256R1_PARAMETERS: &[u8] = include_bytes!("parameters/brainpoolP256r1.der");
+const BRAINPOOL_P384R1_PARAMETERS: &[u8] = include_bytes!("parameters/brainpoolP384r1.der");
 
 /// The ECParameters of P-256 (FIPS 186-4, D.1.2.3) without seed.
 pub const P256_PARAMETERS: [u8; 227] = [
@@ -178,10 +228,10 @@ mod tests {
     use crate::pki::PublicKey;
     use crate::pki::testkit::SoftKey;
 
-    fn explicit(change: impl Fn(&mut Vec<u8>)) -> Option<(KnownCurve, Curve)> {
+    fn explicit(change: impl Fn(&mut Vec<u8>)) -> Option<(EllipticCurve, Curve)> {
         let mut parameters = P256_PARAMETERS.to_vec();
         change(&mut parameters);
-        recognize(AnyRef::from_der(&parameters).unwrap())
+        recognize(asn1::EC_PUBLIC_KEY, AnyRef::from_der(&parameters).unwrap())
     }
 
     #[test]
@@ -193,9 +243,10 @@ mod tests {
             let read = PublicKey::from_spki(&spki).unwrap();
             assert_eq!(
                 read,
-                PublicKey::P256 {
+                PublicKey::Elliptic {
+                    curve: EllipticCurve::P256,
                     form: curve,
-                    point: key.point()
+                    point: key.point().to_vec()
                 }
             );
         }
@@ -204,11 +255,39 @@ mod tests {
 
     #[test]
     fn one_different_number_is_another_curve() {
-        assert_eq!(explicit(|_| ()), Some((KnownCurve::P256, Curve::Explicit)));
+        assert_eq!(explicit(|_| ()), Some((EllipticCurve::P256, Curve::Explicit)));
         // The last byte of p, a, b, G, n and h.
         for place in [51, 87, 121, 188, 223, 226] {
             assert_eq!(explicit(|bytes| bytes[place] ^= 2), None, "byte {place}");
         }
+    }
+
+    #[test]
+    fn the_curves_are_those_of_openssl() {
+        let openssl = crate::pki::testkit::OpenSsl::new();
+        for (name, curve) in [
+            ("prime256v1", EllipticCurve::P256),
+            ("secp384r1", EllipticCurve::P384),
+            ("brainpoolP256r1", EllipticCurve::BrainpoolP256r1),
+            ("brainpoolP384r1", EllipticCurve::BrainpoolP384r1),
+        ] {
+            for (form, encoding) in [(Curve::Named, "named_curve"), (Curve::Explicit, "explicit")] {
+                openssl.succeeds(&format!(
+                    "ecparam -name {name} -param_enc {encoding} -outform DER -out parameters"
+                ));
+                let parameters = openssl.read("parameters");
+                let recognized = recognize(asn1::EC_PUBLIC_KEY, AnyRef::from_der(&parameters).unwrap());
+                assert_eq!(recognized, Some((curve, form)));
+            }
+        }
+        openssl.succeeds("ecparam -name brainpoolP512r1 -param_enc explicit -outform DER -out parameters");
+        assert_eq!(
+            recognize(
+                asn1::EC_PUBLIC_KEY,
+                AnyRef::from_der(&openssl.read("parameters")).unwrap()
+            ),
+            None
+        );
     }
 
     #[test]
@@ -219,7 +298,7 @@ mod tests {
             bytes[2] += 23;
             bytes[53] += 23;
         });
-        assert_eq!(with_seed, Some((KnownCurve::P256, Curve::Explicit)));
+        assert_eq!(with_seed, Some((EllipticCurve::P256, Curve::Explicit)));
     }
 
     #[test]

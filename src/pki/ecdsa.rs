@@ -1,6 +1,8 @@
 //! ECDSA P-256 signatures: raw r‖s as PKCS#11 speaks (v3.1, section 6.3.1), DER as X.509 and CMS write (RFC 3279,
 //! section 2.2.3).
 
+use der::asn1::UintRef;
+use der::{Decode, Sequence};
 use p256::ecdsa::Signature;
 use ring::signature::{ECDSA_P256_SHA256_FIXED, UnparsedPublicKey};
 
@@ -24,6 +26,25 @@ pub fn verify_message(point: &[u8; 65], message: &[u8], raw: &[u8; 64]) -> Resul
     UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point)
         .verify(message, raw)
         .map_err(|_| Fault::new(&fault::SIGNATURE_WRONG, "ECDSA P-256"))
+}
+
+/// `r ‖ s`, each of so many bytes, from the DER of both; nothing if this is not their DER or a number is too long.
+pub(crate) fn plain(der: &[u8], bytes: usize) -> Option<Vec<u8>> {
+    let numbers = Numbers::from_der(der).ok()?;
+    let mut plain = Vec::with_capacity(2 * bytes);
+    for number in [numbers.r, numbers.s] {
+        let digits = number.as_bytes();
+        plain.resize(plain.len() + bytes.checked_sub(digits.len())?, 0);
+        plain.extend_from_slice(digits);
+    }
+    Some(plain)
+}
+
+/// ECDSA-Sig-Value (RFC 3279, section 2.2.3).
+#[derive(Sequence)]
+struct Numbers<'a> {
+    r: UintRef<'a>,
+    s: UintRef<'a>,
 }
 
 fn read(raw: &[u8; 64]) -> Result<Signature, Fault> {
@@ -61,5 +82,8 @@ mod tests {
         assert_eq!(Signature::from_der(&der).unwrap().to_bytes().as_slice(), RAW);
         assert_eq!(to_der(&[0; 64]).unwrap_err().code, &fault::SIGNATURE_MALFORMED);
         assert_eq!(to_der(&[0xFF; 64]).unwrap_err().code, &fault::SIGNATURE_MALFORMED);
+        assert_eq!(plain(&der, 32).unwrap(), RAW);
+        assert_eq!(plain(&der, 31), None);
+        assert_eq!(plain(&[0x30, 6, 2, 1, 5, 2, 1, 7], 2).unwrap(), [0, 5, 0, 7]);
     }
 }

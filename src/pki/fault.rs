@@ -115,6 +115,11 @@ crate::fault_codes! {
     LIMIT_REACHED = "PKI-037", Key, false,
         "the key has made as many signatures as it may", "khóa đã ký đủ số lượng cho phép",
         "Roll over to the next key.", "Chuyển sang khóa kế tiếp.";
+    /// Bytes that are no card-verifiable certificate, or one that is not supported.
+    CV_CERTIFICATE_UNREADABLE = "PKI-039", Key, false,
+        "the card-verifiable certificate cannot be read", "không đọc được chứng thư CV",
+        "Ask the document verifier for the terminal's certificates again; only elliptic curves are supported.",
+        "Yêu cầu DV cấp lại chứng thư cho thiết bị đọc; chỉ hỗ trợ đường cong elliptic.";
     /// None of the signers may sign this card.
     NO_SIGNER = "PKI-038", Key, false,
         "no signer may sign this card", "không có khóa nào được phép ký thẻ này",

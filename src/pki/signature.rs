@@ -1,7 +1,8 @@
-//! Keys and signature algorithms as foreign certificates and documents have them, verified with ring.
+//! Keys and signature algorithms as foreign certificates and documents have them.
 //!
-//! What ring cannot verify (brainpool curves, SHA-1 with ECDSA, short RSA keys) is `PKI-003` *unsupported*, never
-//! *wrong*.
+//! ring verifies what it can; elliptic curves and digests that it does not know are verified by the arithmetic of
+//! [`elliptic`](super::elliptic). What neither can (curves of 512 bits, short RSA keys, unusual PSS parameters) is
+//! `PKI-003` *unsupported*, never *wrong*.
 
 use std::fmt;
 
@@ -14,26 +15,23 @@ use sha2::Digest;
 use spki::{AlgorithmIdentifierRef, SubjectPublicKeyInfoRef};
 
 use super::asn1::{self, EC_PUBLIC_KEY};
-use super::curve::{self, Curve, KnownCurve};
+use super::curve::{self, Curve};
+use super::ecdsa;
+use super::elliptic::{EllipticCurve, Point};
 use super::fault;
 use crate::base::Fault;
 
 /// A subject public key.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum PublicKey {
-    /// A P-256 point, uncompressed.
-    P256 {
+    /// A point, uncompressed and on its curve.
+    Elliptic {
+        /// The curve.
+        curve: EllipticCurve,
         /// How the certificate names the curve.
         form: Curve,
         /// 04 ‖ x ‖ y.
-        point: [u8; 65],
-    },
-    /// A P-384 point, uncompressed.
-    P384 {
-        /// How the certificate names the curve.
-        form: Curve,
-        /// 04 ‖ x ‖ y, 97 bytes.
-        point: Vec<u8>,
+        point: Point,
     },
     /// RSAPublicKey (RFC 8017, appendix A.1.1), DER.
     Rsa(Vec<u8>),
@@ -61,6 +59,8 @@ pub enum Hash {
 pub enum SignatureAlgorithm {
     /// ECDSA over this digest, r and s in DER.
     Ecdsa(Hash),
+    /// ECDSA over this digest, `r ‖ s` (BSI TR-03111, section 5.2.1), as chips and CV certificates have it.
+    EcdsaPlain(Hash),
     /// RSASSA-PKCS1-v1_5.
     RsaPkcs1(Hash),
     /// RSASSA-PSS with MGF1 over the same digest and a salt as long as the digest.
@@ -83,19 +83,22 @@ impl PublicKey {
             .ok_or_else(|| refused("bit string"))?;
         match spki.algorithm.oid {
             RSA_ENCRYPTION => Ok(Self::Rsa(bits.to_vec())),
-            EC_PUBLIC_KEY => match spki.algorithm.parameters.and_then(curve::recognize) {
-                Some((KnownCurve::P256, form)) => {
-                    let point =
-                        <[u8; 65]>::try_from(bits).map_err(|_| refused("not 65 bytes uncompressed"))?;
-                    p256::PublicKey::from_sec1_bytes(&point).map_err(|_| refused("not on the curve"))?;
-                    Ok(Self::P256 { form, point })
+            EC_PUBLIC_KEY | STANDARDIZED_PARAMETERS => match spki
+                .algorithm
+                .parameters
+                .and_then(|parameters| curve::recognize(spki.algorithm.oid, parameters))
+            {
+                Some((curve, _)) if !curve.has(bits) => {
+                    Err(refused("not an uncompressed point of its curve"))
                 }
-                // ring proves that the point is on the curve when it verifies.
-                Some((KnownCurve::P384, form)) => Ok(Self::P384 {
+                Some((curve, form)) => Ok(Self::Elliptic {
+                    curve,
                     form,
                     point: bits.to_vec(),
                 }),
-                None => Ok(Self::Unsupported("an EC curve other than P-256 and P-384".into())),
+                None => Ok(Self::Unsupported(
+                    "an elliptic curve that is not known here".into(),
+                )),
             },
             other => Ok(Self::Unsupported(other.to_string())),
         }
@@ -105,7 +108,11 @@ impl PublicKey {
     #[must_use]
     pub fn p256_point(&self) -> Option<&[u8; 65]> {
         match self {
-            Self::P256 { point, .. } => Some(point),
+            Self::Elliptic {
+                curve: EllipticCurve::P256,
+                point,
+                ..
+            } => point.as_slice().try_into().ok(),
             _ => None,
         }
     }
@@ -113,52 +120,70 @@ impl PublicKey {
     /// Verifies a signature over a message.
     ///
     /// # Errors
-    /// `PKI-002` if it is wrong, `PKI-003` if ring cannot tell.
+    /// `PKI-002` if it is wrong, `PKI-003` if it cannot be said.
     pub fn verify(
         &self,
         algorithm: &SignatureAlgorithm,
         message: &[u8],
         signature: &[u8],
     ) -> Result<(), Fault> {
-        use ring_signature as r;
-        let unsupported = || {
-            Err(Fault::new(
-                &fault::ALGORITHM_UNSUPPORTED,
-                format!("{algorithm} with {self}"),
-            ))
+        let what = || format!("{algorithm} with {self}");
+        let right = match (self, algorithm) {
+            (Self::Elliptic { curve, point, .. }, SignatureAlgorithm::Ecdsa(hash)) => {
+                Some(verify_ecdsa(*curve, point, *hash, message, signature))
+            }
+            (Self::Elliptic { curve, point, .. }, SignatureAlgorithm::EcdsaPlain(hash)) => {
+                Some(curve.verifies(point, &hash.digest(message), signature))
+            }
+            (Self::Rsa(key), algorithm) => ring_rsa(algorithm, rsa_bits(key)).map(|verifier| {
+                UnparsedPublicKey::new(verifier, key)
+                    .verify(message, signature)
+                    .is_ok()
+            }),
+            _ => None,
         };
-        let (bytes, verifier): (&[u8], &'static dyn VerificationAlgorithm) = match (self, algorithm) {
-            (Self::P256 { point, .. }, SignatureAlgorithm::Ecdsa(Hash::Sha256)) => {
-                (point, &r::ECDSA_P256_SHA256_ASN1)
-            }
-            (Self::P256 { point, .. }, SignatureAlgorithm::Ecdsa(Hash::Sha384)) => {
-                (point, &r::ECDSA_P256_SHA384_ASN1)
-            }
-            (Self::P384 { point, .. }, SignatureAlgorithm::Ecdsa(Hash::Sha256)) => {
-                (point, &r::ECDSA_P384_SHA256_ASN1)
-            }
-            (Self::P384 { point, .. }, SignatureAlgorithm::Ecdsa(Hash::Sha384)) => {
-                (point, &r::ECDSA_P384_SHA384_ASN1)
-            }
-            (Self::Rsa(key), SignatureAlgorithm::RsaPkcs1(hash)) if rsa_bits(key) >= 2048 => match hash {
-                Hash::Sha1 => (key, &r::RSA_PKCS1_2048_8192_SHA1_FOR_LEGACY_USE_ONLY),
-                Hash::Sha256 => (key, &r::RSA_PKCS1_2048_8192_SHA256),
-                Hash::Sha384 => (key, &r::RSA_PKCS1_2048_8192_SHA384),
-                Hash::Sha512 => (key, &r::RSA_PKCS1_2048_8192_SHA512),
-                Hash::Sha224 => return unsupported(),
-            },
-            (Self::Rsa(key), SignatureAlgorithm::RsaPss(hash)) if rsa_bits(key) >= 2048 => match hash {
-                Hash::Sha256 => (key, &r::RSA_PSS_2048_8192_SHA256),
-                Hash::Sha384 => (key, &r::RSA_PSS_2048_8192_SHA384),
-                Hash::Sha512 => (key, &r::RSA_PSS_2048_8192_SHA512),
-                Hash::Sha1 | Hash::Sha224 => return unsupported(),
-            },
-            _ => return unsupported(),
-        };
-        UnparsedPublicKey::new(verifier, bytes)
-            .verify(message, signature)
-            .map_err(|_| Fault::new(&fault::SIGNATURE_WRONG, format!("{algorithm} with {self}")))
+        match right {
+            Some(true) => Ok(()),
+            Some(false) => Err(Fault::new(&fault::SIGNATURE_WRONG, what())),
+            None => Err(Fault::new(&fault::ALGORITHM_UNSUPPORTED, what())),
+        }
     }
+}
+
+/// ECDSA with r and s in DER: by ring where it knows curve and digest together.
+fn verify_ecdsa(curve: EllipticCurve, point: &[u8], hash: Hash, message: &[u8], signature: &[u8]) -> bool {
+    let known: Option<&'static dyn VerificationAlgorithm> = match (curve, hash) {
+        (EllipticCurve::P256, Hash::Sha256) => Some(&ring_signature::ECDSA_P256_SHA256_ASN1),
+        (EllipticCurve::P256, Hash::Sha384) => Some(&ring_signature::ECDSA_P256_SHA384_ASN1),
+        (EllipticCurve::P384, Hash::Sha256) => Some(&ring_signature::ECDSA_P384_SHA256_ASN1),
+        (EllipticCurve::P384, Hash::Sha384) => Some(&ring_signature::ECDSA_P384_SHA384_ASN1),
+        _ => None,
+    };
+    match known {
+        Some(known) => UnparsedPublicKey::new(known, point)
+            .verify(message, signature)
+            .is_ok(),
+        None => ecdsa::plain(signature, curve.bytes())
+            .is_some_and(|plain| curve.verifies(point, &hash.digest(message), &plain)),
+    }
+}
+
+/// How ring verifies RSA signatures with keys of this length, if it does.
+fn ring_rsa(algorithm: &SignatureAlgorithm, bits: usize) -> Option<&'static dyn VerificationAlgorithm> {
+    use ring_signature as r;
+    if bits < 2048 {
+        return None;
+    }
+    Some(match algorithm {
+        SignatureAlgorithm::RsaPkcs1(Hash::Sha1) => &r::RSA_PKCS1_2048_8192_SHA1_FOR_LEGACY_USE_ONLY,
+        SignatureAlgorithm::RsaPkcs1(Hash::Sha256) => &r::RSA_PKCS1_2048_8192_SHA256,
+        SignatureAlgorithm::RsaPkcs1(Hash::Sha384) => &r::RSA_PKCS1_2048_8192_SHA384,
+        SignatureAlgorithm::RsaPkcs1(Hash::Sha512) => &r::RSA_PKCS1_2048_8192_SHA512,
+        SignatureAlgorithm::RsaPss(Hash::Sha256) => &r::RSA_PSS_2048_8192_SHA256,
+        SignatureAlgorithm::RsaPss(Hash::Sha384) => &r::RSA_PSS_2048_8192_SHA384,
+        SignatureAlgorithm::RsaPss(Hash::Sha512) => &r::RSA_PSS_2048_8192_SHA512,
+        _ => return None,
+    })
 }
 
 impl Hash {
@@ -230,8 +255,7 @@ impl SignatureAlgorithm {
 impl fmt::Display for PublicKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::P256 { .. } => f.write_str("P-256"),
-            Self::P384 { .. } => f.write_str("P-384"),
+            Self::Elliptic { curve, .. } => write!(f, "{curve:?}"),
             Self::Rsa(key) => write!(f, "RSA-{}", rsa_bits(key)),
             Self::Unsupported(what) => f.write_str(what),
         }
@@ -241,7 +265,7 @@ impl fmt::Display for PublicKey {
 impl fmt::Display for SignatureAlgorithm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Ecdsa(hash) => write!(f, "ECDSA {hash:?}"),
+            Self::Ecdsa(hash) | Self::EcdsaPlain(hash) => write!(f, "ECDSA {hash:?}"),
             Self::RsaPkcs1(hash) => write!(f, "RSA PKCS#1 {hash:?}"),
             Self::RsaPss(hash) => write!(f, "RSA PSS {hash:?}"),
             Self::Unsupported(oid) => f.write_str(oid),
@@ -276,9 +300,9 @@ fn pss_hash(parameters: AnyRef<'_>) -> Option<Hash> {
 }
 
 #[derive(Sequence)]
-struct RsaPublicKey<'a> {
-    modulus: UintRef<'a>,
-    exponent: UintRef<'a>,
+pub(super) struct RsaPublicKey<'a> {
+    pub(super) modulus: UintRef<'a>,
+    pub(super) exponent: UintRef<'a>,
 }
 
 /// Length of the modulus in bits, 0 if it is no RSA key.
@@ -290,6 +314,9 @@ fn rsa_bits(der: &[u8]) -> usize {
     })
 }
 
+/// The curve by its number (BSI TR-03110-3, section A.2.1.1), in the keys of chips.
+pub(super) const STANDARDIZED_PARAMETERS: ObjectIdentifier =
+    ObjectIdentifier::new_unwrap("0.4.0.127.0.7.1.2");
 const SHA1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.14.3.2.26");
 const SHA224: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.2.4");
 const SHA384: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.2.2");

@@ -5,9 +5,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::chip::ChipProfile;
 use crate::chip::apdu::{Command, Status};
-use crate::document::FileId;
+use crate::chip::cipher::Cipher;
+use crate::chip::{Can, ChipProfile, MrzKey};
+use crate::document::{CardFiles, FileId};
 
 mod access;
 mod channel;
@@ -16,9 +17,11 @@ mod manager;
 mod memory;
 mod odd;
 mod perso;
+mod proof;
 mod scp03;
 mod store;
 mod tear;
+mod terminal;
 
 use access::Pace;
 use channel::Channel;
@@ -26,6 +29,9 @@ pub use manager::REHEARSAL_MASTER;
 pub use memory::LifeCycle;
 use memory::Memory;
 pub use odd::Oddity;
+pub use proof::{ActiveKey, Keys, StaticKey};
+pub use terminal::Refused;
+use terminal::Terminal;
 
 /// The application identifier of the eMRTD application.
 const APPLICATION: [u8; 7] = [0xA0, 0x00, 0x00, 0x02, 0x47, 0x10, 0x01];
@@ -45,6 +51,26 @@ pub struct Chip {
     session: Session,
 }
 
+/// What a finished card of others holds.
+pub struct Issue {
+    /// Its files, EF.CardSecurity among them if it has one.
+    pub files: CardFiles,
+    /// What opens it.
+    pub mrz: MrzKey,
+    /// What opens it, too.
+    pub can: Option<Can>,
+    /// Its keys.
+    pub keys: Keys,
+}
+
+impl std::fmt::Debug for Issue {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Issue")
+            .field("files", &self.files.keys())
+            .finish_non_exhaustive()
+    }
+}
+
 /// What a chip forgets without power.
 #[derive(Default)]
 struct Session {
@@ -62,6 +88,13 @@ struct Session {
     stream: Option<store::Stream>,
     /// Units of writing until power is lost, if it is about to be.
     units: Option<usize>,
+    /// After MSE:Set AT for chip authentication.
+    agreement: Option<Cipher>,
+    /// The channel that begins with the next command.
+    next: Option<Channel>,
+    /// How terminal authentication names this chip in this session.
+    identity: Option<Vec<u8>>,
+    terminal: Terminal,
 }
 
 #[derive(Clone, Copy, Default, Eq, PartialEq)]
@@ -120,6 +153,28 @@ impl Chip {
         plain(self.execute(&command))
     }
 
+    /// A finished card that somebody else made: these files and keys, opened with this zone (and this card access
+    /// number), and locked.
+    #[must_use]
+    pub fn issued(profile: &ChipProfile, issue: Issue) -> Self {
+        let mut chip = Self::blank(1, 1, profile);
+        let mut files = issue.files;
+        chip.memory.card_security = files.remove(&FileId::CardSecurity);
+        chip.memory.files = files
+            .into_iter()
+            .map(|(file, contents)| (file.fid(), contents))
+            .collect();
+        let mrz = &issue.mrz;
+        let fields = [mrz.document(), mrz.birth(), mrz.expiry()];
+        chip.memory.mrz = Some(fields.map(str::to_owned));
+        chip.memory.can = issue
+            .can
+            .map(|can| can.digits().iter().map(|digit| char::from(*digit)).collect());
+        chip.memory.keys = issue.keys;
+        chip.memory.life_cycle = LifeCycle::Locked;
+        chip
+    }
+
     /// CPLC data, 42 bytes.
     #[must_use]
     pub fn cplc(&self) -> &[u8] {
@@ -157,7 +212,7 @@ impl Chip {
         };
         let (data, status) = self.execute(&inner).unwrap_or_else(|status| (Vec::new(), status));
         let answer = channel.close(data, status, command.ins, command.le.unwrap_or(0));
-        self.session.channel = Some(channel);
+        self.session.channel = Some(self.session.next.take().unwrap_or(channel));
         answer
     }
 
@@ -173,6 +228,7 @@ impl Chip {
             (0x00, 0x22) => self.set_authentication_template(command),
             (0x00 | 0x10, 0x86) => self.general_authenticate(command),
             (0x00, 0x88) => self.internal_authenticate(command),
+            (0x00, 0x2A) => self.verify_certificate(command),
             (0x80, 0xCA) => self.get_data(command),
             (0x80, _) if self.memory.manager.is_some() => self.ask_manager(command),
             (0x00 | 0x80, _) => Err(Status::UnknownInstruction),

@@ -10,4 +10,5 @@ mod office;
 mod production;
 mod rehearsal;
 mod report;
+mod strangers;
 mod tapping;

@@ -18,6 +18,39 @@ pub(super) enum Found {
     Refused(Status),
 }
 
+/// What protection adds to an answer at most: two headers, padding, status and checksum.
+const PROTECTION_BYTES: u32 = 40;
+/// Asking for more at a time gains nothing: two or three blocks are a whole file.
+const ASKED_MAX: u32 = 16_384;
+
+/// The most that this chip gives in one protected answer, if EF.ATR/INFO tells: extended length information, `7F66`
+/// with the longest command and the longest answer (ISO/IEC 7816-4, section 12.7.1). The master file must be current.
+pub(super) async fn read_limit(card: &mut Card) -> Result<Option<u32>, Fault> {
+    /// EF.ATR/INFO by short identifier.
+    const ATR_INFO: u8 = 0x01;
+    let command = Command::new(0, 0xB0, 0x80 | ATR_INFO, 0).le(256);
+    let (contents, Status::Success | Status::EndOfFile) = card.send(&command).await? else {
+        return Ok(None);
+    };
+    let longest = tlv::objects(&contents)
+        .map_while(Result::ok)
+        .find(|object| object.tag == 0x7F66)
+        .and_then(|lengths| {
+            let command = tlv::read(lengths.value).filter(|length| length.tag == 0x02)?;
+            tlv::only(0x02, command.rest)
+        });
+    // Three bytes hold every length; a chip that says more than it can is asked for less below.
+    let longest = longest.filter(|bytes| bytes.len() <= 3).map(|bytes| {
+        bytes
+            .iter()
+            .fold(0, |number, byte| number << 8 | u32::from(*byte))
+    });
+    Ok(longest
+        .and_then(|longest| longest.checked_sub(PROTECTION_BYTES))
+        .filter(|longest| *longest > 256)
+        .map(|longest| longest.min(ASKED_MAX)))
+}
+
 /// Reads a file of the current application or master file.
 pub(super) async fn read_file(card: &mut Card, file: FileId, read_max: u32) -> Result<Found, Fault> {
     let lies = |what: &str| Fault::new(&fault::LYING, format!("{file} {what}"));

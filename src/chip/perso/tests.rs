@@ -34,7 +34,7 @@ fn the_key_names_its_curve() {
     );
     let mut one = [0; 32];
     one[31] = 1;
-    assert_eq!(curve::Curve::P256.public(&one).unwrap()[..], *objects[3].value);
+    assert_eq!(EllipticCurve::P256.public(&one).unwrap()[..], *objects[3].value);
 }
 
 #[test]

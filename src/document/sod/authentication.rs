@@ -5,6 +5,7 @@ use std::fmt;
 use time::OffsetDateTime;
 
 use super::read::Sod;
+use super::signed::SignedMessage;
 use crate::base::Fault;
 use crate::document::file::{CardFiles, FileId};
 use crate::pki::fault as pki_fault;
@@ -36,10 +37,12 @@ pub enum CheckName {
     ContentsList,
     /// A trusted CSCA issued the document signer.
     Chain,
-    /// Both certificates are valid, now and when the card was signed.
+    /// Both certificates are valid, now and when the card was signed, and then the signer's key was in use.
     Validity,
     /// The document signer is not revoked.
     Revocation,
+    /// All of this holds for EF.CardSecurity, too.
+    CardSecurity,
 }
 
 /// The outcome of a check.
@@ -69,33 +72,46 @@ pub fn passive_authentication(
         Err(fault) => return vec![failed(CheckName::Structure, fault.to_string())],
     };
     let mut checks = Vec::new();
-    let signer = sod.certificate().map(Certificate::parse);
-    checks.push(match &signer {
-        _ if !sod.declared => failed(
+    if !sod.declared {
+        checks.push(failed(
             CheckName::Structure,
             "the content is not declared as an LDS security object".into(),
-        ),
-        Some(Ok(_)) => passed(CheckName::Structure),
-        Some(Err(fault)) => failed(CheckName::Structure, fault.to_string()),
-        None => undetermined(CheckName::Structure, "the signer's certificate is not embedded"),
-    });
-    checks.push(check(
-        CheckName::MessageDigest,
-        sod.digest.digest(&sod.content) == sod.message_digest,
-        "the content was changed",
-    ));
+        ));
+    }
     data_groups(&sod, files, &mut checks);
     if let Some(com) = files.get(&FileId::Com) {
         checks.push(contents_list(&sod, com));
     }
+    checks.extend(signed_message(&sod.message, trust, at));
+    checks.sort_by_key(|check| check.name);
+    checks.dedup_by(|later, first| later.name == first.name);
+    checks
+}
+
+/// What holds for every message that a document signer signed: it can be read, is unchanged, and the chain leads to a
+/// trusted CSCA.
+pub(crate) fn signed_message(message: &SignedMessage, trust: &TrustStore, at: OffsetDateTime) -> Vec<Check> {
+    let signer = message.certificate().map(Certificate::parse);
+    let mut checks = vec![
+        match &signer {
+            Some(Ok(_)) => passed(CheckName::Structure),
+            Some(Err(fault)) => failed(CheckName::Structure, fault.to_string()),
+            None => undetermined(CheckName::Structure, "the signer's certificate is not embedded"),
+        },
+        check(
+            CheckName::MessageDigest,
+            message.digest.digest(&message.content) == message.message_digest,
+            "the content was changed",
+        ),
+    ];
     if let Some(Ok(signer)) = signer {
         checks.push(outcome(
             CheckName::Signature,
             signer
                 .key
-                .verify(&sod.algorithm, &sod.signed_attributes, &sod.signature),
+                .verify(&message.algorithm, &message.signed_attributes, &message.signature),
         ));
-        chain(&sod, &signer, trust, at, &mut checks);
+        chain(message, &signer, trust, at, &mut checks);
     } else {
         for name in [
             CheckName::Signature,
@@ -179,7 +195,13 @@ fn read_com(com: &[u8]) -> Option<(&[u8], &[u8])> {
     (usize::from(*count) == tags.len()).then_some((version, tags))
 }
 
-fn chain(sod: &Sod, signer: &Certificate, trust: &TrustStore, at: OffsetDateTime, checks: &mut Vec<Check>) {
+fn chain(
+    message: &SignedMessage,
+    signer: &Certificate,
+    trust: &TrustStore,
+    at: OffsetDateTime,
+    checks: &mut Vec<Check>,
+) {
     let csca = match trust.issuer_of(signer) {
         Ok(csca) => csca,
         Err(fault) => {
@@ -193,10 +215,22 @@ fn chain(sod: &Sod, signer: &Certificate, trust: &TrustStore, at: OffsetDateTime
     checks.push(passed(CheckName::Chain));
     let valid = [signer, csca].into_iter().try_for_each(|certificate| {
         certificate.check_valid_at(at)?;
-        sod.signing_time
+        message
+            .signing_time
             .map_or(Ok(()), |signed_at| certificate.check_valid_at(signed_at))
     });
-    checks.push(outcome(CheckName::Validity, valid));
+    let in_use = match (message.signing_time, signer.usage_period) {
+        (Some(signed_at), Some((from, until))) => from <= signed_at && signed_at <= until,
+        _ => true,
+    };
+    checks.push(if in_use {
+        outcome(CheckName::Validity, valid)
+    } else {
+        failed(
+            CheckName::Validity,
+            "signed outside the time in which the signer's key may be used".into(),
+        )
+    });
     checks.push(match trust.revocation(signer, csca, at) {
         Revocation::Good => passed(CheckName::Revocation),
         Revocation::Revoked { since } => failed(CheckName::Revocation, format!("revoked since {since}")),
@@ -261,6 +295,7 @@ impl fmt::Display for CheckName {
             Self::Chain => f.write_str("chain"),
             Self::Validity => f.write_str("validity"),
             Self::Revocation => f.write_str("revocation"),
+            Self::CardSecurity => f.write_str("EF.CardSecurity"),
         }
     }
 }

@@ -8,6 +8,8 @@ use crate::document::file::{CardFiles, FileId};
 use crate::pki::testkit::{NOW, OpenSsl, Rehearsal, SoftKey};
 use crate::pki::{Curve, RevokedEntry, SignatureAlgorithm, TrustStore, fault as pki_fault};
 
+mod chain;
+
 /// A chip with an EF.COM for DG1, DG2, DG13 and files that only their hashes matter of.
 fn files() -> CardFiles {
     CardFiles::from([
@@ -165,9 +167,9 @@ fn our_own_reads_back() {
     let sod = Sod::parse(&sign(&pki, &draft)).unwrap();
     assert!(sod.declared);
     assert_eq!((sod.version, sod.lds_version.as_deref()), (1, Some("0108")));
-    assert_eq!(sod.signed_attributes, draft.signed_attributes);
-    assert_eq!(sod.content, draft.lds);
-    assert_eq!(sod.signing_time, Some(NOW));
+    assert_eq!(sod.message.signed_attributes, draft.signed_attributes);
+    assert_eq!(sod.message.content, draft.lds);
+    assert_eq!(sod.message.signing_time, Some(NOW));
     assert_eq!(sod.certificate(), Some(pki.ds.der.as_slice()));
     let expected: BTreeMap<u8, Vec<u8>> = hashes(&files())
         .into_iter()
@@ -248,7 +250,7 @@ fn a_genuine_card_passes_every_check() {
         let names: Vec<String> = checks.iter().map(|check| check.name.to_string()).collect();
         assert_eq!(
             names.join(", "),
-            "structure, message digest, data group 1, data group 2, data group 13, EF.COM, signature, chain, \
+            "structure, message digest, signature, data group 1, data group 2, data group 13, EF.COM, chain, \
              validity, revocation"
         );
     }
@@ -367,11 +369,14 @@ fn the_signer_must_lead_to_a_trusted_csca_and_be_in_force() {
         [unknown(CheckName::Revocation)]
     );
 
-    let early = sign(&pki, &draft(LdsVersion::V0, Some(NOW - Duration::hours(3))));
-    assert_eq!(
-        complaints(&early, &files(), &pki.trust()),
-        [(CheckName::Validity, Verdict::Failed)]
-    );
+    // Before the signer's certificate, and after the time in which its key may be used.
+    for signed_at in [NOW - Duration::hours(3), NOW + Duration::days(91)] {
+        let sod = sign(&pki, &draft(LdsVersion::V0, Some(signed_at)));
+        assert_eq!(
+            complaints(&sod, &files(), &pki.trust()),
+            [(CheckName::Validity, Verdict::Failed)]
+        );
+    }
 }
 
 /// A foreign signer, made and used by OpenSSL with these key options; what passive authentication says of it.
@@ -406,7 +411,7 @@ fn foreign(key: &str, content_type: &str, sign_options: &str) -> (Sod, Vec<Check
 
 #[test]
 fn foreign_signatures_are_verified_or_left_undetermined() {
-    use crate::pki::Hash::{Sha1, Sha256, Sha384};
+    use crate::pki::Hash::{Sha1, Sha224, Sha256, Sha384, Sha512};
     let rsa = "-algorithm RSA -pkeyopt rsa_keygen_bits:2048";
     let pss = "-md sha256 -keyopt rsa_padding_mode:pss -keyopt rsa_pss_saltlen:32";
     let odd_salt = "-md sha256 -keyopt rsa_padding_mode:pss -keyopt rsa_pss_saltlen:20";
@@ -446,16 +451,30 @@ fn foreign_signatures_are_verified_or_left_undetermined() {
             SignatureAlgorithm::Ecdsa(Sha256),
             p,
         ),
-        (ec("P-256"), "-md sha1", SignatureAlgorithm::Ecdsa(Sha1), u),
+        (ec("P-256"), "-md sha1", SignatureAlgorithm::Ecdsa(Sha1), p),
+        (ec("P-256"), "-md sha224", SignatureAlgorithm::Ecdsa(Sha224), p),
+        (ec("P-384"), "-md sha512", SignatureAlgorithm::Ecdsa(Sha512), p),
         (
             explicit("brainpoolP384r1"),
             "-md sha384",
             SignatureAlgorithm::Ecdsa(Sha384),
+            p,
+        ),
+        (
+            ec("brainpoolP256r1"),
+            "-md sha256",
+            SignatureAlgorithm::Ecdsa(Sha256),
+            p,
+        ),
+        (
+            explicit("brainpoolP512r1"),
+            "-md sha512",
+            SignatureAlgorithm::Ecdsa(Sha512),
             u,
         ),
     ] {
         let (sod, checks) = foreign(&key, "2.23.136.1.1.1", options);
-        assert_eq!(sod.algorithm, algorithm, "{key} {options}");
+        assert_eq!(sod.message.algorithm, algorithm, "{key} {options}");
         let of = |name| {
             checks
                 .iter()
@@ -539,8 +558,8 @@ proptest! {
             // A version or an unsigned algorithm list may have changed, but nothing that is signed.
             let (damaged, genuine) = (Sod::parse(&damaged).unwrap(), Sod::parse(sod).unwrap());
             prop_assert_eq!(damaged.hashes(), genuine.hashes());
-            prop_assert_eq!(damaged.signed_attributes, genuine.signed_attributes);
-            prop_assert_eq!(&damaged.certificates, &genuine.certificates);
+            prop_assert_eq!(damaged.message.signed_attributes, genuine.message.signed_attributes);
+            prop_assert_eq!(&damaged.message.certificates, &genuine.message.certificates);
         }
         files.insert(FileId::Com, noise.clone());
         let _ = passive_authentication(&noise, &files, trust, NOW);

@@ -5,8 +5,8 @@ use crate::base::ids::{ChipId, MachineId};
 use crate::base::{Blame, Fault, Place};
 use crate::chip::fault::TWO_NAMES;
 use crate::chip::{
-    CardImage, CardKeys, Inspection, Password, Request, Sealed, Verdict, Wanted, identify, inspect,
-    personalize, pretest, probe_sealed, refuses_writes, seal,
+    CardImage, CardKeys, Inspection, Password, Request, Sealed, Verdict, identify, inspect, personalize,
+    pretest, probe_sealed, refuses_writes, seal,
 };
 use crate::document::sod::{self, passive_authentication};
 use crate::document::{FileId, build};
@@ -296,11 +296,10 @@ async fn verify(station: &mut Station, line: &Line, ready: &Ready) -> Result<Evi
     station.encoder.power_on().await?;
     with_chip(&mut *station.encoder, refuses_writes(&line.rules.chip)).await?;
     let request = Request {
-        password: Password::Mrz(ready.mrz.clone()),
         allow_bac: ready.profile.chip.bac,
-        wanted: Wanted::All,
-        read_max: line.rules.chip.apdu.read_max,
+        read_max: Some(line.rules.chip.apdu.read_max),
         active_authentication: ready.profile.chip.active_authentication,
+        ..Request::new(Password::Mrz(ready.mrz.clone()))
     };
     let seed = line.entropy.secret()?;
     let inspection = with_chip(&mut *station.encoder, inspect(request, &seed)).await?;
@@ -321,6 +320,13 @@ fn judge(line: &Line, ready: &Ready, inspection: &Inspection) -> Result<(), Faul
         return Err(Fault::new(
             &NOT_AUTHENTIC,
             format!("active authentication: {seen:?}"),
+        ));
+    }
+    let proven = inspection.chip_authentication;
+    if !matches!(proven, Verdict::Genuine | Verdict::Absent) {
+        return Err(Fault::new(
+            &NOT_AUTHENTIC,
+            format!("chip authentication: {proven:?}"),
         ));
     }
     let signed = inspection.files.get(&FileId::Sod).map_or(&[][..], Vec::as_slice);

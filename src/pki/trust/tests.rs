@@ -3,7 +3,7 @@ use time::Duration;
 
 use super::*;
 use crate::pki::testkit::{NOW, Rehearsal, SoftKey, csca_plan, ds_plan};
-use crate::pki::{CertificatePlan, Curve, PublicKey, RevokedEntry, Role};
+use crate::pki::{CertificatePlan, Curve, EllipticCurve, PublicKey, RevokedEntry, Role};
 
 fn code(result: Result<(), Fault>) -> &'static str {
     result.expect_err("refused").code.id
@@ -27,7 +27,12 @@ fn a_certificate_reads_back_as_planned() {
         assert_eq!(ds.document_types, ["ID"]);
         assert_eq!(ds.authority_key, pki.csca.subject_key);
         let point = pki.ds_key.point();
-        assert_eq!(ds.key, PublicKey::P256 { form: curve, point });
+        let key = PublicKey::Elliptic {
+            curve: EllipticCurve::P256,
+            form: curve,
+            point: point.to_vec(),
+        };
+        assert_eq!(ds.key, key);
         assert!(ds.is_rehearsal() && ds.may_sign_documents() && !ds.may_sign_certificates());
         assert!(pki.csca.may_sign_certificates() && pki.csca.may_sign_crls());
         assert_eq!(ds.subject.country(), Some("VN"));

@@ -1,19 +1,16 @@
-//! BAC, PACE and active authentication, the chip's side (Doc 9303-11, sections 4.3, 4.4 and 6.1).
+//! BAC and PACE, the chip's side (Doc 9303-11, sections 4.3 and 4.4).
 
-use p256::ecdsa::signature::Signer;
-use p256::ecdsa::{Signature, SigningKey};
 use rand_chacha::rand_core::Rng;
 
 use super::channel::Channel;
 use super::{Chip, Outcome, Place};
 use crate::chip::apdu::{Command, Status};
-use crate::chip::curve::{Curve, Point, Scalar};
-use crate::chip::kdf::Key;
-use crate::chip::pace::{Agreement, ECDH_GM_AES_128, Ephemeral, encrypt_nonce};
+use crate::chip::pace::{Agreement, Ephemeral, Mapping, Protocol, encrypt_nonce};
 use crate::chip::password::{Can, MrzKey, Password};
 use crate::chip::{bac, tlv};
+use crate::pki::elliptic::{EllipticCurve, Point, Scalar};
 
-const DATA_NOT_FOUND: Status = Status::NotFound;
+pub(super) const DATA_NOT_FOUND: Status = Status::NotFound;
 
 /// How far a run of PACE has come.
 #[derive(Default)]
@@ -21,25 +18,40 @@ pub(super) enum Pace {
     #[default]
     Idle,
     /// After MSE:Set AT.
-    Chosen { curve: Curve, password: Key },
+    Chosen { way: Way, password: Password },
     /// The encrypted nonce was given out.
-    Nonce { curve: Curve, nonce: [u8; 16] },
+    Nonce { way: Way, nonce: [u8; 16] },
     /// The ephemeral generator is known.
     Mapped {
-        curve: Curve,
+        way: Way,
         generator: Point,
         private: Scalar,
+        /// What leads from the static key to the mapping key.
+        proof: Option<Scalar>,
     },
     /// The keys are known, their proof is due.
     Agreed {
         agreement: Agreement,
         own: Point,
         peer: Point,
+        proof: Option<Scalar>,
     },
+}
+
+/// What EF.CardAccess offers and the reader chose.
+#[derive(Clone, Copy)]
+pub(super) struct Way {
+    protocol: Protocol,
+    curve: EllipticCurve,
 }
 
 impl Chip {
     pub(super) fn get_challenge(&mut self, command: &Command<'_>) -> Outcome {
+        if command.le == Some(8)
+            && let Some(challenge) = self.challenge_terminal()
+        {
+            return Ok((challenge, Status::Success));
+        }
         if self.session.place != Place::Application || self.memory.mrz.is_none() || self.session.access {
             return Err(Status::Conditions);
         }
@@ -53,6 +65,9 @@ impl Chip {
     }
 
     pub(super) fn external_authenticate(&mut self, command: &Command<'_>) -> Outcome {
+        if self.session.access {
+            return self.authenticate_terminal(command);
+        }
         // A challenge is good for one try.
         let challenge = self.session.challenge.take().ok_or(Status::Conditions)?;
         let keys = bac::Keys::new(&self.mrz().ok_or(Status::Conditions)?);
@@ -69,29 +84,41 @@ impl Chip {
         };
         let proof = keys.seal(&own, &reader.challenge);
         self.grant(Channel::new(bac::session(&reader, &own)));
+        // After BAC the chip is known by its document number and check digit.
+        self.session.identity = self
+            .mrz()
+            .and_then(|mrz| mrz.information().get(..=mrz.document().len()).map(<[u8]>::to_vec));
         Ok((proof.to_vec(), Status::Success))
     }
 
-    pub(super) fn set_authentication_template(&mut self, command: &Command<'_>) -> Outcome {
-        self.session.pace = Pace::Idle;
-        if (command.p1, command.p2) != (0xC1, 0xA4) || self.session.access {
+    pub(super) fn set_pace(&mut self, command: &Command<'_>) -> Outcome {
+        if self.session.access {
             return Err(Status::WrongParameters);
         }
         let offered = self.offered().ok_or(Status::Conditions)?;
-        let (mut protocol, mut password) = (None, None);
+        let (mut oid, mut password, mut parameters) = (None, None, None);
         for object in tlv::objects(command.data) {
             let object = object.map_err(|_| Status::WrongData)?;
             match (object.tag, object.value) {
-                (0x80, value) => protocol = Some(value),
+                (0x80, value) => oid = Some(value),
                 (0x83, &[reference]) => password = Some(reference),
-                (0x84, &[id]) if id != offered => return Err(DATA_NOT_FOUND),
+                (0x84, &[id]) => parameters = Some(id),
                 // Objects that are not known are passed over.
                 _ => {}
             }
         }
-        if protocol != Some(&ECDH_GM_AES_128[..]) {
+        let protocol = Protocol::from_oid(oid.unwrap_or_default()).ok_or(Status::WrongData)?;
+        let mut ways: Vec<Way> = offered
+            .into_iter()
+            .filter(|way| way.protocol == protocol)
+            .collect();
+        if ways.is_empty() {
             return Err(Status::WrongData);
         }
+        ways.retain(|way| parameters.is_none_or(|id| way.curve.parameter_id() == id));
+        let [way] = ways[..] else {
+            return Err(DATA_NOT_FOUND);
+        };
         let password = match password {
             Some(1) => self.mrz().map(Password::Mrz),
             Some(2) => self
@@ -103,13 +130,13 @@ impl Chip {
             _ => None,
         };
         self.session.pace = Pace::Chosen {
-            curve: Curve::from_parameter_id(offered).ok_or(Status::Conditions)?,
-            password: password.ok_or(DATA_NOT_FOUND)?.pace_key(),
+            way,
+            password: password.ok_or(DATA_NOT_FOUND)?,
         };
         Ok((Vec::new(), Status::Success))
     }
 
-    pub(super) fn general_authenticate(&mut self, command: &Command<'_>) -> Outcome {
+    pub(super) fn continue_pace(&mut self, command: &Command<'_>) -> Outcome {
         // Whatever goes wrong ends the run.
         let stage = std::mem::take(&mut self.session.pace);
         let inner = tlv::only(0x7C, command.data).ok_or(Status::WrongData)?;
@@ -117,80 +144,104 @@ impl Chip {
         if (command.cla == 0x00) != last {
             return Err(Status::Conditions);
         }
-        let point = |tag| -> Result<Point, Status> {
-            let point = tlv::only(tag, inner).and_then(|point| point.try_into().ok());
-            point.ok_or(Status::WrongData)
-        };
+        let point = |tag| tlv::only(tag, inner).ok_or(Status::WrongData);
         let refused = Status::VerificationFailed;
+        let mut more = None;
         let (tag, answer) = match stage {
             Pace::Idle => return Err(Status::Conditions),
-            Pace::Chosen { curve, password } => {
+            Pace::Chosen { way, password } => {
                 if !inner.is_empty() {
                     return Err(Status::WrongData);
                 }
                 let mut nonce = [0; 16];
                 self.memory.random().fill_bytes(&mut nonce);
-                self.session.pace = Pace::Nonce { curve, nonce };
-                (0x80, encrypt_nonce(&password, &nonce).to_vec())
+                let encrypted = encrypt_nonce(&password, way.protocol.cipher, &nonce);
+                self.session.pace = Pace::Nonce { way, nonce };
+                (0x80, encrypted.to_vec())
             }
-            Pace::Nonce { curve, nonce } => {
+            Pace::Nonce { way, nonce } => {
                 let peer = point(0x81)?;
-                let private = Ephemeral::random(curve, &mut self.memory.random());
-                let own = curve.public(&private.map).ok_or(refused)?;
-                let generator = curve.map(&nonce, &private.map, &peer).ok_or(refused)?;
+                let private = Ephemeral::random(way.curve, &mut self.memory.random());
+                let (own, generator, proof) = self.map(way, &nonce, &private.map, peer).ok_or(refused)?;
                 self.session.pace = Pace::Mapped {
-                    curve,
+                    way,
                     generator,
                     private: private.agree,
+                    proof,
                 };
-                (0x82, own.to_vec())
+                (0x82, own)
             }
             Pace::Mapped {
-                curve,
+                way: Way { protocol, curve },
                 generator,
                 private,
+                proof,
             } => {
-                let peer = point(0x83)?;
+                let peer = point(0x83)?.to_vec();
                 let own = curve.multiply(&private, &generator).ok_or(refused)?;
-                let shared = curve.multiply(&private, &peer).ok_or(refused)?;
+                let secret = curve.agree(&private, &peer).ok_or(refused)?;
                 if own == peer {
                     return Err(refused);
                 }
                 self.session.pace = Pace::Agreed {
-                    agreement: Agreement::new(&shared),
-                    own,
+                    agreement: Agreement::new(protocol, secret),
+                    own: own.clone(),
                     peer,
+                    proof,
                 };
-                (0x84, own.to_vec())
+                (0x84, own)
             }
-            Pace::Agreed { agreement, own, peer } => {
+            Pace::Agreed {
+                agreement,
+                own,
+                peer,
+                proof,
+            } => {
                 if tlv::only(0x85, inner) != Some(&agreement.token(&own)) {
                     return Err(refused);
                 }
                 self.grant(Channel::new(agreement.session()));
                 // After PACE the master file is current and the application is to be selected under protection.
                 self.session.place = Place::Root;
+                self.session.identity = crate::pki::elliptic::x_coordinate(&own).map(<[u8]>::to_vec);
+                if let Some(number) = proof {
+                    more = Some(agreement.seal_proof(&number));
+                    // This mapping is chip authentication, too: terminal authentication binds its key.
+                    self.session.terminal.session_key =
+                        crate::pki::elliptic::x_coordinate(&peer).map(<[u8]>::to_vec);
+                }
                 (0x86, agreement.token(&peer).to_vec())
             }
         };
-        let mut object = Vec::new();
-        tlv::push(&mut object, tag, &answer);
+        let mut objects = Vec::new();
+        tlv::push(&mut objects, tag, &answer);
+        if let Some(proof) = more {
+            tlv::push(&mut objects, 0x8A, &proof);
+        }
         let mut data = Vec::new();
-        tlv::push(&mut data, 0x7C, &object);
+        tlv::push(&mut data, 0x7C, &objects);
         Ok((data, Status::Success))
     }
 
-    pub(super) fn internal_authenticate(&mut self, command: &Command<'_>) -> Outcome {
-        if !self.session.access || self.session.place != Place::Application {
-            return Err(Status::SecurityStatus);
+    /// Mapping: the public mapping key, the generator, and the number that proves the static key where that is asked.
+    /// Then the mapping key is a multiple of the static one by that number, which needs no division.
+    fn map(
+        &self,
+        way: Way,
+        nonce: &[u8],
+        number: &Scalar,
+        peer: &[u8],
+    ) -> Option<(Point, Point, Option<Scalar>)> {
+        let curve = way.curve;
+        match way.protocol.mapping {
+            Mapping::Generic => Some((curve.public(number)?, curve.map(nonce, number, peer)?, None)),
+            Mapping::ChipAuthentication => {
+                let key = self.memory.keys.mapping.as_ref()?;
+                let own = curve.multiply(number, &curve.public(key)?)?;
+                let shared = curve.multiply(key, peer)?;
+                Some((own, curve.map(nonce, number, &shared)?, Some(number.clone())))
+            }
         }
-        if command.data.len() != 8 {
-            return Err(Status::WrongLength);
-        }
-        let key = self.memory.active_authentication.ok_or(DATA_NOT_FOUND)?;
-        let key = SigningKey::from_slice(&key).map_err(|_| DATA_NOT_FOUND)?;
-        let signature: Signature = key.sign(command.data);
-        Ok((signature.to_bytes().to_vec(), Status::Success))
     }
 
     fn grant(&mut self, channel: Channel) {
@@ -199,21 +250,25 @@ impl Chip {
         self.session.file = None;
     }
 
-    fn mrz(&self) -> Option<MrzKey> {
+    pub(super) fn mrz(&self) -> Option<MrzKey> {
         let [document, birth, expiry] = self.memory.mrz.as_ref()?;
         MrzKey::new(document, birth, expiry).ok()
     }
 
-    /// The domain parameters that this chip's own EF.CardAccess names for the one protocol it can do.
-    fn offered(&self) -> Option<u8> {
-        let card_access = self.memory.files.get(&0x011C)?;
-        let mut info = vec![0x06, 0x0A];
-        info.extend(ECDH_GM_AES_128);
-        info.extend([0x02, 0x01, 0x02, 0x02, 0x01]);
-        let at = card_access
-            .windows(info.len())
-            .position(|window| window == info)?;
-        let id = *card_access.get(at + info.len())?;
-        Curve::from_parameter_id(id).map(|_| id)
+    /// What this chip's own EF.CardAccess offers, read as a chip would: it wrote no other form.
+    fn offered(&self) -> Option<Vec<Way>> {
+        let infos = tlv::only(0x31, self.memory.files.get(&0x011C)?)?;
+        let ways = tlv::objects(infos).filter_map(|info| {
+            let protocol = tlv::read(info.ok()?.value)?;
+            let version = tlv::read(protocol.rest)?;
+            let &[id] = tlv::only(0x02, version.rest)? else {
+                return None;
+            };
+            (version.value == [2]).then_some(Way {
+                protocol: Protocol::from_oid(protocol.value)?,
+                curve: EllipticCurve::from_parameter_id(id.into())?,
+            })
+        });
+        Some(ways.collect())
     }
 }

@@ -9,6 +9,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 use sha2::{Digest, Sha256};
 
 use super::manager::{self, Manager};
+use super::proof::Keys;
+use super::terminal::TrustPoints;
 use crate::base::hex;
 use crate::chip::ChipProfile;
 
@@ -36,6 +38,12 @@ pub(super) struct Memory {
     /// On chips that have a card manager.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) manager: Option<Manager>,
+    /// EF.CardSecurity, which shares its identifier with EF.SOD.
+    pub(super) card_security: Option<Vec<u8>>,
+    #[serde(default)]
+    pub(super) keys: Keys,
+    #[serde(default)]
+    pub(super) terminal: TrustPoints,
     seed: [u8; 32],
     draws: u64,
 }
@@ -65,6 +73,9 @@ impl Memory {
             active_authentication: None,
             no_application: false,
             manager: manager::delivered(profile, &name(&cplc)),
+            card_security: None,
+            keys: Keys::default(),
+            terminal: TrustPoints::default(),
             seed: Sha256::digest(&cplc).into(),
             draws: 0,
             cplc,

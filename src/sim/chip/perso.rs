@@ -2,11 +2,11 @@
 
 use super::{Chip, LifeCycle, Outcome, Place};
 use crate::chip::apdu::{Command, Status};
-use crate::chip::curve::Curve;
 use crate::chip::perso::P_256;
 use crate::chip::profile::{Dialect, PutData, Recreate};
 use crate::chip::tlv;
 use crate::document::FileId;
+use crate::pki::EllipticCurve;
 
 /// Memory for files.
 const MEMORY_BYTES: usize = 80 * 1024;
@@ -188,7 +188,7 @@ impl Chip {
                     return None;
                 }
                 let private: [u8; 32] = private.value.try_into().ok()?;
-                Curve::P256.public(&private)?;
+                EllipticCurve::P256.public(&private)?;
                 self.memory.active_authentication = Some(private);
             }
         }

@@ -20,9 +20,11 @@ use crate::chip::{
 use crate::document::CardFiles;
 
 mod faults;
+mod foreign;
 mod hostile;
 mod managed;
 mod rules;
+mod terminal;
 mod transcripts;
 
 /// A card and its chip.
@@ -189,11 +191,9 @@ impl Rehearsal {
 
     fn request(&self) -> Request {
         Request {
-            password: Password::Mrz(self.mrz.clone()),
             allow_bac: self.profile.applet.card_access.is_none(),
-            wanted: Wanted::All,
-            read_max: self.profile.apdu.read_max,
-            active_authentication: true,
+            read_max: Some(self.profile.apdu.read_max),
+            ..Request::new(Password::Mrz(self.mrz.clone()))
         }
     }
 
@@ -342,6 +342,7 @@ fn the_card_access_number_opens_too_and_a_desk_reads_little() {
     let mut request = card.request();
     request.password = Password::Can(card.can.clone().unwrap());
     request.wanted = Wanted::Only(vec![FileId::Sod, FileId::Dg(1)]);
+    request.chip_authentication = false;
     let inspection = card.inspect(request).unwrap();
     let read: Vec<_> = inspection.files.keys().copied().collect();
     assert_eq!(
@@ -375,7 +376,7 @@ fn files_beyond_the_reach_of_short_offsets_are_written_and_read() {
     card.files.insert(FileId::Dg(2), filled(FileId::Dg(2), 45_000));
     let mut card = card.sealed();
     let mut request = card.request();
-    request.read_max = 5_000;
+    request.read_max = Some(5_000);
     let inspection = card.inspect(request).unwrap();
     assert_eq!(inspection.files[&FileId::Dg(2)], card.files[&FileId::Dg(2)]);
 }
@@ -407,7 +408,7 @@ fn a_rest_whose_protected_form_outgrows_a_short_answer_is_read() {
             .insert(FileId::Dg(2), filled(FileId::Dg(2), 5_000 + rest));
         let mut card = card.sealed();
         let mut request = card.request();
-        request.read_max = 5_000;
+        request.read_max = Some(5_000);
         let inspection = card.inspect(request).unwrap();
         assert_eq!(
             inspection.files[&FileId::Dg(2)],

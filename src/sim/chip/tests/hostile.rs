@@ -2,6 +2,10 @@
 
 use super::*;
 use crate::base::limits;
+use crate::chip::cipher::Cipher;
+use crate::chip::pace::Mapping;
+use crate::chip::survey;
+use crate::pki::EllipticCurve;
 
 /// A sealed chip in whose memory something was put that no honest writer would put there.
 fn with_file(file: FileId, contents: Vec<u8>) -> Rehearsal {
@@ -31,11 +35,9 @@ fn a_chip_that_gives_a_few_bytes_at_a_time_is_left() {
     let (mut chip, mut commands) = (card.chip, 0);
     chip.power_on();
     let request = Request {
-        read_max: 16_384,
-        password: Password::Mrz(card.mrz),
-        allow_bac: false,
-        wanted: Wanted::All,
+        read_max: Some(16_384),
         active_authentication: false,
+        ..Request::new(Password::Mrz(card.mrz))
     };
     let outcome = drive(&mut inspect(request, &Secret::new([9; 32])), |command| {
         commands += 1;
@@ -105,6 +107,51 @@ proptest! {
             Some(answer)
         });
         prop_assert!(outcome.is_err() || commands <= from);
+        prop_assert!(commands <= limits::CHIP_COMMANDS_MAX);
+    }
+
+    /// A tolerant reader goes on where it can, and ends all the same.
+    #[test]
+    fn garbage_before_a_tolerant_reader_ends(
+        from in 0usize..40,
+        garbage in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..80), 1..4),
+        success: bool,
+    ) {
+        let mut card = foreign::Stranger::new()
+            .pace(Mapping::Generic, Cipher::Aes128, EllipticCurve::P256)
+            .chip_authentication(Some(Cipher::Aes128), EllipticCurve::P256, None, 3, 3)
+            .card();
+        let request = Request {
+            tolerant: true,
+            ..foreign::asking(&card)
+        };
+        let mut commands = 0;
+        card.chip.power_on();
+        let outcome = drive(&mut inspect(request, &Secret::new([9; 32])), |command| {
+            commands += 1;
+            if commands <= from {
+                return Some(card.chip.transmit(command));
+            }
+            let mut answer = garbage[commands % garbage.len()].clone();
+            if success {
+                answer.extend([0x90, 0x00]);
+            }
+            Some(answer)
+        });
+        prop_assert!(commands <= limits::CHIP_COMMANDS_MAX);
+        prop_assert!(outcome.is_err() || commands <= from);
+    }
+
+    /// Nor does a chip that was only asked what it is.
+    #[test]
+    fn garbage_told_to_anybody_ends(
+        garbage in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..80), 1..4),
+    ) {
+        let mut commands = 0;
+        let _ = drive(&mut survey(), |_| {
+            commands += 1;
+            Some(garbage[commands % garbage.len()].clone())
+        });
         prop_assert!(commands <= limits::CHIP_COMMANDS_MAX);
     }
 

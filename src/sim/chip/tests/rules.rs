@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::chip::apdu::response;
-use crate::chip::cipher::Session as Keys;
+use crate::chip::cipher::{Cipher, Session as Keys};
 use crate::chip::sm::SecureChannel;
 
 /// Sends hexadecimal commands; each answer must end with the status given.
@@ -145,8 +145,8 @@ fn in_session() -> (Rehearsal, SecureChannel) {
     let mut card = Rehearsal::full().sealed();
     card.chip.session.place = Place::Application;
     card.chip.session.access = true;
-    card.chip.session.channel = Some(Channel::new(Keys::aes(b"shared")));
-    (card, SecureChannel::new(Keys::aes(b"shared")))
+    card.chip.session.channel = Some(Channel::new(Keys::new(Cipher::Aes128, b"shared")));
+    (card, SecureChannel::new(Keys::new(Cipher::Aes128, b"shared")))
 }
 
 #[test]
