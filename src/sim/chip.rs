@@ -29,7 +29,7 @@ pub use manager::REHEARSAL_MASTER;
 pub use memory::LifeCycle;
 use memory::Memory;
 pub use odd::Oddity;
-pub use proof::{ActiveKey, Keys, StaticKey};
+pub use proof::{ActiveKey, AgreementKey, Keys};
 pub use terminal::Refused;
 use terminal::Terminal;
 

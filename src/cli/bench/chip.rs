@@ -11,8 +11,8 @@ use crate::chip::aes_key::AesKey;
 use crate::chip::diversify::{self, StaticKey};
 use crate::chip::scp03::StaticKeys;
 use crate::chip::{
-    CardImage, CardKeys, ChipProfile, Credentials, MrzKey, Password, Request, Wanted, identify, inspect,
-    keys, personalize, seal,
+    CardImage, CardKeys, ChipProfile, Credentials, MrzKey, Password, Request, identify, inspect, keys,
+    personalize, seal,
 };
 use crate::document::build::{self, ChipPublic};
 use crate::document::mrz::Mrz;
@@ -177,11 +177,9 @@ impl Card {
             write.say(&mut chip, command)
         })?;
         let request = Request {
-            password: Password::Mrz(self.mrz.clone()),
-            allow_bac: false,
-            wanted: Wanted::All,
-            read_max: self.profile.apdu.read_max,
+            read_max: Some(self.profile.apdu.read_max),
             active_authentication: true,
+            ..Request::new(Password::Mrz(self.mrz.clone()))
         };
         let mut read = Traffic::default();
         chip.power_on();

@@ -16,7 +16,7 @@ use crate::pki::{EllipticCurve, Hash, rsa};
 #[derive(Clone, Default, Deserialize, Serialize)]
 pub struct Keys {
     /// For chip authentication.
-    pub chip_authentication: Option<StaticKey>,
+    pub chip_authentication: Option<AgreementKey>,
     /// For chip-authentication mapping, on the curve that EF.CardAccess names for it.
     pub mapping: Option<Vec<u8>>,
     /// For active authentication, instead of the one that was put.
@@ -25,7 +25,7 @@ pub struct Keys {
 
 /// A key for chip authentication.
 #[derive(Clone, Deserialize, Serialize)]
-pub struct StaticKey {
+pub struct AgreementKey {
     /// The number of its standardized domain parameters.
     pub parameters: u32,
     /// The private number.
@@ -62,9 +62,9 @@ impl std::fmt::Debug for Keys {
     }
 }
 
-impl std::fmt::Debug for StaticKey {
+impl std::fmt::Debug for AgreementKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("StaticKey(…)")
+        f.write_str("AgreementKey(…)")
     }
 }
 

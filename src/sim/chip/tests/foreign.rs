@@ -67,7 +67,7 @@ impl Stranger {
                 key_id,
             });
         }
-        self.keys.chip_authentication = Some(StaticKey {
+        self.keys.chip_authentication = Some(AgreementKey {
             parameters: curve.parameter_id().into(),
             private: vec![held; curve.bytes()],
             id,
@@ -127,6 +127,7 @@ impl Stranger {
             mrz,
             can: Some(can),
             key: None,
+            keys: None,
         }
     }
 }
