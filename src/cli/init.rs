@@ -158,6 +158,7 @@ pub(super) fn plan(
         working_days: 5,
         paths: Paths {
             ledger: "ledger.db".into(),
+            ledger_copy: None,
             order_book: "order-book.db".into(),
             registry: "registry.db".into(),
             papers: "papers".into(),
