@@ -10,7 +10,7 @@ ifdef CI
 export CARGO_INCREMENTAL = 0
 endif
 
-.PHONY: help run test lint bench deps test-deps clean
+.PHONY: help run test lint bench crash fuzz deps test-deps clean
 
 help: ## what can be done here
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 11
@@ -33,6 +33,26 @@ bench: deps ## how fast it is here: faces, chip data, EF.SOD, a whole line, and 
 	target/release/cardwright bench sod
 	target/release/cardwright bench line
 	target/release/cardwright bench line --stations 64 --desks 8 --cards 640 --timing real
+
+crash: deps ## kill the daemon at every kill point, three times each; start it with 10,000 orders open
+	cargo build --release --workspace
+	target/release/cardwright sim crash --rounds 3
+	target/release/cardwright bench start --orders 10000 --within 2000
+
+# What coverage needs of the compiler; all of it is stable. SECONDS for each target, TARGETS for some of them only.
+FUZZ_FLAGS := -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
+	-Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
+	-Cllvm-args=-sanitizer-coverage-trace-compares -Ccodegen-units=1 --cfg fuzzing
+SECONDS_EACH ?= 60
+TARGETS ?= $(notdir $(wildcard tests/fuzz/corpus/*))
+
+fuzz: ## fuzz every parser of bytes from outside under libFuzzer: make fuzz SECONDS_EACH=600 TARGETS="tlv sod"
+	cd tests/fuzz && RUSTFLAGS="$(FUZZ_FLAGS)" cargo build --release --target $$(rustc -vV | sed -n 's/^host: //p')
+	cd tests/fuzz && for target in $(TARGETS); do \
+		mkdir -p found/$$target artifacts; \
+		target/$$(rustc -vV | sed -n 's/^host: //p')/release/$$target found/$$target corpus/$$target \
+			-max_total_time=$(SECONDS_EACH) -artifact_prefix=artifacts/$$target- -max_len=65536; \
+	done
 
 deps: ## what building needs is looked for; as root on Debian what is missing is installed
 	.ci/need

@@ -19,6 +19,7 @@ pub mod hash;
 pub mod manifest;
 pub mod merkle;
 pub mod paper;
+pub mod proof;
 pub mod seal;
 mod table;
 
@@ -29,3 +30,4 @@ pub use day::{DayReport, OfficeDay};
 pub use hash::Hash;
 pub use manifest::{Manifest, ManifestLine, Office, verify_qr};
 pub use merkle::Frontier;
+pub use proof::Proof;

@@ -69,6 +69,10 @@ pub struct Config {
 pub struct Paths {
     /// The controller's ledger.
     pub ledger: PathBuf,
+    /// A folder on another disk for a second copy of the ledger, which is there before a chip is sealed or a card
+    /// printed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ledger_copy: Option<PathBuf>,
     /// The facility's order book.
     pub order_book: PathBuf,
     /// The authority's registry.

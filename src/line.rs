@@ -27,6 +27,7 @@ pub mod packing;
 mod patience;
 pub mod prepare;
 pub mod progress;
+pub mod proof;
 pub mod readings;
 pub mod recover;
 pub mod settle;

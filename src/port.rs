@@ -503,6 +503,8 @@ pub enum Instruction {
     },
     /// At a machine: take out whatever card is still in its path and put it into the quarantine tray.
     ClearPath,
+    /// At a desk: put a card that lies on the reader back into the tray it came from.
+    ClearReader,
     /// At a desk: bring the tray of this lot.
     TakeTray {
         /// The lot.

@@ -5,6 +5,7 @@
 pub mod chip;
 pub mod dossiers;
 pub mod hall;
+pub mod kill;
 pub mod memory;
 pub mod printer;
 pub mod pty;

@@ -10,7 +10,7 @@
 //! | file | what it holds |
 //! |---|---|
 //! | `token.json` | label, PIN records, objects; private ones sealed under a key that only a PIN opens; mode 0600 |
-//! | `counters/N` | signatures made or reserved with object N, one decimal number |
+//! | `counters/N` | signatures made with object N, the number up to which they are reserved, and the boot that counted |
 //! | `lock` | held while one of the other files changes, so several processes may share a token |
 //! | `faults.json` | faults to be shown once, in order (see `fault`): how tests take sessions away |
 //!

@@ -68,4 +68,17 @@ crate::fault_codes! {
     PAPER_FAILED = "AUDIT-015", Bug, false,
         "the paper could not be made", "không tạo được giấy",
         "Report this with the box number.", "Báo lỗi này kèm số hộp.";
+    /// The JSON is no proof.
+    PROOF_UNREADABLE = "AUDIT-016", Operator, true,
+        "the proof cannot be read", "không đọc được bằng chứng",
+        "Fetch the proof again from the facility.", "Lấy lại bằng chứng từ cơ sở.";
+    /// The record is not one of the ledger that was signed.
+    PROOF_WRONG = "AUDIT-017", Operator, false,
+        "the proof does not lead to the signed ledger", "bằng chứng không dẫn đến sổ cái đã ký",
+        "Do not accept the document; report it to the facility.", "Không nhận giấy tờ này; báo cho cơ sở.";
+    /// The record seals another manifest than the one at hand.
+    MANIFEST_OTHER = "AUDIT-018", Operator, false,
+        "the ledger has sealed another manifest for this box", "sổ cái đã niêm phong bảng kê khác cho hộp này",
+        "Do not accept the manifest; report the box number to the facility.",
+        "Không nhận bảng kê này; báo số hộp cho cơ sở.";
 }

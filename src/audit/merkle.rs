@@ -3,6 +3,10 @@
 //! The chain proves a ledger to whoever reads all of it. The tree proves one record, or that an older ledger is the
 //! beginning of a newer one, to whoever holds only a signed root: a few dozen hashes instead of the ledger.
 
+mod path;
+
+pub use path::PathBuilder;
+
 use super::Hash;
 
 /// RFC 6962 section 2.1: leaves and nodes are hashed apart, or a node could be passed off as a record.

@@ -10,6 +10,7 @@ mod people;
 mod process;
 mod report;
 mod sod;
+mod start;
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
@@ -27,6 +28,8 @@ pub enum Verb {
     /// seconds, pictures travel at the speed of their serial lines and printing takes its time, and what counts is how
     /// long machines wait for software.
     Line(line::Arguments),
+    /// Start a controller again and again with many orders open, and say when its first card comes.
+    Start(start::Arguments),
     /// Build EF.SOD, sign it through PKCS#11 and verify it with the other library.
     Sod(Times),
     /// Compose both faces of a card and turn them into the printer's compressed panels.
@@ -66,6 +69,7 @@ struct Rate {
 pub fn main(verb: Verb) -> anyhow::Result<bool> {
     match verb {
         Verb::Line(arguments) => line::main(&arguments),
+        Verb::Start(arguments) => start::main(&arguments),
         Verb::Sod(times) => sod::main(times),
         Verb::Face(times) => face::main(times),
         Verb::ChipData(times) => chip_data::main(times),

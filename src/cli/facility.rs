@@ -22,6 +22,7 @@ use crate::dossier::office::OfficeTable;
 use crate::job::Fact;
 use crate::pki::{SignerKey, TrustStore};
 use crate::port::{Ledger, Signer};
+use crate::sim::kill::Trap;
 use crate::store::{SqliteLedger, SqliteOrderBook, SqliteRegistry};
 
 pub(super) use books::open_books;
@@ -68,6 +69,8 @@ pub struct Facility {
     pub checkpoint_key: [u8; 65],
     /// Public point of the key that dossiers are encrypted to.
     pub intake_key: [u8; 65],
+    /// Where a rehearsal's controller is to die, if the environment says so.
+    pub trap: Option<Arc<Trap>>,
 }
 
 impl Facility {
@@ -79,6 +82,7 @@ impl Facility {
     /// `FAC-003` for an unreadable file, `FAC-004` for a missing key, `PKI-…` for a certificate that does not hold now.
     pub async fn open(folder: &Path, clock: Clock) -> Result<Self, Fault> {
         let config = Config::load(folder)?;
+        let trap = super::trap::armed(&config)?;
         let now = clock.now();
         let trust = files::trust(&config)?;
         let signers = files::signers(&config, &trust, now)?;
@@ -112,6 +116,7 @@ impl Facility {
             manifest_key,
             checkpoint_key,
             intake_key,
+            trap,
             config,
         })
     }

@@ -173,6 +173,7 @@ pub(super) fn plan(folder: &Path, wishes: &Wishes<'_>) -> Result<Config, Fault> 
         chip: chip.to_owned(),
         paths: Paths {
             ledger: "ledger.db".into(),
+            ledger_copy: None,
             order_book: "order-book.db".into(),
             registry: "registry.db".into(),
             papers: "papers".into(),

@@ -20,6 +20,8 @@ use outside::Hall;
 const STATIONS: usize = 8;
 /// Packing desks of the embedded hall.
 const DESKS: usize = 4;
+/// Blanks in a pack.
+const PACK: u32 = 50;
 
 /// Arguments of `rehearse`.
 #[derive(Args, Debug)]
@@ -49,6 +51,8 @@ pub(super) struct Scale {
     pub(super) stations: usize,
     /// Packing desks.
     pub(super) desks: usize,
+    /// Blanks in a pack.
+    pub(super) pack: u32,
     /// Devices take their time.
     pub(super) real_time: bool,
     /// Quality of the portraits' JPEGs, if not as usual.
@@ -64,6 +68,7 @@ impl Default for Scale {
             seed: 2021,
             stations: STATIONS,
             desks: DESKS,
+            pack: PACK,
             real_time: false,
             portrait_quality: None,
             chip: CHIP.to_owned(),

@@ -23,6 +23,7 @@ use crate::port::{Encoder, OrderBook, OrderState, Signer};
 use crate::printer::Model;
 
 use super::facility::{Facility, with_token_env};
+use super::trap;
 
 /// Arguments of `run`.
 #[derive(Args, Debug)]
@@ -106,6 +107,7 @@ pub async fn line(facility: &Facility, clock: Clock) -> Result<Line, Fault> {
         signer: facility.hsm.clone(),
         papers: facility.papers.clone(),
     };
+    let ports = trap::ports(facility.trap.as_ref(), ports, &rules);
     let line = Line::new(ports, rules, clock, Entropy::system(), Press::builtin()?);
     for key in facility.hsm.keys().await? {
         line.progress
@@ -152,7 +154,10 @@ pub(super) fn stations(facility: &Facility, line: &Line) -> Result<Vec<Station>,
             Box::new(HallScreen::new(path(&station.screen), line.clock)),
         ))
     });
-    stations.collect()
+    let trap = facility.trap.as_ref();
+    stations
+        .map(|station: Result<Station, Fault>| Ok(trap::station(trap, station?)))
+        .collect()
 }
 
 /// The reader of a desk, if there is such a desk.
@@ -173,7 +178,10 @@ pub(super) fn desks(facility: &Facility, line: &Line) -> Result<Vec<Desk>, Fault
             screen: Box::new(HallScreen::new(path(&desk.screen), line.clock)),
         })
     });
-    desks.collect()
+    let trap = facility.trap.as_ref();
+    desks
+        .map(|desk: Result<Desk, Fault>| Ok(trap::desk(trap, desk?)))
+        .collect()
 }
 
 fn serial(path: &Path, baud: u32, clock: Clock) -> Result<SerialPort, Fault> {

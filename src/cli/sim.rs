@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Subcommand;
 
 use crate::base::ids::{BlankId, MachineId};
-use crate::sim::{dossiers, hall, registry};
+use crate::sim::{dossiers, hall, kill, registry};
 
 use super::rehearse::people::Cast;
 
@@ -50,6 +50,10 @@ pub enum Verb {
         #[arg(long, default_value = "facility/hall")]
         dir: PathBuf,
     },
+    /// List the kill points: every moment of every journalled act at which a rehearsal's controller can be made to die.
+    KillPoints,
+    /// Kill a controller with SIGKILL at its kill points, restart it against the same hall, and judge what lies there.
+    Crash(super::crash::Arguments),
     /// Print what physically lies where, by the hall's own books.
     Inventory {
         /// The hall's folder.
@@ -112,6 +116,11 @@ pub fn main(verb: Verb) -> anyhow::Result<bool> {
             drop(held);
             Ok(true)
         }),
+        Verb::KillPoints => {
+            kill::Point::all().for_each(super::say);
+            Ok(true)
+        }
+        Verb::Crash(arguments) => super::crash::main(&arguments),
         Verb::Inventory { dir } => {
             println!("{}", serde_json::to_string_pretty(&hall::inventory(&dir)?)?);
             Ok(true)

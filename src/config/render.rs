@@ -60,6 +60,10 @@ fn head(config: &Config) -> String {
         || "# profiles = \"profiles\"".to_owned(),
         |folder| format!("profiles = {}", path(folder)),
     );
+    let copy = paths.ledger_copy.as_deref().map_or_else(
+        || "# ledger_copy = \"/second-disk/cardwright\"".to_owned(),
+        |folder| format!("ledger_copy = {}", path(folder)),
+    );
     format!(
         "# A facility of cardwright. Paths are relative to this file's folder. There is no secret in here.\n\
          facility = {facility}\n\
@@ -76,7 +80,9 @@ fn head(config: &Config) -> String {
          # The kind of chip in the blanks: a chip profile of the program, or the path of one (TOML).\n\
          chip = {chip}\n\n\
          [paths]\n\
-         ledger = {ledger}\norder_book = {order_book}\nregistry = {registry}\npapers = {papers}\n\
+         ledger = {ledger}\n\
+         # A folder on another disk: a second copy is there before a chip is sealed or a card printed.\n\
+         {copy}\norder_book = {order_book}\nregistry = {registry}\npapers = {papers}\n\
          dossiers = {dossiers}\n\
          # Root certificates (DER) of those who sign dossiers.\n\
          dossier_trust = {dossier_trust}\n\

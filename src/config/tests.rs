@@ -53,6 +53,7 @@ screen = "hall/D01.screen"
 fn what_is_written_is_read_again() {
     let mut config = config();
     for profiles in [None, Some(PathBuf::from("profiles"))] {
+        config.paths.ledger_copy.clone_from(&profiles);
         config.paths.profiles = profiles;
         config.keys.chips = config.paths.profiles.as_ref().map(|_| ChipMasters {
             transport: "chip-transport".to_owned(),

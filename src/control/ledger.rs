@@ -7,10 +7,13 @@ use serde_json::json;
 
 use crate::audit::Discrepancy;
 use crate::base::Fault;
+use crate::base::ids::BoxId;
 use crate::line::Line;
 use crate::line::audit::{Audited, audit};
 use crate::line::checkpoint::{self, Checkpoints};
+use crate::line::proof::prove;
 
+use super::fault::UNKNOWN;
 use super::{Answer, Who};
 
 /// What can be asked about the ledger.
@@ -21,6 +24,14 @@ pub enum Request {
     Verify,
     /// Sign its head now.
     Sign,
+    /// Prove that a box's manifest belongs to it.
+    Prove {
+        /// The box.
+        #[serde(rename = "box")]
+        label: BoxId,
+        /// The manifest's JSON, as it was written when the box was sealed.
+        manifest: String,
+    },
 }
 
 /// Answers.
@@ -44,6 +55,20 @@ pub async fn act(line: &Line, _who: &Who, request: Request) -> Result<Answer, Fa
                     signed.size
                 ),
                 json!({ "size": signed.size, "root": signed.root, "chain": signed.chain }),
+            ))
+        }
+        Request::Prove { label, manifest } => {
+            let proof = prove(line, &label, manifest.as_bytes()).await?;
+            let proof = proof.ok_or_else(|| Fault::new(&UNKNOWN, format!("{label} is not sealed")))?;
+            let point = checkpoint::point(line).await?;
+            // Checked as a stranger will check it, before it leaves the house.
+            let proven = proof.verify(manifest.as_bytes(), &point)?;
+            Ok(Answer::good(
+                format!(
+                    "Box {label} was sealed with this manifest by record {} of the {} that are signed.",
+                    proven.seq, proven.head.size
+                ),
+                json!(proof),
             ))
         }
     }

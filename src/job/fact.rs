@@ -135,7 +135,7 @@ pub enum Fact {
         label: BoxId,
         /// Cards in it.
         cards: u32,
-        /// HMAC-SHA-256 of its manifest under the look-up key, hexadecimal (the manifest holds names).
+        /// Commitment to its manifest (which holds names): SHA-256 over 04, its keyed hash and itself, hexadecimal.
         manifest: String,
     },
     /// A box left the house.

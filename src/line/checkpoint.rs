@@ -26,6 +26,8 @@ const RECORDS: u64 = 10_000;
 const PERIOD: Duration = Duration::from_secs(10 * 60);
 /// How often the ledger's size is looked at.
 const TICK: Duration = Duration::from_secs(5);
+/// Pause between two pages while the machines need the processor more.
+const BREATH: Duration = Duration::from_millis(20);
 /// Records read at once.
 const PAGE: u32 = 2_000;
 
@@ -51,6 +53,10 @@ impl Checkpoints {
     /// # Errors
     /// A record that is not what was written: nothing may be done on top of it.
     pub async fn keep(&mut self, line: &Line) -> Result<(), Fault> {
+        // What others have written, or bent since, is read beside the first cards, not at the first head.
+        while !line.is_stopping() && self.page(line).await? {
+            line.clock.sleep(BREATH).await;
+        }
         let mut since = line.clock.elapsed();
         while !line.is_stopping() {
             let _ = line.clock.within(TICK, line.stopped()).await;
@@ -101,16 +107,18 @@ impl Checkpoints {
     }
 
     async fn catch_up(&mut self, line: &Line) -> Result<(), Fault> {
-        loop {
-            let after = self.verified.verified().size();
-            let page = line.ports.ledger.entries_after(after, PAGE).await?;
-            if page.is_empty() {
-                return Ok(());
-            }
-            for entry in page {
-                link(&mut self.verified, &entry)?;
-            }
+        while self.page(line).await? {}
+        Ok(())
+    }
+
+    /// Verifies the next page; false if there is none.
+    async fn page(&mut self, line: &Line) -> Result<bool, Fault> {
+        let after = self.verified.verified().size();
+        let page = line.ports.ledger.entries_after(after, PAGE).await?;
+        for entry in &page {
+            link(&mut self.verified, entry)?;
         }
+        Ok(!page.is_empty())
     }
 }
 

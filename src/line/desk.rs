@@ -28,6 +28,8 @@ const SCAN: Duration = Duration::from_secs(5);
 const HUSH: Duration = Duration::from_millis(1);
 /// An outcome waits so long for the next card before it is recorded by itself.
 const LINGER: Duration = Duration::from_secs(2);
+/// A scanner that says nothing for this long has finished what it was asked before.
+const QUIET: Duration = Duration::from_millis(500);
 /// How often to look for trays when nobody rang.
 const IDLE: Duration = Duration::from_millis(500);
 /// Times one card is scanned.
@@ -51,11 +53,14 @@ impl std::fmt::Debug for Desk {
     }
 }
 
-/// What the scanner read off the plastic.
+/// What the scanner read off the plastic. Personal data: never shown.
 #[derive(Default)]
-struct Scan {
-    mrz: Option<String>,
-    qr: Option<String>,
+#[expect(missing_debug_implementations, reason = "personal data")]
+pub struct Scan {
+    /// The machine readable zone, its lines in one.
+    pub mrz: Option<String>,
+    /// The text of the QR code.
+    pub qr: Option<String>,
 }
 
 impl Desk {
@@ -157,27 +162,21 @@ impl Desk {
         packing: &Packing<'_>,
     ) -> Result<Attempt, (Option<Attempt>, Fault)> {
         let mut scans = 1;
-        let (mrz, qr) = loop {
-            let scan = self.scan().await.map_err(|fault| (None, fault))?;
-            match (scan.mrz, scan.qr) {
-                (Some(mrz), qr) => break (mrz, qr),
-                _ if scans < SCANS_MAX => {
-                    scans += 1;
-                    self.screen
-                        .ask(&Instruction::ScanAgain)
-                        .await
-                        .map_err(|fault| (None, fault))?;
-                }
-                _ => return Err((None, Fault::new(&FACE_UNREADABLE, "MRZ"))),
+        let (mrz, qr, attempt, zone) = loop {
+            let Scan { mrz, qr } = self.scan().await.map_err(|fault| (None, fault))?;
+            let fault = match mrz {
+                None => Fault::new(&FACE_UNREADABLE, "MRZ"),
+                Some(mrz) => match self.open_patiently(line, &mrz).await {
+                    Ok((attempt, zone)) => break (mrz, qr, attempt, zone),
+                    Err(fault) => fault,
+                },
+            };
+            if scans >= SCANS_MAX {
+                return Err((None, fault));
             }
+            scans += 1;
+            self.scan_anew().await.map_err(|fault| (None, fault))?;
         };
-        let opened = match self.open(line, &mrz).await {
-            Err(fault) if decide::after(Step::Prove, &fault, 1).card == Card::Again => {
-                self.open(line, &mrz).await
-            }
-            opened => opened,
-        };
-        let (attempt, zone) = opened.map_err(|fault| (None, fault))?;
         let refuse = |attempt: &Attempt, fault| (Some(attempt.clone()), fault);
         if zone != mrz {
             return Err(refuse(&attempt, Fault::new(&FACE_DIFFERS, "MRZ and DG1")));
@@ -201,6 +200,31 @@ impl Desk {
             ));
         }
         Ok(attempt)
+    }
+
+    /// Reading harms no card: a reader that failed once is asked once more before a person is.
+    async fn open_patiently(&mut self, line: &Line, mrz: &str) -> Result<(Attempt, String), Fault> {
+        match self.open(line, mrz).await {
+            Err(fault) if decide::after(Step::Prove, &fault, 1).card == Card::Again => {
+                self.open(line, mrz).await
+            }
+            opened => opened,
+        }
+    }
+
+    /// Has the card scanned again, once the scanner is quiet: a reading that does not open the chip may be one that a
+    /// controller asked for which is gone.
+    async fn scan_anew(&mut self) -> Result<(), Fault> {
+        while !self.scanner.receive(QUIET).await?.is_empty() {}
+        self.screen.ask(&Instruction::ScanAgain).await.map(|_| ())
+    }
+
+    /// Has a card that lies on the reader put back into its tray: whoever takes the tray next must find it there.
+    ///
+    /// # Errors
+    /// The screen's.
+    pub(super) async fn clear(&mut self) -> Result<(), Fault> {
+        self.screen.ask(&Instruction::ClearReader).await.map(|_| ())
     }
 
     /// Opens the chip with what was read off the face; the signed object names the attempt.
@@ -419,7 +443,9 @@ fn is_genuine(seen: Verdict, has_key: bool) -> Result<(), Fault> {
 }
 
 impl Scan {
-    fn of(text: &str) -> Self {
+    /// From what was sent up to `END`. What is no line of ours is nothing.
+    #[must_use]
+    pub fn of(text: &str) -> Self {
         let mut scan = Self::default();
         for line in text.split('\r') {
             match line.trim_start_matches('\n').split_once(' ') {

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use crate::audit::manifest::{Manifest, ManifestLine, Office};
-use crate::audit::paper;
+use crate::audit::{paper, proof};
 use crate::base::ids::{BoxId, OfficeCode};
 use crate::base::{Blame, Fault, hex};
 use crate::dossier::Place;
@@ -129,7 +129,7 @@ pub async fn seal(
     let sealed = Fact::BoxSealed {
         label: label.clone(),
         cards,
-        manifest: hex::encode(&keyed),
+        manifest: hex::encode(&proof::commitment(&keyed, &json).0),
     };
     line.record(vec![sealed], Vec::new()).await?;
     line.floor.settle();

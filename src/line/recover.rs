@@ -1,6 +1,6 @@
 //! Start-up is recovery (law 8): settle what was in doubt by asking the world, then open for work.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::base::ids::{ChipId, LotId, MachineId, OrderKey};
 use crate::base::{Blame, Fault};
@@ -37,7 +37,9 @@ pub async fn books(line: &Line) -> Result<Found, Fault> {
     let mut found = Found::default();
     let open_lots = line.ports.ledger.open_lots().await?;
     let mut trays: BTreeMap<LotId, Vec<Attempt>> = BTreeMap::new();
+    let mut under_way = BTreeSet::new();
     for attempt in line.ports.ledger.attempts(Attempts::Open).await? {
+        under_way.insert(attempt.id.order);
         match attempt.phase {
             Phase::Did(Step::Deliver | Step::Prove) | Phase::Doing(Step::Prove | Step::Box) => {
                 trays.entry(attempt.lot).or_default().push(attempt);
@@ -71,7 +73,7 @@ pub async fn books(line: &Line) -> Result<Found, Fault> {
     for lot in open_lots {
         found.lots.entry(lot.machine.clone()).or_default().push(lot);
     }
-    orders(line, &found).await?;
+    orders(line, &found, &under_way).await?;
     Ok(found)
 }
 
@@ -92,20 +94,22 @@ async fn greet_registry(line: &Line) -> Result<(), Fault> {
     }
 }
 
-/// Orders that a crash left given to a machine although their attempt is over, or was never planned.
-async fn orders(line: &Line, found: &Found) -> Result<(), Fault> {
+/// Orders that a crash left given to a machine although their attempt is over, or was never planned. Thousands may be
+/// given to machines, and only those whose attempt is not under way are asked about one by one.
+async fn orders(line: &Line, found: &Found, under_way: &BTreeSet<OrderKey>) -> Result<(), Fault> {
+    let in_open_lots: BTreeSet<OrderKey> = found
+        .lots
+        .values()
+        .flatten()
+        .flat_map(|lot| lot.orders.iter().copied())
+        .collect();
     let mut after = OrderKey(0);
     loop {
         let page = line.ports.book.in_state(OrderState::InLot, after, 500).await?;
         let Some(last) = page.last() else { return Ok(()) };
         after = last.key;
-        for order in page {
+        for order in page.into_iter().filter(|order| !under_way.contains(&order.key)) {
             let attempts = line.ports.ledger.attempts(Attempts::Of(order.key)).await?;
-            let in_open_lot = found
-                .lots
-                .values()
-                .flatten()
-                .any(|lot| lot.orders.contains(&order.key));
             match attempts.last() {
                 Some(attempt) if attempt.is_good() => {
                     line.ports
@@ -126,7 +130,7 @@ async fn orders(line: &Line, found: &Found) -> Result<(), Fault> {
                 }
                 // What the registry must hear of first is followed up when it has heard.
                 Some(attempt) if attempt.must_be_reported() => {}
-                _ if in_open_lot => {}
+                _ if in_open_lots.contains(&order.key) => {}
                 _ => {
                     line.ports
                         .book

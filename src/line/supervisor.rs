@@ -32,6 +32,9 @@ const DRAINING: Duration = Duration::from_millis(100);
 /// How long a draining line waits for a person to come to stopped machines when all else is at rest.
 const PATIENCE: Duration = Duration::from_secs(3);
 
+/// How long desks wait for each other's readers to be cleared.
+const CLEARING: Duration = Duration::from_secs(10);
+
 /// When to end.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Ending {
@@ -54,7 +57,7 @@ struct Places {
 pub async fn run(
     line: Arc<Line>,
     stations: Vec<Station>,
-    desks: Vec<Desk>,
+    mut desks: Vec<Desk>,
     ending: Ending,
 ) -> Result<(), Fault> {
     let version = env!("CARGO_PKG_VERSION").to_owned();
@@ -75,8 +78,9 @@ pub async fn run(
         station.screen = Patient::new(&line, station.screen);
         let lots = found.lots.remove(&station.id).unwrap_or_default();
         let own = Arc::clone(&line);
-        tasks.spawn(async move { machine(own, station, lots).await.map(|()| None) });
+        tasks.spawn(async move { Box::pin(machine(own, station, lots)).await.map(|()| None) });
     }
+    clear_readers(&line, &mut desks).await;
     for mut desk in desks {
         desk.screen = Patient::new(&line, desk.screen);
         let own = Arc::clone(&line);
@@ -218,6 +222,22 @@ async fn pack(line: &Line, mut desk: Desk) -> Result<Desk, Fault> {
             ended => return ended.map(|()| desk),
         }
     }
+}
+
+/// A tray may go to another desk than before the restart, on whose reader one of its cards still lies. A desk where
+/// nobody is holds up the others for a moment only.
+async fn clear_readers(line: &Line, desks: &mut [Desk]) {
+    if line.floor.is_quiet() {
+        return;
+    }
+    let clearing = async {
+        for desk in desks {
+            if let Err(fault) = desk.clear().await {
+                tracing::warn!(desk = %desk.id, code = fault.code.id, "the reader is not cleared: {fault}");
+            }
+        }
+    };
+    let _ = line.clock.within(CLEARING, clearing).await;
 }
 
 /// Returns when no order waits or is being made, or when nothing moves any more because machines are stopped and nobody

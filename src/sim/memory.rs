@@ -27,6 +27,6 @@ pub use signer::MemorySigner;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// What a task held when it was dropped is whole: nothing here waits while it holds a lock.
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -47,16 +47,64 @@ crate::fault_codes! {
         "there is no registry here", "không có cơ sở dữ liệu quản lý tại đây",
         "Name the authority's registry in cardwright.toml: paths.registry.",
         "Ghi đường dẫn cơ sở dữ liệu quản lý trong cardwright.toml: paths.registry.";
+    /// A newer program has changed the tables.
+    NEWER = "STO-011", Operator, false,
+        "the database was written by a newer program", "cơ sở dữ liệu do phiên bản mới hơn ghi",
+        "Install that program again; nothing was changed.", "Cài lại phiên bản đó; chưa có gì bị thay đổi.";
+    /// No space is left.
+    FULL = "STO-012", Device, true,
+        "the disk is full", "đĩa đã đầy",
+        "Make space and start again: nothing that was confirmed is lost.",
+        "Giải phóng dung lượng rồi khởi động lại: không mất dữ liệu đã xác nhận.";
+    /// The file is not what SQLite wrote.
+    DAMAGED = "STO-013", Device, false,
+        "the database file is damaged", "tệp cơ sở dữ liệu bị hỏng",
+        "Keep the file, replace the disk, and bring the second copy: cardwright audit verify.",
+        "Giữ nguyên tệp, thay đĩa và lấy bản sao thứ hai: cardwright audit verify.";
+    /// The disk has not confirmed what was written: whether it is there, nobody knows.
+    UNSYNCED = "STO-014", Device, false,
+        "the disk does not confirm what was written", "đĩa không xác nhận dữ liệu đã ghi",
+        "Replace the disk, then start again: nothing that was confirmed is lost.",
+        "Thay đĩa rồi khởi động lại: không mất dữ liệu đã xác nhận.";
+    /// The second copy is ahead of the ledger, or tells something else.
+    SET_BACK = "STO-015", Operator, false,
+        "the second copy of the ledger knows what the ledger does not", "bản sao sổ cái có dữ liệu mà sổ cái không có",
+        "A backup was restored or the first disk lost: bring the copy back with cardwright audit restore.",
+        "Bản cũ đã được khôi phục hoặc mất đĩa thứ nhất: lấy bản sao bằng cardwright audit restore.";
+    /// The second copy cannot be kept, and without it nothing is sealed or printed.
+    SECOND = "STO-016", Device, true,
+        "the second copy of the ledger cannot be written", "không ghi được bản sao sổ cái",
+        "Check the second disk, then start again.", "Kiểm tra đĩa thứ hai rồi khởi động lại.";
+}
+
+/// SQLite's result codes (sqlite3.h): the low byte is the kind, the rest tells more of it.
+mod sqlite {
+    pub(super) const CORRUPT: u32 = 11;
+    pub(super) const FULL: u32 = 13;
+    pub(super) const NOT_A_DATABASE: u32 = 26;
+    pub(super) const SYNC_FAILED: u32 = 10 | 4 << 8;
+    pub(super) const FOLDER_SYNC_FAILED: u32 = 10 | 5 << 8;
 }
 
 /// A database error as a fault. Unique-index violations are laws speaking; texts of the driver hold no values.
 pub(crate) fn database(error: &sqlx::Error) -> Fault {
-    match error {
-        sqlx::Error::Database(inner) if inner.is_unique_violation() => {
-            Fault::new(&TWICE, inner.message().to_owned())
-        }
-        other => Fault::new(&DATABASE, other.to_string()),
+    let sqlx::Error::Database(inner) = error else {
+        return Fault::new(&DATABASE, error.to_string());
+    };
+    if inner.is_unique_violation() {
+        return Fault::new(&TWICE, inner.message().to_owned());
     }
+    let number = inner.code().and_then(|code| code.parse::<u32>().ok());
+    let code = match number {
+        Some(sqlite::SYNC_FAILED | sqlite::FOLDER_SYNC_FAILED) => &UNSYNCED,
+        Some(number) => match number & 0xFF {
+            sqlite::FULL => &FULL,
+            sqlite::CORRUPT | sqlite::NOT_A_DATABASE => &DAMAGED,
+            _ => &DATABASE,
+        },
+        None => &DATABASE,
+    };
+    Fault::new(code, error.to_string())
 }
 
 /// A stored value that does not read back.

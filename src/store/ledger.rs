@@ -1,9 +1,11 @@
 //! The ledger on SQLite: one writer with group commit, many readers.
 
+mod second;
 mod writer;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use serde::de::DeserializeOwned;
@@ -24,6 +26,9 @@ use crate::port::{Attempts, BoxState, BundlePart, Entry, Ledger, Part, RawEntry}
 
 use super::fault::{CLOSED, LOCKED, NO_FILE, database, unreadable};
 use super::sqlite::{Commits, int, open, open_to_read, uint};
+use second::Second;
+
+pub use second::restore;
 
 const MIGRATIONS: &[(&str, &str)] = &[("ledger", include_str!("migrations/ledger-1.sql"))];
 
@@ -52,6 +57,8 @@ pub struct SqliteLedger {
     queue: mpsc::Sender<Append>,
     writer: Option<JoinHandle<()>>,
     commits: Commits,
+    /// Why the writer has ended.
+    broken: Arc<OnceLock<Fault>>,
     _lock: Option<LedgerLock>,
 }
 
@@ -90,34 +97,43 @@ impl SqliteLedger {
     /// Takes the lock and opens the ledger; `create` makes a new one.
     ///
     /// # Errors
-    /// `STO-002` if another process holds it, `STO-008` if there is none, `STO-001` for the database's own troubles.
+    /// `STO-002` if another process holds it, `STO-008` if there is none, `STO-011` if a newer program has written it,
+    /// `STO-013` if it is damaged, `STO-001` for the database's other troubles.
     pub async fn open(path: &Path, create: bool, author: Author, clock: Clock) -> Result<Self, Fault> {
-        Self::open_locked(LedgerLock::take(path, create)?, create, author, clock).await
+        Self::open_locked(LedgerLock::take(path, create)?, create, author, clock, None).await
     }
 
-    /// Opens the ledger whose lock was taken before, so that whoever is refused has touched nothing.
+    /// Opens the ledger whose lock was taken before, so that whoever is refused has touched nothing. With `copy`, a
+    /// folder on another disk, a second copy is there before any chip is sealed or card printed.
     ///
     /// # Errors
-    /// `STO-001` for the database's own troubles.
+    /// As [`Self::open`]; `STO-015` if the copy knows more than the ledger, `STO-016` if the other disk fails.
     pub async fn open_locked(
         lock: LedgerLock,
         create: bool,
         author: Author,
         clock: Clock,
+        copy: Option<&Path>,
     ) -> Result<Self, Fault> {
         let path = lock.ledger.as_path();
         let pool = open(path, create, 4, MIGRATIONS).await?;
+        let second = match copy {
+            Some(folder) => Some(Second::take_up(path, folder, &pool, &author).await?),
+            None => None,
+        };
         let (queue, requests) = mpsc::channel(LEDGER_QUEUE);
         let name = author.ledger.clone();
         let commits = Commits::default();
-        let writer = writer::Writer::start(pool.clone(), author, clock, commits.clone()).await?;
-        let writer = tokio::spawn(writer.run(requests));
+        let broken = Arc::new(OnceLock::new());
+        let writer = writer::Writer::start(pool.clone(), author, clock, commits.clone(), second).await?;
+        let writer = tokio::spawn(writer.run(requests, Arc::clone(&broken)));
         Ok(Self {
             name,
             pool,
             queue,
             writer: Some(writer),
             commits,
+            broken,
             _lock: Some(lock),
         })
     }
@@ -137,6 +153,7 @@ impl SqliteLedger {
             queue,
             writer: None,
             commits: Commits::default(),
+            broken: Arc::default(),
             _lock: None,
         })
     }
@@ -207,7 +224,13 @@ impl SqliteLedger {
 impl Ledger for SqliteLedger {
     async fn append(&self, facts: Vec<Fact>, parts: Vec<BundlePart>) -> Result<(), Fault> {
         let (done, outcome) = oneshot::channel();
-        let closed = || Fault::new(&CLOSED, "");
+        // Whoever comes too late is told why, not only that.
+        let closed = || {
+            self.broken
+                .get()
+                .cloned()
+                .unwrap_or_else(|| Fault::new(&CLOSED, ""))
+        };
         self.queue
             .send(Append { facts, parts, done })
             .await

@@ -7,14 +7,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use sqlx::SqlSafeStr;
-use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
 
 use crate::base::Fault;
 
-use super::fault::{DATABASE, database};
+use super::fault::{DATABASE, NEWER, database};
 
 /// Opens (and if `create`, makes) a database and brings it to the newest schema.
 pub(crate) async fn open(
@@ -23,7 +23,21 @@ pub(crate) async fn open(
     connections: u32,
     migrations: &[(&'static str, &'static str)],
 ) -> Result<SqlitePool, Fault> {
-    let options = SqliteConnectOptions::new()
+    let pool = SqlitePoolOptions::new()
+        .max_connections(connections)
+        // A file does not hang up: asking a connection before each use would double the work.
+        .test_before_acquire(false)
+        .connect_with(options(path, create))
+        .await
+        .map_err(|error| database(&error).at(path.display()))?;
+    migrate(&pool, migrations)
+        .await
+        .map_err(|fault| fault.at(path.display()))?;
+    Ok(pool)
+}
+
+fn options(path: &Path, create: bool) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
         .filename(path)
         .create_if_missing(create)
         .journal_mode(SqliteJournalMode::Wal)
@@ -33,14 +47,11 @@ pub(crate) async fn open(
         .pragma("secure_delete", "ON")
         // 16 MB of log before it is folded into the file: pages of indexes change with every card, and are then
         // written once for many.
-        .pragma("wal_autocheckpoint", "4000");
-    let pool = SqlitePoolOptions::new()
-        .max_connections(connections)
-        // A file does not hang up: asking a connection before each use would double the work.
-        .test_before_acquire(false)
-        .connect_with(options)
-        .await
-        .map_err(|error| database(&error).at(path.display()))?;
+        .pragma("wal_autocheckpoint", "4000")
+}
+
+/// Each step in a transaction of its own: one that is cut off has not happened.
+async fn migrate(pool: &SqlitePool, migrations: &[(&'static str, &'static str)]) -> Result<(), Fault> {
     let steps = migrations
         .iter()
         .zip(1i64..)
@@ -54,11 +65,12 @@ pub(crate) async fn open(
             )
         })
         .collect();
-    Migrator::with_migrations(steps)
-        .run(&pool)
-        .await
-        .map_err(|error| Fault::new(&DATABASE, format!("{}: {error}", path.display())))?;
-    Ok(pool)
+    let outcome = Migrator::with_migrations(steps).run(pool).await;
+    outcome.map_err(|error| match error {
+        MigrateError::VersionMissing(version) => Fault::new(&NEWER, format!("schema {version}")),
+        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => database(&error),
+        other => Fault::new(&DATABASE, other.to_string()),
+    })
 }
 
 /// Opens a database that nobody may change through this door.
@@ -99,3 +111,6 @@ pub(crate) fn int(value: u64) -> i64 {
 pub(crate) fn uint(value: i64) -> u64 {
     u64::try_from(value).unwrap_or(0)
 }
+
+#[cfg(test)]
+mod tests;

@@ -28,6 +28,8 @@ use p256::ecdsa::{Signature, SigningKey};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
 
 const NAME: &str = "rehearsal/K1";
+/// The ledger as it was after its first signed head.
+const BACKUP: &str = "backup.db";
 /// Cards in the ledger, all but the last two of them boxed.
 const CARDS: u64 = 6;
 
@@ -55,6 +57,14 @@ impl Bench {
             ledger.append(life(card), Vec::new()).await.unwrap();
         }
         sign(&ledger, &key).await;
+        // Somebody keeps a backup.
+        let backup = format!("VACUUM INTO '{}'", dir.path().join(BACKUP).display());
+        let source = pool(&dir.path().join("ledger.db")).await;
+        sqlx::query(sqlx::AssertSqlSafe(backup))
+            .execute(&source)
+            .await
+            .unwrap();
+        source.close().await;
         for card in CARDS / 2 + 1..CARDS {
             ledger.append(life(card), Vec::new()).await.unwrap();
         }
@@ -336,6 +346,34 @@ fn what_was_signed_cannot_be_cut_off_or_written_anew() {
         // Within the records that are not signed yet the state tables are the witness.
         let unsigned = ["DELETE FROM entry WHERE seq > (SELECT max(seq) - 5 FROM entry)"];
         found(&bench.bent(&unsigned).await, "LIN-012");
+    });
+}
+
+#[test]
+fn a_restored_backup_is_found_whether_or_not_work_went_on() {
+    super::hsm::block_on(async {
+        let bench = Bench::new().await;
+        let path = bench.dir.path().join(BACKUP);
+        // Sound in itself, it is shorter than what was signed since.
+        let alone = bench.audit(&path, &[]).await;
+        assert!(alone.good, "{}", alone.text);
+        found(&bench.audit(&path, &bench.notes).await, "AUDIT-005");
+        // Work goes on upon it: the ledger has forked. It is longer than the signed head, and is not the one signed.
+        let author = Author {
+            ledger: NAME.to_owned(),
+            controller: "K1".to_owned(),
+            fence: 2,
+        };
+        let ledger = SqliteLedger::open(&path, false, author, Clock::system())
+            .await
+            .unwrap();
+        for card in CARDS / 2 + 1..=CARDS {
+            ledger.append(life(card), Vec::new()).await.unwrap();
+        }
+        ledger.close().await;
+        let forked = bench.audit(&path, &[]).await;
+        assert!(forked.good, "{}", forked.text);
+        found(&bench.audit(&path, &bench.notes).await, "AUDIT-006");
     });
 }
 

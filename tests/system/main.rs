@@ -1,7 +1,10 @@
 //! The single integration-test binary: what crosses a boundary, and the rules of the house.
 
 mod control;
+mod crash;
 mod faces;
+mod fuzz;
+mod halt;
 mod house;
 mod hsm;
 mod ledger;
@@ -10,5 +13,6 @@ mod office;
 mod production;
 mod rehearsal;
 mod report;
+mod second_copy;
 mod strangers;
 mod tapping;

@@ -54,7 +54,7 @@ fn to_the_end(dir: &Path) -> String {
 
 /// Cards in boxes by the hall's books, once it is sure that no two of them are for one person and that every order has
 /// its card.
-fn judge(dir: &Path, told: &str) -> usize {
+pub(super) fn judge(dir: &Path, told: &str) -> usize {
     let dir = dir.join("hall");
     let inventory = hall::inventory(&dir).expect("the hall's books");
     let mut people: BTreeMap<Vec<u8>, usize> = BTreeMap::new();
@@ -173,6 +173,55 @@ fn strangers_accept_a_card(dir: &Path) {
     openssl("dgst -sha256 -verify csca-key.pem -signature signature tbs");
 }
 
+/// A box's manifest is proven to belong to the ledger by whoever has the facility's public key and nothing else of it.
+fn a_manifest_is_proven_offline(dir: &Path) {
+    let away = tempfile::tempdir().unwrap();
+    let papers = dir.join("papers");
+    let mut manifests: Vec<_> = std::fs::read_dir(papers.join("boxes"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|kind| kind == "json"))
+        .collect();
+    manifests.sort();
+    let label = manifests[0].file_stem().unwrap().to_str().unwrap();
+    let proof = away.path().join("proof.json");
+    let run = |arguments: &[&std::ffi::OsStr]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_cardwright"))
+            .env_remove("HSM_SIM_DIR")
+            .args(arguments)
+            .output()
+            .unwrap();
+        let told = [output.stdout, output.stderr].concat();
+        (output.status.success(), String::from_utf8(told).unwrap())
+    };
+    let (proven, told) = run(&[
+        "audit".as_ref(),
+        "prove".as_ref(),
+        label.as_ref(),
+        "--into".as_ref(),
+        proof.as_ref(),
+        "--dir".as_ref(),
+        dir.as_ref(),
+    ]);
+    assert!(proven, "{told}");
+    let key = papers.join("checkpoints/public-key.hex");
+    let check = |manifest: &Path| {
+        run(&[
+            "audit".as_ref(),
+            "check".as_ref(),
+            proof.as_ref(),
+            "--manifest".as_ref(),
+            manifest.as_ref(),
+            "--key".as_ref(),
+            key.as_ref(),
+        ])
+    };
+    let (good, told) = check(&manifests[0]);
+    assert!(good && told.contains(label), "{told}");
+    let (good, told) = check(&manifests[1]);
+    assert!(!good && told.contains("AUDIT-018"), "{told}");
+}
+
 #[test]
 fn approved_dossiers_become_proven_cards_in_boxes() {
     let dir = tempfile::tempdir().unwrap();
@@ -180,6 +229,7 @@ fn approved_dossiers_become_proven_cards_in_boxes() {
     assert!(first >= 50, "only {first} cards in boxes");
     strangers_accept_a_card(dir.path());
     strangers_read_a_card(dir.path());
+    a_manifest_is_proven_offline(dir.path());
     // Run again, it continues: nothing is made twice.
     assert_eq!(judge(dir.path(), &to_the_end(dir.path())), first);
 }

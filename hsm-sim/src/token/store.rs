@@ -101,18 +101,16 @@ impl Store {
         write().map_err(device_error)
     }
 
-    /// The number kept for a signature counter; one that was never kept is zero.
-    pub(crate) fn count(&self, object: u64) -> Outcome<u64> {
-        match fs::read_to_string(self.folder.join(count_name(object))) {
-            Ok(text) => text.trim().parse().map_err(|_| CKR_DEVICE_ERROR),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
-            Err(_) => Err(CKR_DEVICE_ERROR),
-        }
-    }
-
-    /// Keeps a number for a signature counter. The caller holds the lock.
-    pub(crate) fn keep_count(&self, object: u64, count: u64) -> Outcome<()> {
-        self.replace(&count_name(object), count.to_string().as_bytes())
+    /// A signature counter's file, made (mode 0600) if it is not there.
+    pub(crate) fn counter(&self, object: u64) -> Outcome<File> {
+        OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(self.folder.join(count_name(object)))
+            .map_err(device_error)
     }
 
     /// Forgets a counter with its key.

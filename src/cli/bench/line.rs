@@ -16,6 +16,7 @@ use crate::cli::facility::{Facility, with_token_env};
 use crate::cli::rehearse::outside::Hall;
 use crate::cli::rehearse::{Scale, people, setup};
 use crate::cli::run;
+use crate::cli::scratch::Scratch;
 use crate::line::{self, Ending, Line};
 use crate::sim::hall;
 
@@ -55,35 +56,6 @@ pub(super) enum Timing {
     Instant,
     /// As real ones: ten seconds for a chip, pictures at the speed of their line, seconds for printing.
     Real,
-}
-
-/// A folder to work in; removed when dropped, unless the user named it.
-pub(super) struct Scratch {
-    pub(super) dir: PathBuf,
-    keep: bool,
-}
-
-impl Scratch {
-    pub(super) fn new(named: Option<&Path>) -> anyhow::Result<Self> {
-        let dir = named.map_or_else(
-            || std::env::temp_dir().join(format!("cardwright-bench-{}", std::process::id())),
-            Path::to_path_buf,
-        );
-        std::fs::create_dir_all(&dir)?;
-        Ok(Self {
-            dir: std::fs::canonicalize(&dir)?,
-            keep: named.is_some(),
-        })
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        if !self.keep {
-            // What cannot be removed from a temporary folder harms nobody.
-            let _ = std::fs::remove_dir_all(&self.dir);
-        }
-    }
 }
 
 /// Runs the verb.

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use anyhow::Context;
 
-use super::line::Scratch;
 use super::{Rate, Times, print};
 use crate::base::Clock;
 use crate::base::clock::Stopwatch;
 use crate::base::cpu;
 use crate::cli::facility::{Facility, with_token_env};
 use crate::cli::rehearse::{Scale, setup};
+use crate::cli::scratch::Scratch;
 use crate::document::sod::{LdsVersion, SodDraft};
 use crate::port::Signer;
 

@@ -23,7 +23,12 @@ pub(in crate::cli) async fn open_books(
     )
     .await?;
     let author = order_book.author().clone();
-    let ledger = SqliteLedger::open_locked(lock, create, author, clock).await?;
+    let copy = config
+        .paths
+        .ledger_copy
+        .as_deref()
+        .map(|folder| config.path(folder));
+    let ledger = SqliteLedger::open_locked(lock, create, author, clock, copy.as_deref()).await?;
     Ok((order_book, ledger))
 }
 

@@ -1,17 +1,23 @@
 //! `cardwright audit …`: proving the ledger without trusting the controller, its token or its state tables.
 
+use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 
+use crate::audit::Proof;
+use crate::base::clock::Stopwatch;
+use crate::base::ids::BoxId;
 use crate::base::{Fault, hex};
 use crate::cli::ask::{self, Options};
+use crate::cli::say;
 use crate::config::Config;
 use crate::control::{Answer, Request, ledger};
 use crate::line::audit::{Note, audit};
 use crate::line::checkpoint::{FOLDER, KEY_FILE};
 use crate::store::SqliteLedger;
+use crate::store::ledger::restore;
 
 /// What to do with the ledger.
 #[derive(Debug, Subcommand)]
@@ -30,6 +36,36 @@ Whoever does not trust this machine gives a copy of the ledger, the public key a
     Sign {
         #[command(flatten)]
         options: Options,
+    },
+    /// After the first disk was lost, or an old backup restored: bring the second copy of the ledger back. What lies in
+    /// its place is set aside. No controller may be running.
+    Restore {
+        #[command(flatten)]
+        options: Options,
+    },
+    /// Prove that a sealed box's manifest belongs to the ledger: a file that a stranger can check offline.
+    Prove {
+        /// The box.
+        label: String,
+        /// The manifest, JSON; by default the one among the papers.
+        #[arg(long)]
+        manifest: Option<PathBuf>,
+        /// The file to write.
+        #[arg(long)]
+        into: PathBuf,
+        #[command(flatten)]
+        options: Options,
+    },
+    /// Check such a proof. Nothing of a facility is needed: no ledger, no token, no network.
+    Check {
+        /// The proof.
+        proof: PathBuf,
+        /// The manifest, JSON.
+        #[arg(long)]
+        manifest: PathBuf,
+        /// The public key of the signed heads, 65 bytes in hexadecimal.
+        #[arg(long)]
+        key: PathBuf,
     },
 }
 
@@ -60,7 +96,64 @@ pub fn main(verb: &Verb) -> anyhow::Result<bool> {
             Ok(ask::show(&arguments.options, Ok(answer)))
         }
         Verb::Sign { options } => ask::ask(options, Request::Ledger(ledger::Request::Sign)),
+        Verb::Restore { options } => {
+            let answer = crate::cli::runtime()?.block_on(bring_back(options))?;
+            Ok(ask::show(options, Ok(answer)))
+        }
+        Verb::Prove {
+            label,
+            manifest,
+            into,
+            options,
+        } => prove(label, manifest.as_deref(), into, options),
+        Verb::Check { proof, manifest, key } => check_proof(proof, manifest, key),
     }
+}
+
+async fn bring_back(options: &Options) -> anyhow::Result<Answer> {
+    let config = Config::load(&options.dir)?;
+    let Some(copy) = &config.paths.ledger_copy else {
+        bail!("paths.ledger_copy is not set: there is no second copy");
+    };
+    restore(&config.path(&config.paths.ledger), &config.path(copy)).await?;
+    verify(&Verify {
+        ledger: None,
+        key: None,
+        heads: None,
+        options: options.clone(),
+    })
+    .await
+}
+
+fn prove(label: &str, manifest: Option<&Path>, into: &Path, options: &Options) -> anyhow::Result<bool> {
+    let config = Config::load(&options.dir)?;
+    let own = config
+        .path(&config.paths.papers)
+        .join("boxes")
+        .join(format!("{label}.json"));
+    let path = manifest.unwrap_or(&own);
+    let manifest = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+    let request = ledger::Request::Prove {
+        label: BoxId::new(label),
+        manifest,
+    };
+    let Some(answer) = ask::get(options, Request::Ledger(request))? else {
+        return Ok(false);
+    };
+    let proof = serde_json::to_vec_pretty(&answer.data)?;
+    std::fs::write(into, proof).with_context(|| into.display().to_string())?;
+    Ok(ask::show(options, Ok(answer)))
+}
+
+fn check_proof(proof: &Path, manifest: &Path, key: &Path) -> anyhow::Result<bool> {
+    let read = |path: &Path| std::fs::read(path).with_context(|| path.display().to_string());
+    let point = public_point(key)?;
+    let proven = Proof::parse(&read(proof)?)?.verify(&read(manifest)?, &point)?;
+    say(format_args!(
+        "Box {} with {} cards was sealed with this manifest by record {} of {}, whose first {} records are signed.",
+        proven.label, proven.cards, proven.seq, proven.head.ledger, proven.head.size
+    ));
+    Ok(true)
 }
 
 async fn verify(arguments: &Verify) -> anyhow::Result<Answer> {
@@ -81,10 +174,20 @@ async fn verify(arguments: &Verify) -> anyhow::Result<Answer> {
 /// When it cannot be read.
 pub async fn check(path: &Path, name: &str, key: Option<&[u8]>, notes: &[Note]) -> Result<Answer, Fault> {
     let ledger = SqliteLedger::read(path, name).await?;
+    let watch = Stopwatch::start();
     let audited = audit(&ledger, key, notes).await;
+    let seconds = watch.elapsed().as_secs_f64();
     let damage = ledger.damage().await;
     ledger.close().await;
-    let mut answer = ledger::tell(name, &audited?, &damage?);
+    let audited = audited?;
+    let mut answer = ledger::tell(name, &audited, &damage?);
+    let records = audited.books.size();
+    #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
+    let rate = records as f64 / seconds;
+    let _ = write!(
+        answer.text,
+        "\n{records} records in {seconds:.2} s: {rate:.0} a second"
+    );
     if key.is_none() {
         answer
             .text
@@ -101,9 +204,13 @@ fn key(named: Option<&Path>, papers: &Path) -> anyhow::Result<Option<Vec<u8>>> {
         None if own.exists() => &own,
         None => return Ok(None),
     };
+    public_point(path).map(Some)
+}
+
+fn public_point(path: &Path) -> anyhow::Result<Vec<u8>> {
     let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
     match hex::decode(text.trim()) {
-        Some(point) if point.len() == 65 => Ok(Some(point)),
+        Some(point) if point.len() == 65 => Ok(point),
         _ => bail!("{}: 65 bytes in hexadecimal are needed", path.display()),
     }
 }

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use time::Date;
 use tokio::sync::mpsc;
 
-use crate::base::Clock;
 use crate::base::ids::{MachineId, PersonId};
+use crate::base::{Clock, Fault};
 use crate::job::Fact;
 use crate::line::Line;
 use crate::line::admit::Intake;
@@ -93,10 +93,10 @@ pub(in crate::cli) async fn admit(
         people = people.with_portrait_quality(quality);
     }
     // Drawing people takes as long as admitting them: one goes on while the other does.
-    let (send, mut requests) = mpsc::channel(AHEAD);
+    let (draw, mut requests) = mpsc::channel(AHEAD);
     let drawing = tokio::spawn(async move {
         for request in people.requests() {
-            if send.send(request).await.is_err() {
+            if draw.send(request).await.is_err() {
                 return;
             }
         }
@@ -106,17 +106,10 @@ pub(in crate::cli) async fn admit(
     let mut approved = Vec::new();
     while let Some(request) = requests.recv().await {
         approved.push(request.request_id.clone());
-        let attachments = &request.attachments;
-        let resolve = |name: &str| {
-            attachments
-                .iter()
-                .find(|(known, _)| known == name)
-                .map(|(_, bytes)| bytes.clone())
-        };
-        match line.admit(&request.body, &resolve).await? {
-            Intake::Admitted { held: true, .. } => held += 1,
-            Intake::Admitted { .. } => admitted += 1,
-            Intake::Returned { .. } => returned += 1,
+        match send(line, &request).await? {
+            Some(true) => held += 1,
+            Some(false) => admitted += 1,
+            None => returned += 1,
         }
         if approved.len() % 250 == 0 {
             println!("  {} of {} dossiers read", approved.len(), scale.cards);
@@ -143,4 +136,18 @@ pub(in crate::cli) async fn resume(line: &Line, machines: &[MachineId]) -> anyho
         }
     }
     Ok(())
+}
+
+/// The registry sends a request. Answers whether its order is held, or nothing if it was returned.
+pub(in crate::cli) async fn send(line: &Line, request: &dossiers::Request) -> Result<Option<bool>, Fault> {
+    let resolve = |name: &str| {
+        let mut attached = request.attachments.iter();
+        attached
+            .find(|(known, _)| known == name)
+            .map(|(_, bytes)| bytes.clone())
+    };
+    Ok(match line.admit(&request.body, &resolve).await? {
+        Intake::Admitted { held, .. } => Some(held),
+        Intake::Returned { .. } => None,
+    })
 }

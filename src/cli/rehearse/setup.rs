@@ -13,8 +13,6 @@ use super::super::facility::Facility;
 use super::super::init;
 use super::{Scale, people};
 
-/// Blanks in a pack.
-const PACK: u32 = 50;
 /// Stands in the folder while it is being set up: what lies beside it is of no worth yet.
 const UNFINISHED: &str = "unfinished";
 
@@ -65,7 +63,7 @@ pub(in crate::cli) async fn facility(scale: &Scale, dir: &Path, clock: Clock) ->
 fn make_hall(scale: &Scale, dir: &Path) -> anyhow::Result<()> {
     // A tenth more blanks than cards, and one more pack for every station.
     let cards = u32::try_from(scale.cards)?;
-    let packs = (cards + cards / 10).div_ceil(PACK) + u32::try_from(scale.stations)?;
+    let packs = (cards + cards / 10).div_ceil(scale.pack) + u32::try_from(scale.stations)?;
     hall::create(
         dir,
         hall::Plan {
@@ -74,7 +72,7 @@ fn make_hall(scale: &Scale, dir: &Path) -> anyhow::Result<()> {
                 .collect(),
             desks: (1..=scale.desks).map(|number| format!("D{number}")).collect(),
             packs,
-            blanks_per_pack: PACK,
+            blanks_per_pack: scale.pack,
             seed: scale.seed,
             chip: Some(scale.chip.clone()),
             ..if scale.real_time {

@@ -107,6 +107,10 @@ impl Desk {
                 self.put_back()?;
                 self.floor.act(&Act::Bring { desk, lot })?
             }
+            Instruction::ClearReader => {
+                self.put_back()?;
+                true
+            }
             Instruction::NextCard if self.next_card()? => return Ok(Followed::Scan),
             Instruction::ScanAgain if self.reader().is_some() => return Ok(Followed::Scan),
             Instruction::PutInBox { label, slot } => self.dispose(&Act::Pack { desk, label, slot })?,

@@ -9,6 +9,7 @@
 mod rows;
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
 
 use sqlx::sqlite::{SqliteConnection, SqlitePool};
 use sqlx::{Connection, Sqlite, Transaction};
@@ -21,10 +22,11 @@ use crate::base::limits::LEDGER_GROUP_MAX;
 use crate::base::{Clock, Fault, Place};
 use crate::job::fault::ILLEGAL;
 use crate::job::stock::{Move, Stock, implied};
-use crate::job::{Attempt, Event, Fact, apply};
+use crate::job::{Attempt, Event, Fact, Step, apply};
 
 use super::super::fault::{database, unreadable};
 use super::super::sqlite::{Commits, int, uint};
+use super::second::Second;
 use super::{Append, Author};
 use rows::{Change, EntryRow, Rows};
 
@@ -36,6 +38,7 @@ pub(super) struct Writer {
     writer: String,
     clock: Clock,
     commits: Commits,
+    second: Option<Second>,
     seq: u64,
     hash: Hash,
     attempts: BTreeMap<AttemptId, Attempt>,
@@ -58,6 +61,7 @@ impl Writer {
         author: Author,
         clock: Clock,
         commits: Commits,
+        second: Option<Second>,
     ) -> Result<Self, Fault> {
         let (seq, hash) = head(&pool).await?.unwrap_or_else(|| (0, genesis(&author.ledger)));
         let rows: Vec<(String,)> = sqlx::query_as(
@@ -86,6 +90,7 @@ impl Writer {
             writer: author.to_string(),
             clock,
             commits,
+            second,
             seq,
             hash,
             attempts,
@@ -93,12 +98,13 @@ impl Writer {
         })
     }
 
-    pub(super) async fn run(mut self, mut requests: mpsc::Receiver<Append>) {
+    pub(super) async fn run(mut self, mut requests: mpsc::Receiver<Append>, broken: Arc<OnceLock<Fault>>) {
         let mut group = Vec::with_capacity(LEDGER_GROUP_MAX);
         while requests.recv_many(&mut group, LEDGER_GROUP_MAX).await > 0 {
             // A commit that failed may or may not be on disk: nothing can be promised any more. Whoever waited has been
             // told, the writer ends, and the next start finds out what is there.
             if let Err(fault) = self.commit(&mut group).await {
+                let _ = broken.set(fault.clone());
                 for append in group.drain(..) {
                     let _ = append.done.send(Err(fault.clone()));
                 }
@@ -127,9 +133,15 @@ impl Writer {
                 outcomes
             }
         };
+        let final_steps = group
+            .iter()
+            .any(|append| append.facts.iter().any(cannot_be_undone));
         let answers: Vec<Answer> = group.drain(..).map(|append| append.done).zip(outcomes).collect();
-        let committed = transaction.commit().await.map_err(|error| database(&error));
+        let mut committed = transaction.commit().await.map_err(|error| database(&error));
         self.commits.count();
+        if let (Ok(()), Some(second)) = (&committed, &mut self.second) {
+            committed = second.follow(final_steps).await;
+        }
         for (done, outcome) in answers {
             let _ = done.send(committed.clone().and(outcome));
         }
@@ -342,6 +354,18 @@ impl Writer {
             self.stock.take_back(step);
         }
     }
+}
+
+/// What is sealed or printed stays so: the intent must outlive the first disk.
+fn cannot_be_undone(fact: &Fact) -> bool {
+    let Fact::Attempt {
+        event: Event::Intended { step, .. },
+        ..
+    } = fact
+    else {
+        return false;
+    };
+    matches!(step, Step::Seal | Step::Print)
 }
 
 async fn begin(connection: &mut SqliteConnection) -> Result<Transaction<'_, Sqlite>, Fault> {

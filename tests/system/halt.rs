@@ -1,0 +1,236 @@
+//! It stops when it must, says why, and goes on when the cause is gone: with the real program and the real SQLite.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests, which clippy does not count as tests"
+)]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+use cardwright::base::Clock;
+use cardwright::port::Ledger;
+use cardwright::sim::hall;
+use cardwright::store::SqliteLedger;
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
+
+use super::hsm::block_on;
+use super::rehearsal::judge;
+
+const CARDS: &str = "24";
+/// Records that a controller has made before its disk fails.
+const RECORDS: u64 = 40;
+
+/// A facility whose dossiers are admitted, and a hall that runs; no controller.
+struct Facility {
+    dir: tempfile::TempDir,
+}
+
+impl Facility {
+    /// The first controller dies as soon as all is ready.
+    fn new() -> Self {
+        let facility = Self {
+            dir: tempfile::tempdir().unwrap(),
+        };
+        // The hall that it starts keeps what it inherits: nobody may wait for the end of its output.
+        let died = facility
+            .command(env!("CARGO_BIN_EXE_cardwright").as_ref())
+            .env("CARDWRIGHT_KILL_AT", "start/before-outcome")
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status()
+            .unwrap();
+        assert!(!died.success(), "it was to die");
+        assert!(hall::running(&facility.hall()).is_some());
+        facility
+    }
+
+    fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    fn hall(&self) -> PathBuf {
+        self.path().join("hall")
+    }
+
+    /// `rehearse`, started by this program.
+    fn command(&self, program: &Path) -> Command {
+        let mut command = Command::new(program);
+        command
+            .env_remove("HSM_SIM_DIR")
+            .args(["rehearse", "--cards", CARDS, "--dir"])
+            .arg(self.path());
+        command
+    }
+
+    /// The hall ends with the controller that has failed, and takes a moment to put its books on disk.
+    fn hall_rests(&self) {
+        let clock = block_on(async { Clock::system() });
+        while hall::running(&self.hall()).is_some() {
+            assert!(clock.elapsed() < Duration::from_secs(20), "the hall does not end");
+            block_on(clock.sleep(Duration::from_millis(20)));
+        }
+    }
+
+    /// Works to the end, which must be a balanced one.
+    fn goes_on(&self) {
+        let output = self
+            .command(env!("CARGO_BIN_EXE_cardwright").as_ref())
+            .output()
+            .unwrap();
+        let told = told(&output);
+        assert!(output.status.success() && told.contains("\nbalanced"), "{told}");
+        assert!(judge(self.path(), &told) > 15, "{told}");
+    }
+
+    fn records(&self) -> u64 {
+        block_on(async {
+            let ledger = SqliteLedger::read(&self.path().join("ledger.db"), "rehearsal/K1")
+                .await
+                .unwrap();
+            let size = ledger.size().await.unwrap();
+            ledger.close().await;
+            size
+        })
+    }
+
+    /// Carries out a statement on the ledger's file.
+    fn bend(&self, statement: &'static str) {
+        block_on(async {
+            let options = SqliteConnectOptions::new().filename(self.path().join("ledger.db"));
+            let pool = SqlitePool::connect_with(options).await.unwrap();
+            let done = sqlx::query(statement).execute(&pool).await.unwrap();
+            assert_eq!(done.rows_affected(), 1);
+            pool.close().await;
+        });
+    }
+
+    /// `run --drain` must stop for this reason, which it names.
+    fn refuses(&self, code: &str) {
+        let output = Command::new(env!("CARGO_BIN_EXE_cardwright"))
+            .env_remove("HSM_SIM_DIR")
+            .args(["run", "--drain", "--dir"])
+            .arg(self.path())
+            .output()
+            .unwrap();
+        let told = told(&output);
+        assert!(!output.status.success(), "it did not stop\n{told}");
+        assert!(told.contains(code), "{code} is not told\n{told}");
+    }
+}
+
+impl Drop for Facility {
+    fn drop(&mut self) {
+        // A hall that a failed test leaves behind ends as it would by Ctrl-C.
+        if let Some(pid) = hall::running(&self.hall()) {
+            let _ = Command::new("kill").arg(pid.to_string()).status();
+        }
+    }
+}
+
+fn told(output: &Output) -> String {
+    let both = [&output.stdout[..], &output.stderr[..]].concat();
+    String::from_utf8_lossy(&both).into_owned()
+}
+
+/// The library that makes disks fail, built for this test.
+fn bad_disk(into: &Path) -> PathBuf {
+    let library = into.join("disk.so");
+    let built = Command::new("cc")
+        .args(["-shared", "-fPIC", "-O1", "-o"])
+        .arg(&library)
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/system/halt/disk.c"))
+        .status()
+        .unwrap();
+    assert!(built.success());
+    library
+}
+
+/// The disk begins to fail when some cards are under way; the controller stops and says why; nothing that it had
+/// confirmed is lost, and with a good disk it goes on.
+fn halts_on(trouble: &str, code: &str) {
+    let facility = Facility::new();
+    let away = tempfile::tempdir().unwrap();
+    let switch = away.path().join("trouble");
+    let before = facility.records();
+    let controller = facility
+        .command(env!("CARGO_BIN_EXE_cardwright").as_ref())
+        .env("LD_PRELOAD", bad_disk(away.path()))
+        .env("DISK_TROUBLE", &switch)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let clock = block_on(async { Clock::system() });
+    let deadline = Duration::from_secs(60);
+    while facility.records() < before + RECORDS {
+        assert!(clock.elapsed() < deadline, "it makes no cards");
+        block_on(clock.sleep(Duration::from_millis(20)));
+    }
+    std::fs::write(&switch, trouble).unwrap();
+    let output = controller.wait_with_output().unwrap();
+    let told = told(&output);
+    assert!(!output.status.success(), "it did not stop\n{told}");
+    assert!(told.contains(code), "{code} is not told\n{told}");
+    facility.hall_rests();
+    facility.goes_on();
+}
+
+#[test]
+fn a_full_disk_stops_it_and_space_lets_it_go_on() {
+    halts_on("w", "STO-012");
+}
+
+#[test]
+fn a_disk_that_does_not_confirm_stops_it() {
+    halts_on("s", "STO-014");
+}
+
+/// No library in between: the kernel itself refuses the ledger another byte.
+#[test]
+fn a_limit_of_the_system_stops_it() {
+    let facility = Facility::new();
+    // The largest file any process of this controller may have, in kilobytes: a few commits more than there are.
+    let log = std::fs::metadata(facility.path().join("ledger.db-wal")).map_or(0, |file| file.len());
+    let most = (log / 1024 + 400).to_string();
+    let mut shell = Command::new("bash");
+    let words = "trap '' XFSZ; ulimit -f \"$1\"; shift; exec \"$@\"";
+    let output = shell
+        .args(["-c", words, "bash", &most, env!("CARGO_BIN_EXE_cardwright")])
+        .args(["rehearse", "--cards", CARDS, "--dir"])
+        .arg(facility.path())
+        .env_remove("HSM_SIM_DIR")
+        .output()
+        .unwrap();
+    let told = told(&output);
+    assert!(!output.status.success(), "it did not stop\n{told}");
+    assert!(told.contains("STO-0"), "{told}");
+    facility.hall_rests();
+    facility.goes_on();
+}
+
+#[test]
+fn a_ledger_that_is_not_what_it_was_stops_it() {
+    let facility = Facility::new();
+    // A newer program has been here.
+    facility.bend(
+        "INSERT INTO _sqlx_migrations (version, description, installed_on, success, checksum, execution_time)
+         VALUES (99, 'later', '2030-01-01', 1, x'00', 0)",
+    );
+    facility.refuses("STO-011");
+    facility.bend("DELETE FROM _sqlx_migrations WHERE version = 99");
+    // A record was changed: it is named, before anything is built upon it.
+    facility.bend("UPDATE entry SET at = at + 1 WHERE seq = 3");
+    facility.refuses("AUDIT-002");
+    facility.bend("UPDATE entry SET at = at - 1 WHERE seq = 3");
+    // The file is damaged.
+    let path = facility.path().join("ledger.db");
+    let whole = std::fs::read(&path).unwrap();
+    let mut broken = whole.clone();
+    broken[..100].fill(0);
+    std::fs::write(&path, &broken).unwrap();
+    facility.refuses("STO-013");
+    std::fs::write(&path, &whole).unwrap();
+    facility.goes_on();
+}

@@ -1,0 +1,150 @@
+//! The second copy of the ledger: the drill in which the first disk is lost while cards are under way, and a backup
+//! that is older than what was made since.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests, which clippy does not count as tests"
+)]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use cardwright::sim::hall;
+
+use super::rehearsal::judge;
+
+const CARDS: &str = "24";
+/// The controller dies and its disk is lost at these moments: after a chip was sealed, while a card is printed, when a
+/// card was delivered, while it is put into its box.
+const LOSSES: [&str; 4] = [
+    "seal/before-outcome:3",
+    "print/mid-act:9",
+    "deliver/before-outcome:4",
+    "box/before-outcome:2",
+];
+
+struct Facility(tempfile::TempDir);
+
+impl Facility {
+    /// A facility with a second disk, its dossiers admitted, and a hall that runs.
+    fn new() -> Self {
+        let facility = Self(tempfile::tempdir().unwrap());
+        // The hall that it starts keeps what it inherits: nobody may wait for the end of its output.
+        let died = Command::new(env!("CARGO_BIN_EXE_cardwright"))
+            .env_remove("HSM_SIM_DIR")
+            .env("CARDWRIGHT_KILL_AT", "start/before-outcome")
+            .args(["rehearse", "--cards", CARDS, "--dir"])
+            .arg(facility.path())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status()
+            .unwrap();
+        assert!(!died.success() && hall::running(&facility.hall()).is_some());
+        let settings = facility.path().join("cardwright.toml");
+        let text = std::fs::read_to_string(&settings).unwrap();
+        let second = format!("[paths]\nledger_copy = {:?}", facility.second());
+        std::fs::write(settings, text.replacen("[paths]", &second, 1)).unwrap();
+        facility
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    fn hall(&self) -> PathBuf {
+        self.path().join("hall")
+    }
+
+    fn second(&self) -> PathBuf {
+        self.path().join("second-disk")
+    }
+
+    fn cardwright(&self, words: &[&str], until: Option<&str>) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cardwright"));
+        command
+            .env_remove("HSM_SIM_DIR")
+            .args(words)
+            .arg("--dir")
+            .arg(self.path());
+        if let Some(point) = until {
+            command.env("CARDWRIGHT_KILL_AT", point);
+        }
+        command.output().unwrap()
+    }
+
+    fn rehearse(&self, until: Option<&str>) -> Output {
+        self.cardwright(&["rehearse", "--cards", CARDS], until)
+    }
+
+    fn audit_is_sound(&self, verb: &str) {
+        let output = self.cardwright(&["audit", verb], None);
+        assert!(output.status.success(), "{}", told(&output));
+    }
+
+    /// The ledger's file and what SQLite keeps beside it.
+    fn files(&self) -> [PathBuf; 3] {
+        ["ledger.db", "ledger.db-wal", "ledger.db-shm"].map(|name| self.path().join(name))
+    }
+}
+
+impl Drop for Facility {
+    fn drop(&mut self) {
+        // A hall that a failed test leaves behind ends as it would by Ctrl-C.
+        if let Some(pid) = hall::running(&self.hall()) {
+            let _ = Command::new("kill").arg(pid.to_string()).status();
+        }
+    }
+}
+
+fn told(output: &Output) -> String {
+    let both = [&output.stdout[..], &output.stderr[..]].concat();
+    String::from_utf8_lossy(&both).into_owned()
+}
+
+#[test]
+fn the_first_disk_is_lost_and_the_second_goes_on() {
+    let facility = Facility::new();
+    for loss in LOSSES {
+        let died = facility.rehearse(Some(loss));
+        assert!(!died.status.success(), "{loss} was not reached\n{}", told(&died));
+        for file in facility.files() {
+            let _ = std::fs::remove_file(file);
+        }
+        facility.audit_is_sound("restore");
+    }
+    let end = told(&facility.rehearse(None));
+    assert!(end.contains("\nbalanced"), "{end}");
+    assert!(judge(facility.path(), &end) > 15, "{end}");
+    facility.audit_is_sound("verify");
+}
+
+#[test]
+fn a_backup_is_not_taken_for_the_ledger() {
+    let facility = Facility::new();
+    let died = facility.rehearse(Some("deliver/before-outcome:2"));
+    assert!(!died.status.success(), "{}", told(&died));
+    // Somebody keeps the ledger of this moment, and brings it back when more was made.
+    let backup = tempfile::tempdir().unwrap();
+    let kept = |file: &Path| backup.path().join(file.file_name().unwrap());
+    for file in &facility.files()[..2] {
+        std::fs::copy(file, kept(file)).unwrap();
+    }
+    let died = facility.rehearse(Some("box/before-outcome:3"));
+    assert!(!died.status.success(), "{}", told(&died));
+    for file in facility.files() {
+        let _ = std::fs::remove_file(&file);
+        if kept(&file).exists() {
+            std::fs::copy(kept(&file), &file).unwrap();
+        }
+    }
+    let refused = facility.rehearse(None);
+    assert!(
+        !refused.status.success() && told(&refused).contains("STO-015"),
+        "{}",
+        told(&refused)
+    );
+    facility.audit_is_sound("restore");
+    let end = told(&facility.rehearse(None));
+    assert!(end.contains("\nbalanced"), "{end}");
+    judge(facility.path(), &end);
+}
