@@ -13,6 +13,7 @@ pub mod card;
 pub mod codes;
 pub mod day;
 pub mod doctor;
+pub mod encoder_worker;
 pub mod export;
 pub mod facility;
 pub mod inbox;
@@ -103,6 +104,9 @@ enum Verb {
     /// Measure how fast it is on this machine.
     #[command(subcommand)]
     Bench(bench::Verb),
+    /// Owns one PC/SC reader for a controller, which starts it and talks to it on pipes.
+    #[command(hide = true)]
+    EncoderWorker(encoder_worker::Arguments),
     /// The outside world for rehearsals.
     #[command(subcommand)]
     Sim(sim::Verb),
@@ -140,6 +144,7 @@ pub fn main() -> ExitCode {
         Verb::Report(verb) => office::report::main(verb),
         Verb::Audit(verb) => office::audit::main(&verb),
         Verb::Bench(verb) => bench::main(verb),
+        Verb::EncoderWorker(arguments) => encoder_worker::main(arguments),
         Verb::Sim(verb) => sim::main(verb),
     };
     match outcome {

@@ -8,6 +8,7 @@ mod ledger;
 mod licences;
 mod office;
 mod production;
+mod pcsc;
 mod rehearsal;
 mod report;
 mod tapping;
