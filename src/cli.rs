@@ -25,6 +25,7 @@ pub mod order;
 pub mod position;
 pub mod preview;
 mod progress;
+mod readers;
 pub mod rehearse;
 pub mod run;
 pub mod sim;

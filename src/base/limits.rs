@@ -18,7 +18,8 @@ pub const CHIP_COMMANDS_MAX: usize = 2_000;
 
 /// One APDU: the slowest, key generation and PACE mapping on the chip, stays under two seconds.
 pub const APDU_DEADLINE: Duration = Duration::from_secs(5);
-/// A reader's process starts, finds its reader and resets the card in its field, or lists all readers, within this time.
+/// A reader's process starts, finds its reader and resets the card in its field, or lists all readers, within this
+/// time.
 pub const READER_DEADLINE: Duration = Duration::from_secs(5);
 /// A reader switches its field off within this time; its process is killed otherwise, which does the same.
 pub const POWER_OFF_DEADLINE: Duration = Duration::from_secs(2);

@@ -9,11 +9,15 @@ use super::facility::{TOKEN, open_hsm, read_pin, write};
 use super::key::{Ceremony, ceremony, may_hold_ceremony};
 use crate::base::ids::MachineId;
 use crate::base::{Clock, Entropy, Fault, Mode, Secret, hex};
-use crate::config::{Config, Desk, FILE as CONFIG_FILE, HsmSettings, Keys, Paths, SIMULATOR, Station, Trust};
+use crate::config::{
+    Config, Desk, FILE as CONFIG_FILE, HsmSettings, Keys, Paths, PcscReader, Reader, SIMULATOR, Station,
+    Trust,
+};
 use crate::device::pkcs11::initialize_token;
 use crate::document::profile::CardProfile;
 use crate::job::Fact;
 use crate::port::Ledger;
+use crate::sim::hall;
 use crate::sim::registry::Registry;
 use crate::store::fault::database;
 
@@ -23,6 +27,17 @@ const PRIVATE: u32 = 0o600;
 const PROFILE: &str = "cc-2024";
 const PIN: &str = "secrets/pin";
 const OFFICER_PIN: &str = "secrets/officer-pin";
+
+/// What stands in a facility.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Places {
+    /// Machines `S01` …
+    pub stations: usize,
+    /// Desks `D1` …
+    pub desks: usize,
+    /// Their readers are the hall's virtual readers behind PC/SC, and not its sockets.
+    pub pcsc: bool,
+}
 
 /// Makes a facility in an empty or new folder. In a rehearsal it gets a token, keys, certificates and a
 /// registry of its own;
@@ -38,13 +53,12 @@ pub async fn init(
     folder: &Path,
     name: &str,
     mode: Mode,
-    stations: usize,
-    desks: usize,
+    places: Places,
     clock: Clock,
     module: &str,
 ) -> Result<Config, Fault> {
     check_empty(folder)?;
-    make(folder, name, mode, stations, desks, clock, module).await
+    make(folder, name, mode, places, clock, module).await
 }
 
 /// [`init`] in a folder that the caller answers for.
@@ -55,12 +69,11 @@ pub(super) async fn make(
     folder: &Path,
     name: &str,
     mode: Mode,
-    stations: usize,
-    desks: usize,
+    places: Places,
     clock: Clock,
     module: &str,
 ) -> Result<Config, Fault> {
-    let mut config = plan(folder, name, mode, stations, desks, module)?;
+    let mut config = plan(folder, name, mode, places, module)?;
     config.check()?;
     for place in [
         &config.paths.papers,
@@ -140,14 +153,25 @@ pub(super) fn plan(
     folder: &Path,
     name: &str,
     mode: Mode,
-    stations: usize,
-    desks: usize,
+    places: Places,
     module: &str,
 ) -> Result<Config, Fault> {
     let rehearsal = mode == Mode::Rehearsal;
     let folder = std::path::absolute(folder)
         .map_err(|error| Fault::new(&FILE, format!("{}: {error}", folder.display())))?;
     let place = |kind: &str, id: &str, device: &str| Path::new("hall").join(kind).join(id).join(device);
+    // Machines first, then desks: the order in which the hall lays its places onto readers.
+    let reader = |number: usize, socket: std::path::PathBuf| {
+        if !places.pcsc {
+            return Reader::Hall(socket);
+        }
+        let (socket, name) = hall::virtual_reader(number);
+        Reader::Pcsc(PcscReader {
+            name: Some(name),
+            socket: Some(Path::new("hall").join(socket)),
+            ..PcscReader::default()
+        })
+    };
     let module = if module.is_empty() { SIMULATOR } else { module };
     Ok(Config {
         facility: name.to_owned(),
@@ -182,20 +206,20 @@ pub(super) fn plan(
         },
         trust: Trust::default(),
         signers: Vec::new(),
-        stations: (1..=stations)
-            .map(|number| format!("S{number:02}"))
-            .map(|id| Station {
-                encoder: place("stations", &id, "encoder.sock"),
+        stations: (0..places.stations)
+            .map(|number| (number, format!("S{:02}", number + 1)))
+            .map(|(number, id)| Station {
+                encoder: reader(number, place("stations", &id, "encoder.sock")),
                 printer: place("stations", &id, "printer"),
                 baud: 115_200,
                 screen: place("stations", &id, "screen.sock"),
                 id: MachineId(id),
             })
             .collect(),
-        desks: (1..=desks)
-            .map(|number| format!("D{number}"))
-            .map(|id| Desk {
-                reader: place("desks", &id, "reader.sock"),
+        desks: (0..places.desks)
+            .map(|number| (number, format!("D{}", number + 1)))
+            .map(|(number, id)| Desk {
+                reader: reader(places.stations + number, place("desks", &id, "reader.sock")),
                 scanner: place("desks", &id, "scanner"),
                 baud: 115_200,
                 screen: place("desks", &id, "screen.sock"),

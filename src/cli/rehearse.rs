@@ -7,7 +7,7 @@ pub(super) mod setup;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use crate::base::Clock;
 use crate::line::Ending;
@@ -32,6 +32,18 @@ pub struct Arguments {
     /// The same seed invents the same people.
     #[arg(long, default_value_t = 2021)]
     seed: u64,
+    /// How a new facility reaches its chips. With pcsc the hall runs pcscds of its own with virtual readers.
+    #[arg(long, value_enum, default_value_t = Readers::Sockets)]
+    readers: Readers,
+}
+
+/// How chips are reached.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(super) enum Readers {
+    /// Over the hall's sockets.
+    Sockets,
+    /// Over PC/SC: pcscd and vsmartcard-vpcd must be installed.
+    Pcsc,
 }
 
 /// How large a rehearsal is, and how true to time.
@@ -45,6 +57,8 @@ pub(super) struct Scale {
     pub(super) stations: usize,
     /// Packing desks.
     pub(super) desks: usize,
+    /// Chips are reached over PC/SC.
+    pub(super) pcsc: bool,
     /// Devices take their time.
     pub(super) real_time: bool,
     /// Quality of the portraits' JPEGs, if not as usual.
@@ -58,6 +72,7 @@ impl Default for Scale {
             seed: 2021,
             stations: STATIONS,
             desks: DESKS,
+            pcsc: false,
             real_time: false,
             portrait_quality: None,
         }
@@ -80,6 +95,7 @@ async fn rehearse(arguments: &Arguments, dir: &Path) -> anyhow::Result<bool> {
     let scale = Scale {
         cards: arguments.cards,
         seed: arguments.seed,
+        pcsc: arguments.readers == Readers::Pcsc,
         ..Scale::default()
     };
     let clock = Clock::system();

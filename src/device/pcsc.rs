@@ -14,6 +14,7 @@
 mod card;
 mod choose;
 pub mod fault;
+mod fields;
 mod frame;
 mod host;
 #[cfg(feature = "pcsc")]
@@ -30,6 +31,7 @@ use crate::base::{Clock, Fault, limits};
 use crate::port::Encoder;
 
 pub use choose::ReaderId;
+pub use fields::PcscFields;
 pub use frame::Reader;
 use frame::{Answer, Request};
 use host::Host;
@@ -168,7 +170,7 @@ impl Encoder for PcscEncoder {
             Ok(Answer::Done) => {}
             Ok(_) => self.host = None,
             Err(fault) => {
-                tracing::warn!(reader = %self.id, code = fault.code.id, "the field is off by force: {fault}")
+                tracing::warn!(reader = %self.id, code = fault.code.id, "the field is off by force: {fault}");
             }
         }
         Ok(())

@@ -2,7 +2,8 @@
 //!
 //! Several can run at a time: each gets its socket handed over as systemd would (`LISTEN_FDS`, sd_listen_fds(3)), and
 //! clients choose with `PCSCLITE_CSOCK_NAME`. The socket stays open while the daemon is dead, so that whoever asks
-//! meanwhile is served by the next one. USB readers are left to the system's pcscd.
+//! meanwhile is served by the next one; the file `pid` in its folder holds the number of the present one. USB readers
+//! are left to the system's pcscd.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -243,7 +244,7 @@ fn spawn(folder: &Path, listener: &UnixListener) -> io::Result<Child> {
         .create(true)
         .append(true)
         .open(folder.join("pcscd.log"))?;
-    Command::new("/bin/sh")
+    let child = Command::new("/bin/sh")
         .args([
             "-c",
             "export LISTEN_PID=$$ LISTEN_FDS=1; exec \"$@\" 3<&0 </dev/null",
@@ -255,5 +256,7 @@ fn spawn(folder: &Path, listener: &UnixListener) -> io::Result<Child> {
         .stdin(Stdio::from(OwnedFd::from(listener.try_clone()?)))
         .stdout(Stdio::from(log.try_clone()?))
         .stderr(Stdio::from(log))
-        .spawn()
+        .spawn()?;
+    std::fs::write(folder.join("pid"), child.id().to_string())?;
+    Ok(child)
 }

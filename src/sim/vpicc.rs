@@ -72,6 +72,7 @@ impl Field for Mutex<Chip> {
 
 /// Connects whatever card is in this field to the virtual reader at this address, again and again, until dropped.
 pub async fn present(at: SocketAddr, field: &impl Field, clock: Clock) {
+    // For ever: the task that does this is dropped.
     loop {
         let Some(card) = card_in(field) else {
             clock.sleep(LOOK).await;

@@ -9,6 +9,7 @@ mod licences;
 mod office;
 mod production;
 mod pcsc;
+mod readers;
 mod rehearsal;
 mod report;
 mod tapping;

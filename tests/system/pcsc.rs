@@ -19,8 +19,10 @@ use bench::{Place, chip, program};
 
 mod bench;
 
-/// GET CHALLENGE, which every chip answers at once.
-const CHALLENGE: [u8; 5] = [0x00, 0x84, 0x00, 0x00, 0x08];
+/// GET DATA for the CPLC data, which blank chips answer at once.
+const ASK: [u8; 5] = [0x80, 0xCA, 0x9F, 0x7F, 0x00];
+/// Tag, length, 42 bytes, status word.
+const ANSWER_BYTES: usize = 3 + 42 + 2;
 /// SELECT of the eMRTD application.
 const SELECT: [u8; 12] = [
     0x00, 0xA4, 0x04, 0x0C, 0x07, 0xA0, 0x00, 0x00, 0x02, 0x47, 0x10, 0x01,
@@ -47,9 +49,12 @@ async fn a_session_ends_with_the_power_and_a_card_may_go_and_come() {
 
     let atr = first.power_on().await.unwrap();
     assert_eq!(atr, chip(1).power_on());
+    let answer = first.transmit(&ASK, SOON).await.unwrap();
+    assert_eq!(
+        answer,
+        [&[0x9F, 0x7F, 42], chip(1).cplc(), &[0x90, 0x00]].concat()
+    );
     assert_eq!(first.transmit(&SELECT, SOON).await.unwrap(), [0x90, 0x00]);
-    let answer = first.transmit(&CHALLENGE, SOON).await.unwrap();
-    assert_eq!((answer.len(), &answer[8..]), (10, &[0x90, 0x00][..]));
     assert_eq!(code(second.power_on().await), fault::NO_CARD.id);
 
     // The longest commands and answers pass whole: the chip refuses what is no file of its own.
@@ -57,23 +62,18 @@ async fn a_session_ends_with_the_power_and_a_card_may_go_and_come() {
     assert_eq!(first.transmit(&long, SOON).await.unwrap().len(), 2);
 
     first.power_off().await.unwrap();
-    one.look(|chip| {
-        assert!(
-            chip.unwrap().transmit(&CHALLENGE).is_empty(),
-            "the chip has power"
-        )
-    });
-    assert_eq!(code(first.transmit(&CHALLENGE, SOON).await), fault::FIELD_OFF.id);
+    one.look(|chip| assert!(chip.unwrap().transmit(&ASK).is_empty(), "the chip has power"));
+    assert_eq!(code(first.transmit(&ASK, SOON).await), fault::FIELD_OFF.id);
 
     // A card that takes the place of another is another, at once.
     one.put(Some(chip(7)));
     first.power_on().await.unwrap();
     one.put(None);
-    assert_eq!(code(first.transmit(&CHALLENGE, SOON).await), fault::REMOVED.id);
+    assert_eq!(code(first.transmit(&ASK, SOON).await), fault::REMOVED.id);
     assert_eq!(code(first.power_on().await), fault::NO_CARD.id);
     two.put(Some(chip(2)));
     second.power_on().await.unwrap();
-    assert_eq!(second.transmit(&CHALLENGE, SOON).await.unwrap().len(), 10);
+    assert_eq!(second.transmit(&ASK, SOON).await.unwrap().len(), ANSWER_BYTES);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -86,8 +86,8 @@ async fn a_reader_is_for_one_program_and_its_absence_has_a_name() {
     owner.power_on().await.unwrap();
     assert_eq!(code(other.power_on().await), fault::SHARED.id);
     assert_eq!(
-        owner.transmit(&CHALLENGE, SOON).await.unwrap().len(),
-        10,
+        owner.transmit(&ASK, SOON).await.unwrap().len(),
+        ANSWER_BYTES,
         "the owner is not disturbed"
     );
 
@@ -144,18 +144,15 @@ async fn a_card_that_leaves_in_the_middle_of_a_command_is_in_doubt() {
         encoder.power_on().await.unwrap();
         let before = place.commands();
         place.leave_once(moment);
-        let fault = encoder.transmit(&CHALLENGE, SOON).await.unwrap_err();
+        let fault = encoder.transmit(&ASK, SOON).await.unwrap_err();
         assert_eq!(fault.code.id, fault::REMOVED.id, "{moment:?}: {fault}");
         assert_eq!(place.commands(), before + 1, "{moment:?}: sent once");
-        assert_eq!(
-            code(encoder.transmit(&CHALLENGE, SOON).await),
-            fault::FIELD_OFF.id
-        );
+        assert_eq!(code(encoder.transmit(&ASK, SOON).await), fault::FIELD_OFF.id);
         assert_eq!(place.commands(), before + 1, "{moment:?}: and never again");
         place.come_back();
     }
     encoder.power_on().await.unwrap();
-    assert_eq!(encoder.transmit(&CHALLENGE, SOON).await.unwrap().len(), 10);
+    assert_eq!(encoder.transmit(&ASK, SOON).await.unwrap().len(), ANSWER_BYTES);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -175,16 +172,13 @@ async fn a_reader_that_hangs_is_left_and_the_others_never_notice() {
         let mut longest = Duration::ZERO;
         for _ in 0..100 {
             let watch = Stopwatch::start();
-            assert_eq!(other.transmit(&CHALLENGE, SOON).await.unwrap().len(), 10);
+            assert_eq!(other.transmit(&ASK, SOON).await.unwrap().len(), ANSWER_BYTES);
             longest = longest.max(watch.elapsed());
         }
         longest
     });
     let watch = Stopwatch::start();
-    assert_eq!(
-        code(hanging.transmit(&CHALLENGE, deadline).await),
-        fault::SILENT.id
-    );
+    assert_eq!(code(hanging.transmit(&ASK, deadline).await), fault::SILENT.id);
     assert!(
         watch.elapsed() < deadline + STANDS_WITHIN,
         "{:?}",
@@ -207,7 +201,7 @@ async fn a_reader_that_hangs_is_left_and_the_others_never_notice() {
         begun = hanging.power_on().await;
     }
     begun.unwrap();
-    assert_eq!(hanging.transmit(&CHALLENGE, SOON).await.unwrap().len(), 10);
+    assert_eq!(hanging.transmit(&ASK, SOON).await.unwrap().len(), ANSWER_BYTES);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -222,26 +216,23 @@ async fn a_pcscd_that_dies_hangs_or_comes_back_is_told_apart() {
     other.power_on().await.unwrap();
 
     pcscd.kill().unwrap();
-    assert_eq!(
-        code(near.transmit(&CHALLENGE, SOON).await),
-        fault::SERVICE_LOST.id
-    );
-    assert_eq!(other.transmit(&CHALLENGE, SOON).await.unwrap().len(), 10);
+    assert_eq!(code(near.transmit(&ASK, SOON).await), fault::SERVICE_LOST.id);
+    assert_eq!(other.transmit(&ASK, SOON).await.unwrap().len(), ANSWER_BYTES);
     assert!(pcscd.revive().unwrap());
     near.power_on().await.unwrap();
-    assert_eq!(near.transmit(&CHALLENGE, SOON).await.unwrap().len(), 10);
+    assert_eq!(near.transmit(&ASK, SOON).await.unwrap().len(), ANSWER_BYTES);
 
     pcscd.hold(true).unwrap();
     let (watch, deadline) = (Stopwatch::start(), Duration::from_millis(200));
-    assert_eq!(code(near.transmit(&CHALLENGE, deadline).await), fault::SILENT.id);
+    assert_eq!(code(near.transmit(&ASK, deadline).await), fault::SILENT.id);
     assert!(watch.elapsed() < deadline + STANDS_WITHIN);
     let watch = Stopwatch::start();
     assert_eq!(code(near.power_on().await), fault::SILENT.id);
     assert!(watch.elapsed() < limits::READER_DEADLINE + STANDS_WITHIN);
-    assert_eq!(other.transmit(&CHALLENGE, SOON).await.unwrap().len(), 10);
+    assert_eq!(other.transmit(&ASK, SOON).await.unwrap().len(), ANSWER_BYTES);
     pcscd.hold(false).unwrap();
     near.power_on().await.unwrap();
-    assert_eq!(near.transmit(&CHALLENGE, SOON).await.unwrap().len(), 10);
+    assert_eq!(near.transmit(&ASK, SOON).await.unwrap().len(), ANSWER_BYTES);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -64,8 +64,11 @@ pub fn main(arguments: &Arguments) -> anyhow::Result<bool> {
         &arguments.dir,
         &arguments.name,
         mode,
-        arguments.stations,
-        arguments.desks,
+        super::Places {
+            stations: arguments.stations,
+            desks: arguments.desks,
+            pcsc: false,
+        },
         Clock::system(),
         &arguments.module,
     ))?;

@@ -51,8 +51,11 @@ pub(in crate::cli) async fn facility(scale: &Scale, dir: &Path, clock: Clock) ->
         dir,
         "rehearsal",
         Mode::Rehearsal,
-        scale.stations,
-        scale.desks,
+        init::Places {
+            stations: scale.stations,
+            desks: scale.desks,
+            pcsc: scale.pcsc,
+        },
         clock,
         "hsm-sim",
     )
@@ -77,6 +80,7 @@ fn make_hall(scale: &Scale, dir: &Path) -> anyhow::Result<()> {
             packs,
             blanks_per_pack: PACK,
             seed: scale.seed,
+            virtual_readers: scale.pcsc,
             ..if scale.real_time {
                 hall::Plan::true_to_time()
             } else {

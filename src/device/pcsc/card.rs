@@ -131,7 +131,9 @@ impl Service {
             return Err(Fault::new(&fault::FIELD_OFF, ""));
         };
         match card.transmit(command, &mut self.answer) {
-            Ok(answer) => Ok(answer.to_vec()),
+            Ok(answer @ [_, _, ..]) => Ok(answer.to_vec()),
+            // Without a status word it is no answer. Some drivers say so of a card that is gone.
+            Ok(_) => Err(self.under_way(Error::CommDataLost)),
             Err(error) => Err(self.under_way(error)),
         }
     }

@@ -42,7 +42,7 @@ impl ReaderId {
     /// # Errors
     /// `PCSC-002` if it is not there, `PCSC-003` if there are several, `PCSC-005` if one that another program holds may
     /// be it.
-    pub(super) fn choose<'a>(&self, readers: &'a [Reader]) -> Result<&'a Reader, Fault> {
+    pub fn choose<'a>(&self, readers: &'a [Reader]) -> Result<&'a Reader, Fault> {
         let named = |reader: &&Reader| self.name.as_ref().is_none_or(|name| *name == reader.name);
         let fits = |wanted: &Option<String>, told: &Option<String>| wanted.is_none() || wanted == told;
         let mut fitting = readers

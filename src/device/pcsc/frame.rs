@@ -183,7 +183,8 @@ fn is_response(bytes: &[u8]) -> bool {
 fn encode_readers(readers: &[Reader]) -> Vec<u8> {
     let mut content = Vec::new();
     for reader in readers {
-        content.push(u8::from(reader.occupied) * OCCUPIED | u8::from(reader.held) * HELD);
+        let flag = |is: bool, flag: u8| if is { flag } else { 0 };
+        content.push(flag(reader.occupied, OCCUPIED) | flag(reader.held, HELD));
         let texts = [Some(&reader.name), reader.usb.as_ref(), reader.serial.as_ref()];
         for text in texts {
             let text = shortened(text.map_or("", String::as_str), usize::from(u8::MAX));

@@ -19,6 +19,7 @@ use crate::job::{Aim, Event, Evidence, Fact, Output, Phase, Step};
 use crate::line::Line;
 use crate::line::context::Hand;
 use crate::line::costs::Effort;
+use crate::line::pairing::Turn;
 use crate::line::prepare::Ready;
 use crate::line::progress::Activity;
 use crate::line::settle::STOPPED;
@@ -38,8 +39,13 @@ pub(super) async fn make(
 ) -> Result<Hand, Fault> {
     let mut tries = 0;
     while let Some((step, aim)) = next(&hand) {
-        if step == Step::Bind && !may_bind(&station.id, line, ready, &mut hand).await? {
-            break;
+        let machine = station.id.clone();
+        let mut turn = None;
+        if step == Step::Bind {
+            turn = may_feed(station, &machine, line).await?;
+            if turn.is_none() || !may_bind(&machine, line, ready, &mut hand).await? {
+                break;
+            }
         }
         line.progress.activity(&station.id, Activity::Step(step));
         hand.add(Event::Intended {
@@ -48,7 +54,13 @@ pub(super) async fn make(
             aim: aim.clone(),
         })?;
         hand.record(line).await?;
-        let performed = perform(station, line, ready, &hand, step, aim.as_ref());
+        let again = tries > 0;
+        let performed = async {
+            match turn {
+                Some(turn) => bind(station, line, turn).await,
+                None => perform(station, line, ready, &hand, step, aim.as_ref(), again).await,
+            }
+        };
         match line.costs.of(Effort::Step(step), performed).await {
             Ok(evidence) => {
                 tries = 0;
@@ -85,6 +97,27 @@ fn next(hand: &Hand) -> Option<(Step, Option<Aim>)> {
         Phase::Doing(step @ (Step::Encode | Step::Verify)) => Some((step, None)),
         Phase::Failed(_) => Some((Step::Deliver, Some(Aim::Output(Output::Reject)))),
         _ => None,
+    }
+}
+
+/// Waits until nothing lies in the reader's field and, for the first blank, until it is this machine's turn; nothing if
+/// the line stops meanwhile.
+async fn may_feed<'a>(
+    station: &mut Station,
+    machine: &'a MachineId,
+    line: &'a Line,
+) -> Result<Option<Turn<'a>>, Fault> {
+    loop {
+        let turn = line.pairing.turn(machine, line.clock).await;
+        match turn {
+            // Another machine may have stopped this one while it waited.
+            Ok(turn) if !line.progress.is_stopped(machine) => return Ok(Some(turn)),
+            Ok(_) => {}
+            Err(fault) => line.stop_position(machine, &fault).await?,
+        }
+        if !station.may_go_on(line).await {
+            return Ok(None);
+        }
     }
 }
 
@@ -127,10 +160,17 @@ async fn perform(
     hand: &Hand,
     step: Step,
     aim: Option<&Aim>,
+    again: bool,
 ) -> Result<Evidence, Fault> {
     match step {
-        Step::Bind => bind(station, line).await,
-        Step::Encode => encode(station, line, ready, hand.attempt().chip.as_ref()).await,
+        Step::Encode => {
+            if again {
+                // The session in which it failed is not to be trusted, and may be over.
+                station.encoder.power_off().await?;
+                station.encoder.power_on().await?;
+            }
+            encode(station, line, ready, hand.attempt().chip.as_ref()).await
+        }
         Step::Seal => with_chip(&mut *station.encoder, seal(&line.rules.chip))
             .await
             .map(|_| Evidence::Seal),
@@ -141,7 +181,7 @@ async fn perform(
             deliver(station, Output::Good).await
         }
         Step::Deliver => deliver(station, Output::Reject).await,
-        Step::Prove | Step::Box => Err(Fault::new(&ILLEGAL, format!("{step} at a station"))),
+        Step::Bind | Step::Prove | Step::Box => Err(Fault::new(&ILLEGAL, format!("{step} at a station"))),
     }
 }
 
@@ -165,7 +205,7 @@ async fn may_deliver(line: &Line, ready: &Ready, hand: &Hand) -> Result<(), Faul
 }
 
 /// Feeds a blank and learns from its chip which one it is.
-async fn bind(station: &mut Station, line: &Line) -> Result<Evidence, Fault> {
+async fn bind(station: &mut Station, line: &Line, turn: Turn<'_>) -> Result<Evidence, Fault> {
     let fed = with_serial(&mut *station.printer, Feed::new(&station.model)).await;
     fed.map_err(|fault| {
         // Each printer has a word of its own for it; what follows is decided in one place.
@@ -175,7 +215,16 @@ async fn bind(station: &mut Station, line: &Line) -> Result<Evidence, Fault> {
             fault
         }
     })?;
-    let atr = station.encoder.power_on().await?;
+    let found = station.encoder.power_on().await;
+    let atr = match turn.fed(found, line.clock).await {
+        Ok(atr) => atr,
+        Err((fault, other)) => {
+            if let Some(other) = other {
+                line.stop_position(&other, &fault).await?;
+            }
+            return Err(fault);
+        }
+    };
     line.rules.chip.check_atr(&atr)?;
     let identity = with_chip(&mut *station.encoder, identify(&line.rules.chip)).await?;
     let chip = identity.chip.clone();

@@ -75,7 +75,7 @@ impl Place {
         let mut state = self.state();
         state.leaves = None;
         let taken = state.taken.take();
-        state.chip = taken.or(state.chip.take());
+        state.chip = taken.or_else(|| state.chip.take());
     }
 
     /// Every exchange takes so long.
