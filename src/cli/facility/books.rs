@@ -37,7 +37,8 @@ mod tests {
     #[tokio::test]
     async fn whoever_is_refused_does_not_shut_out_the_controller_that_works() {
         let folder = tempfile::tempdir().unwrap();
-        let config = crate::cli::init::plan(folder.path(), "F", Mode::Rehearsal, 0, 0, "").unwrap();
+        let config =
+            crate::cli::init::plan(folder.path(), "F", Mode::Rehearsal, Default::default(), "").unwrap();
         let clock = Clock::system();
         let (order_book, ledger) = open_books(&config, true, clock).await.unwrap();
         for _ in 0..3 {

@@ -42,7 +42,7 @@ pub(super) async fn make(
         let machine = station.id.clone();
         let mut turn = None;
         if step == Step::Bind {
-            turn = may_feed(station, &machine, line).await?;
+            turn = may_feed(&machine, line).await?;
             if turn.is_none() || !may_bind(&machine, line, ready, &mut hand).await? {
                 break;
             }
@@ -102,11 +102,7 @@ fn next(hand: &Hand) -> Option<(Step, Option<Aim>)> {
 
 /// Waits until nothing lies in the reader's field and, for the first blank, until it is this machine's turn; nothing if
 /// the line stops meanwhile.
-async fn may_feed<'a>(
-    station: &mut Station,
-    machine: &'a MachineId,
-    line: &'a Line,
-) -> Result<Option<Turn<'a>>, Fault> {
+async fn may_feed<'a>(machine: &'a MachineId, line: &'a Line) -> Result<Option<Turn<'a>>, Fault> {
     loop {
         let turn = line.pairing.turn(machine, line.clock).await;
         match turn {
@@ -115,7 +111,7 @@ async fn may_feed<'a>(
             Ok(_) => {}
             Err(fault) => line.stop_position(machine, &fault).await?,
         }
-        if !station.may_go_on(line).await {
+        if !line.may_go_on(machine).await {
             return Ok(None);
         }
     }
