@@ -15,6 +15,7 @@ pub mod codes;
 pub mod crash;
 pub mod day;
 pub mod doctor;
+pub mod encoder_worker;
 pub mod export;
 pub mod facility;
 pub mod inbox;
@@ -26,6 +27,7 @@ pub mod order;
 pub mod position;
 pub mod preview;
 mod progress;
+mod readers;
 pub mod rehearse;
 pub mod run;
 mod scratch;
@@ -110,6 +112,9 @@ enum Verb {
     /// Measure how fast it is on this machine.
     #[command(subcommand)]
     Bench(bench::Verb),
+    /// Owns one PC/SC reader for a controller, which starts it and talks to it on pipes.
+    #[command(hide = true)]
+    EncoderWorker(encoder_worker::Arguments),
     /// The outside world for rehearsals.
     #[command(subcommand)]
     Sim(sim::Verb),
@@ -153,6 +158,7 @@ pub fn main() -> ExitCode {
         Verb::Report(verb) => office::report::main(verb),
         Verb::Audit(verb) => office::audit::main(&verb),
         Verb::Bench(verb) => bench::main(verb),
+        Verb::EncoderWorker(arguments) => encoder_worker::main(arguments),
         Verb::Sim(verb) => sim::main(verb),
     };
     match outcome {

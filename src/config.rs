@@ -2,6 +2,7 @@
 
 pub mod fault;
 mod module;
+mod reader;
 mod render;
 
 use std::collections::BTreeSet;
@@ -14,6 +15,7 @@ use crate::base::{Fault, Mode, limits};
 use crate::chip::ChipProfile;
 
 pub use module::SIMULATOR;
+pub use reader::{PcscReader, Reader};
 
 /// The file's name in the facility's folder.
 pub const FILE: &str = "cardwright.toml";
@@ -168,8 +170,8 @@ pub struct SignerSettings {
 pub struct Station {
     /// Its name.
     pub id: MachineId,
-    /// Socket of its encoder in the rehearsal's hall.
-    pub encoder: PathBuf,
+    /// The reader in it.
+    pub encoder: Reader,
     /// Its printer's serial port.
     pub printer: PathBuf,
     /// Bits per second on that port.
@@ -185,8 +187,8 @@ pub struct Station {
 pub struct Desk {
     /// Its name.
     pub id: MachineId,
-    /// Socket of its reader in the rehearsal's hall.
-    pub reader: PathBuf,
+    /// The reader on it.
+    pub reader: Reader,
     /// Its hand scanner's serial port.
     pub scanner: PathBuf,
     /// Bits per second on that port.
@@ -365,21 +367,25 @@ impl Config {
             ensure(!id.as_str().is_empty(), "a machine without a name".to_owned())?;
             ensure(seen.insert(id), format!("machine {id} occurs twice"))?;
         }
-        let devices = self
+        let stations = self
             .stations
             .iter()
-            .flat_map(|station| [&station.encoder, &station.printer, &station.screen])
-            .chain(
-                self.desks
-                    .iter()
-                    .flat_map(|desk| [&desk.reader, &desk.scanner, &desk.screen]),
-            );
+            .map(|station| (&station.encoder, [&station.printer, &station.screen]));
+        let desks = self
+            .desks
+            .iter()
+            .map(|desk| (&desk.reader, [&desk.scanner, &desk.screen]));
         let mut seen = BTreeSet::new();
-        for device in devices {
+        for (reader, others) in stations.chain(desks) {
             ensure(
-                seen.insert(device),
-                format!("device {} occurs twice", device.display()),
+                reader.is_told(),
+                "a reader without a name, USB port or serial number".to_owned(),
             )?;
+            let others = others.map(|path| path.display().to_string());
+            for device in [reader.to_string()].into_iter().chain(others) {
+                let twice = format!("device {device} occurs twice");
+                ensure(seen.insert(device), twice)?;
+            }
         }
         Ok(())
     }
@@ -392,13 +398,20 @@ impl Config {
         if self.keys.csca.is_some() {
             return refuse("keys.csca: the national CSCA is not in this HSM");
         }
-        if let Some(station) = self.stations.first() {
-            return refuse(&format!("station {}: an encoder in the hall", station.id));
+        let stations = self
+            .stations
+            .iter()
+            .map(|station| (&station.id, &station.encoder));
+        let desks = self.desks.iter().map(|desk| (&desk.id, &desk.reader));
+        let readers: Vec<_> = stations.chain(desks).collect();
+        if let Some((id, _)) = readers.iter().find(|(_, reader)| reader.is_in_hall()) {
+            return refuse(&format!("{id}: a reader in the hall"));
         }
-        if let Some(desk) = self.desks.first() {
-            return refuse(&format!("desk {}: a reader in the hall", desk.id));
+        // There are no others yet.
+        match readers.first() {
+            Some((id, _)) => refuse(&format!("{id}: a screen in the hall")),
+            None => Ok(()),
         }
-        Ok(())
     }
 }
 

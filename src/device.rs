@@ -2,5 +2,6 @@
 
 pub mod hall;
 pub mod papers;
+pub mod pcsc;
 pub mod pkcs11;
 pub mod serial;

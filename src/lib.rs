@@ -32,7 +32,7 @@
 //! What acts; none of these knows the other, but the simulation, which lays its cables to the real doors:
 //!
 //! - [`line`]: the hall as the controller sees it: stations, desks, recovery; only through ports;
-//! - [`device`]: doors to hardware: serial lines, the HSM through PKCS#11;
+//! - [`device`]: doors to hardware: PC/SC readers, serial lines, the HSM through PKCS#11;
 //! - [`store`]: doors to databases: the ledger, the order book and the registry;
 //! - [`sim`]: the outside world for rehearsals: chips, printers, scanners, the registry, people and their faults.
 //!   Production rooms never import it.

@@ -24,6 +24,7 @@ pub mod fault;
 pub mod feed;
 pub mod floor;
 pub mod packing;
+pub mod pairing;
 mod patience;
 pub mod prepare;
 pub mod progress;

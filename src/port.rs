@@ -28,6 +28,14 @@ pub trait Encoder: Send {
     async fn power_off(&mut self) -> Result<(), Fault>;
 }
 
+/// The eyes of all readers: which of them see a card. Nothing is touched by looking.
+#[async_trait]
+pub trait Fields: Send + Sync {
+    /// For each machine whose reader can tell: is there a card in its field? A reader that is not there, or whose
+    /// service does not answer, is missing in the answer.
+    async fn occupied(&self) -> BTreeMap<MachineId, bool>;
+}
+
 /// A serial line: a printer or a hand scanner at its other end.
 #[async_trait]
 pub trait Serial: Send {

@@ -66,6 +66,12 @@ impl Clock {
     }
 }
 
+/// Waits on this thread: for processes that have nothing else to do meanwhile.
+#[expect(clippy::disallowed_methods, reason = "this is the one place")]
+pub fn pause(time: Duration) {
+    std::thread::sleep(time);
+}
+
 /// Counts processor-independent elapsed time for measurements; never for decisions.
 #[derive(Clone, Copy, Debug)]
 pub struct Stopwatch(std::time::Instant);

@@ -23,6 +23,18 @@ pub const CHIP_COMMANDS_MAX: usize = 2_000;
 
 /// One APDU: the slowest, key generation and PACE mapping on the chip, stays under two seconds.
 pub const APDU_DEADLINE: Duration = Duration::from_secs(5);
+/// A reader's process starts, finds its reader and resets the card in its field, or lists all readers, within this
+/// time.
+pub const READER_DEADLINE: Duration = Duration::from_secs(5);
+/// A reader switches its field off within this time; its process is killed otherwise, which does the same.
+pub const POWER_OFF_DEADLINE: Duration = Duration::from_secs(2);
+/// A card that was moved into a field is noticed within this time: pcscd looks for cards 2.5 times a second, and for
+/// one that takes another's place twice.
+pub const CARD_ARRIVES: Duration = Duration::from_secs(2);
+/// One session with one chip. The slowest chips take 12 s to write; ten times that is a chip that will never be done.
+pub const CARD_SESSION_MAX: Duration = Duration::from_secs(120);
+/// A process that was killed, or asked to end, is gone within this time.
+pub const PROCESS_ENDS: Duration = Duration::from_secs(1);
 /// A printer acknowledges a command that moves no card.
 pub const PRINTER_REPLY_DEADLINE: Duration = Duration::from_secs(5);
 /// A printer moves a card, or prints a panel, within this time.

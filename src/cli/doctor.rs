@@ -17,7 +17,7 @@ use crate::store::fault::NO_REGISTRY;
 
 use super::facility::{inspect, open_hsm, read_pin, with_token_env};
 use super::key::own;
-use super::say;
+use super::{readers, say};
 
 /// Free space under which the ledger may not get through a day, in MiB: 400,000 cards take about 4 GiB.
 const DISK_MIB_LEAST: u64 = 8_192;
@@ -116,6 +116,9 @@ async fn facility(config: &Config, checks: &mut Vec<Check>) {
     let desks = config.desks.iter().map(|desk| (&desk.id, &desk.scanner));
     for (id, port) in stations.chain(desks) {
         checks.push(Check::new(id.as_str(), serial(config, port)));
+    }
+    for (what, found) in readers::inspect(config, clock).await {
+        checks.push(Check::new(&what, found));
     }
     if config.stations.is_empty() {
         let hint = "no station in the configuration: add [[stations]] to cardwright.toml";

@@ -11,12 +11,14 @@ use crate::base::ids::MachineId;
 use crate::base::{Clock, Entropy, Fault, Mode, Secret, hex};
 use crate::chip::ChipProfile;
 use crate::config::{
-    ChipMasters, Config, Desk, FILE as CONFIG_FILE, HsmSettings, Keys, Paths, SIMULATOR, Station, Trust,
+    ChipMasters, Config, Desk, FILE as CONFIG_FILE, HsmSettings, Keys, Paths, PcscReader, Reader, SIMULATOR,
+    Station, Trust,
 };
 use crate::device::pkcs11::initialize_token;
 use crate::document::profile::CardProfile;
 use crate::job::Fact;
 use crate::port::Ledger;
+use crate::sim::hall;
 use crate::sim::registry::Registry;
 use crate::store::fault::database;
 
@@ -34,10 +36,12 @@ pub struct Wishes<'a> {
     pub name: &'a str,
     /// Rehearsal or production, for ever.
     pub mode: Mode,
-    /// Machines.
+    /// Machines `S01` …
     pub stations: usize,
-    /// Desks.
+    /// Desks `D1` …
     pub desks: usize,
+    /// Their readers are the hall's virtual readers behind PC/SC, and not its sockets.
+    pub pcsc: bool,
     /// The PKCS#11 library; the simulator if empty.
     pub module: &'a str,
     /// The chip profile of its blanks.
@@ -154,6 +158,7 @@ pub(super) fn plan(folder: &Path, wishes: &Wishes<'_>) -> Result<Config, Fault> 
         mode,
         stations,
         desks,
+        pcsc,
         module,
         chip,
     } = *wishes;
@@ -162,6 +167,18 @@ pub(super) fn plan(folder: &Path, wishes: &Wishes<'_>) -> Result<Config, Fault> 
     let folder = std::path::absolute(folder)
         .map_err(|error| Fault::new(&FILE, format!("{}: {error}", folder.display())))?;
     let place = |kind: &str, id: &str, device: &str| Path::new("hall").join(kind).join(id).join(device);
+    // Machines first, then desks: the order in which the hall lays its places onto readers.
+    let reader = |number: usize, socket: std::path::PathBuf| {
+        if !pcsc {
+            return Reader::Hall(socket);
+        }
+        let (socket, name) = hall::virtual_reader(number);
+        Reader::Pcsc(PcscReader {
+            name: Some(name),
+            socket: Some(Path::new("hall").join(socket)),
+            ..PcscReader::default()
+        })
+    };
     let module = if module.is_empty() { SIMULATOR } else { module };
     Ok(Config {
         facility: name.to_owned(),
@@ -199,20 +216,20 @@ pub(super) fn plan(folder: &Path, wishes: &Wishes<'_>) -> Result<Config, Fault> 
         },
         trust: Trust::default(),
         signers: Vec::new(),
-        stations: (1..=stations)
-            .map(|number| format!("S{number:02}"))
-            .map(|id| Station {
-                encoder: place("stations", &id, "encoder.sock"),
+        stations: (0..stations)
+            .map(|number| (number, format!("S{:02}", number + 1)))
+            .map(|(number, id)| Station {
+                encoder: reader(number, place("stations", &id, "encoder.sock")),
                 printer: place("stations", &id, "printer"),
                 baud: 115_200,
                 screen: place("stations", &id, "screen.sock"),
                 id: MachineId(id),
             })
             .collect(),
-        desks: (1..=desks)
-            .map(|number| format!("D{number}"))
-            .map(|id| Desk {
-                reader: place("desks", &id, "reader.sock"),
+        desks: (0..desks)
+            .map(|number| (number, format!("D{}", number + 1)))
+            .map(|(number, id)| Desk {
+                reader: reader(stations + number, place("desks", &id, "reader.sock")),
                 scanner: place("desks", &id, "scanner"),
                 baud: 115_200,
                 screen: place("desks", &id, "screen.sock"),

@@ -7,7 +7,7 @@ pub(super) mod setup;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use crate::base::Clock;
 use crate::config::CHIP;
@@ -38,6 +38,18 @@ pub struct Arguments {
     /// The kind of chip in the blanks: rehearsal, or rehearsal-gp (a card manager and SCP03).
     #[arg(long, default_value = CHIP)]
     chip: String,
+    /// How a new facility reaches its chips. With pcsc the hall runs pcscds of its own with virtual readers.
+    #[arg(long, value_enum, default_value_t = Readers::Sockets)]
+    readers: Readers,
+}
+
+/// How chips are reached.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(super) enum Readers {
+    /// Over the hall's sockets.
+    Sockets,
+    /// Over PC/SC: pcscd and vsmartcard-vpcd must be installed.
+    Pcsc,
 }
 
 /// How large a rehearsal is, and how true to time.
@@ -53,6 +65,8 @@ pub(super) struct Scale {
     pub(super) desks: usize,
     /// Blanks in a pack.
     pub(super) pack: u32,
+    /// Chips are reached over PC/SC.
+    pub(super) pcsc: bool,
     /// Devices take their time.
     pub(super) real_time: bool,
     /// Quality of the portraits' JPEGs, if not as usual.
@@ -69,6 +83,7 @@ impl Default for Scale {
             stations: STATIONS,
             desks: DESKS,
             pack: PACK,
+            pcsc: false,
             real_time: false,
             portrait_quality: None,
             chip: CHIP.to_owned(),
@@ -93,6 +108,7 @@ async fn rehearse(arguments: &Arguments, dir: &Path) -> anyhow::Result<bool> {
         cards: arguments.cards,
         seed: arguments.seed,
         chip: arguments.chip.clone(),
+        pcsc: arguments.readers == Readers::Pcsc,
         ..Scale::default()
     };
     let clock = Clock::system();

@@ -10,7 +10,7 @@ use crate::base::ids::MachineId;
 use crate::base::{Clock, Entropy, Fault};
 use crate::control::Control;
 use crate::control::serve::{self, Server};
-use crate::device::hall::{HallEncoder, HallScreen};
+use crate::device::hall::HallScreen;
 use crate::device::serial::{SerialConfig, SerialPort};
 use crate::document::face::Press;
 use crate::dossier::Holidays;
@@ -23,6 +23,7 @@ use crate::port::{Encoder, OrderBook, OrderState, Signer};
 use crate::printer::Model;
 
 use super::facility::{Facility, with_token_env};
+use super::readers;
 use super::trap;
 
 /// Arguments of `run`.
@@ -108,7 +109,8 @@ pub async fn line(facility: &Facility, clock: Clock) -> Result<Line, Fault> {
         papers: facility.papers.clone(),
     };
     let ports = trap::ports(facility.trap.as_ref(), ports, &rules);
-    let line = Line::new(ports, rules, clock, Entropy::system(), Press::builtin()?);
+    let line = Line::new(ports, rules, clock, Entropy::system(), Press::builtin()?)
+        .with_fields(readers::fields(&facility.config, clock));
     for key in facility.hsm.keys().await? {
         line.progress
             .count_signatures(&key.label, key.signatures.unwrap_or(0));
@@ -145,7 +147,7 @@ pub(super) fn stations(facility: &Facility, line: &Line) -> Result<Vec<Station>,
         let path = |path: &Path| facility.config.path(path);
         Ok(Station::new(
             station.id.clone(),
-            Box::new(HallEncoder::new(path(&station.encoder), line.clock)),
+            readers::open(&facility.config, &station.encoder, line.clock),
             Box::new(serial(&path(&station.printer), station.baud, line.clock)?),
             Model {
                 baud: station.baud,
@@ -163,8 +165,7 @@ pub(super) fn stations(facility: &Facility, line: &Line) -> Result<Vec<Station>,
 /// The reader of a desk, if there is such a desk.
 pub(super) fn reader(facility: &Facility, desk: &MachineId, clock: Clock) -> Option<Box<dyn Encoder>> {
     let desk = facility.config.desks.iter().find(|known| known.id == *desk)?;
-    let path = facility.config.path(&desk.reader);
-    Some(Box::new(HallEncoder::new(path, clock)))
+    Some(readers::open(&facility.config, &desk.reader, clock))
 }
 
 /// The packing desks of the configuration, their doors open.
@@ -173,7 +174,7 @@ pub(super) fn desks(facility: &Facility, line: &Line) -> Result<Vec<Desk>, Fault
         let path = |path: &Path| facility.config.path(path);
         Ok(Desk {
             id: desk.id.clone(),
-            reader: Box::new(HallEncoder::new(path(&desk.reader), line.clock)),
+            reader: readers::open(&facility.config, &desk.reader, line.clock),
             scanner: Box::new(serial(&path(&desk.scanner), desk.baud, line.clock)?),
             screen: Box::new(HallScreen::new(path(&desk.screen), line.clock)),
         })

@@ -1,11 +1,16 @@
 //! `cardwright sim …`: the outside world.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 use clap::Subcommand;
+use tokio::task::JoinSet;
 
+use crate::base::Clock;
 use crate::base::ids::{BlankId, MachineId};
-use crate::sim::{dossiers, hall, kill, registry};
+use crate::sim::pcscd::{self, Pcscd};
+use crate::sim::{dossiers, hall, kill, registry, vpicc};
 
 use super::rehearse::people::Cast;
 
@@ -54,6 +59,24 @@ pub enum Verb {
     KillPoints,
     /// Kill a controller with SIGKILL at its kill points, restart it against the same hall, and judge what lies there.
     Crash(super::crash::Arguments),
+    /// Lay cards of a hall, blank or finished, onto virtual readers, so that any PC/SC program sees them.
+    ///
+    /// They are copies: what a program writes on them is forgotten, and the hall's own cards stay as they are. Needs
+    /// vsmartcard-vpcd in the system's pcscd, or with --pcscd in one of its own; ends with SIGTERM or Ctrl-C.
+    Chip {
+        /// Numbers of blanks, as sim inventory and order show name them: B00000001 …
+        #[arg(required = true)]
+        blanks: Vec<String>,
+        /// The hall's folder.
+        #[arg(long, default_value = "facility/hall")]
+        hall: PathBuf,
+        /// Where the virtual reader of the first listens; each next one has the next port.
+        #[arg(long, default_value = "127.0.0.1:35963")]
+        at: SocketAddr,
+        /// Start a pcscd of its own in this folder, with a reader for each card.
+        #[arg(long, value_name = "FOLDER", conflicts_with = "at")]
+        pcscd: Option<PathBuf>,
+    },
     /// Print what physically lies where, by the hall's own books.
     Inventory {
         /// The hall's folder.
@@ -68,14 +91,7 @@ pub enum Verb {
 pub fn main(verb: Verb) -> anyhow::Result<bool> {
     match verb {
         Verb::Hall { dir } => super::runtime()?.block_on(async {
-            let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-            let stop = async move {
-                tokio::select! {
-                    _ = terminate.recv() => {}
-                    _ = tokio::signal::ctrl_c() => {}
-                }
-            };
-            hall::run(&dir, stop).await?;
+            hall::run(&dir, until_told()?).await?;
             Ok(true)
         }),
         Verb::Dossiers {
@@ -121,11 +137,65 @@ pub fn main(verb: Verb) -> anyhow::Result<bool> {
             Ok(true)
         }
         Verb::Crash(arguments) => super::crash::main(&arguments),
+        Verb::Chip {
+            blanks,
+            hall,
+            at,
+            pcscd,
+        } => super::runtime()?.block_on(chips(&blanks, &hall, at, pcscd.as_deref())),
         Verb::Inventory { dir } => {
             println!("{}", serde_json::to_string_pretty(&hall::inventory(&dir)?)?);
             Ok(true)
         }
     }
+}
+
+/// Ends with SIGTERM or Ctrl-C.
+fn until_told() -> std::io::Result<impl Future<Output = ()>> {
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = tokio::signal::ctrl_c() => {}
+        }
+    })
+}
+
+/// Presents copies of these cards until told to stop.
+async fn chips(
+    blanks: &[String],
+    hall_dir: &Path,
+    at: SocketAddr,
+    own: Option<&Path>,
+) -> anyhow::Result<bool> {
+    let stop = until_told()?;
+    let own = own.map(|folder| Pcscd::start(folder, blanks.len())).transpose()?;
+    if let Some(own) = &own {
+        println!("export PCSCLITE_CSOCK_NAME={}", own.socket().display());
+    }
+    let mut readers = JoinSet::new();
+    for (number, blank) in blanks.iter().enumerate() {
+        let card = hall::card(hall_dir, &BlankId::new(blank))?;
+        let address = match &own {
+            Some(own) => own.address(number),
+            None => u16::try_from(number)
+                .ok()
+                .and_then(|number| at.port().checked_add(number))
+                .map(|port| SocketAddr::new(at.ip(), port)),
+        };
+        let address = address.ok_or_else(|| anyhow::anyhow!("no reader for so many cards"))?;
+        let reader = match &own {
+            Some(_) => format!("reader {:?}", pcscd::reader_name(number)),
+            None => format!("the reader at {address}"),
+        };
+        println!("{blank} ({:?}) lies on {reader}", card.chip.life_cycle());
+        readers.spawn(async move {
+            vpicc::present(address, &Mutex::new(card.chip), Clock::system()).await;
+        });
+    }
+    stop.await;
+    readers.shutdown().await;
+    Ok(true)
 }
 
 /// Writes a document under its request's name and its attachments under theirs; answers where the document lies.

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-use super::Config;
+use super::{Config, Reader};
 
 /// The text; reading it gives the same configuration.
 pub(super) fn render(config: &Config) -> String {
@@ -23,28 +23,30 @@ pub(super) fn render(config: &Config) -> String {
             ),
         );
     }
-    text += "\n# Machines: sockets of encoder and screen, and the printer's serial port.\n";
+    text += "\n# Machines: reader, the printer's serial port, and the socket of the screen. A reader is a socket of the\n\
+             # hall, or { pcsc = { name = \"…\", usb = \"1-2.3\", serial = \"…\", socket = \"…\" } } as far as it needs\n\
+             # telling; cardwright doctor lists the readers that are there. socket: if not the system's own pcscd's.\n";
     for station in &config.stations {
         add(
             &mut text,
             format_args!(
                 "[[stations]]\nid = {}\nencoder = {}\nprinter = {}\nbaud = {}\nscreen = {}\n\n",
                 quote(station.id.as_str()),
-                path(&station.encoder),
+                reader(&station.encoder),
                 path(&station.printer),
                 station.baud,
                 path(&station.screen),
             ),
         );
     }
-    text += "# Desks: sockets of reader and screen, and the hand scanner's serial port.\n";
+    text += "# Desks: reader, the hand scanner's serial port, and the socket of the screen.\n";
     for desk in &config.desks {
         add(
             &mut text,
             format_args!(
                 "[[desks]]\nid = {}\nreader = {}\nscanner = {}\nbaud = {}\nscreen = {}\n\n",
                 quote(desk.id.as_str()),
-                path(&desk.reader),
+                reader(&desk.reader),
                 path(&desk.scanner),
                 desk.baud,
                 path(&desk.screen),
@@ -162,6 +164,28 @@ fn quote(text: &str) -> String {
 
 fn path(path: &Path) -> String {
     quote(&path.to_string_lossy())
+}
+
+fn reader(reader: &Reader) -> String {
+    match reader {
+        Reader::Hall(socket) => format!("{{ hall = {} }}", path(socket)),
+        Reader::Pcsc(reader) => {
+            let told = [
+                ("name", &reader.name),
+                ("usb", &reader.usb),
+                ("serial", &reader.serial),
+            ];
+            let told = told
+                .into_iter()
+                .filter_map(|(key, text)| Some((key, quote(text.as_ref()?))));
+            let socket = reader.socket.as_ref().map(|socket| ("socket", path(socket)));
+            let told: Vec<_> = told
+                .chain(socket)
+                .map(|(key, text)| format!("{key} = {text}"))
+                .collect();
+            format!("{{ pcsc = {{ {} }} }}", told.join(", "))
+        }
+    }
 }
 
 fn list(paths: &[PathBuf]) -> String {

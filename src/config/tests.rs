@@ -37,12 +37,12 @@ certificate = "pki/ds-1.der"
 limit = 1000
 [[stations]]
 id = "M01"
-encoder = "hall/M01.encoder"
+encoder = { hall = "hall/M01.encoder" }
 printer = "hall/M01.printer"
 screen = "hall/M01.screen"
 [[desks]]
 id = "D01"
-reader = "hall/D01.reader"
+reader = { pcsc = { name = "Omnikey 00 00", usb = "1-2.3", serial = "A7", socket = "pcscd.comm" } }
 scanner = "hall/D01.scanner"
 screen = "hall/D01.screen"
 "#;
@@ -81,6 +81,8 @@ fn unknown_settings_and_contradictions_are_refused() {
             .id
     };
     assert_eq!(refused("lot_cards", "lot_card"), "CFG-002");
+    assert_eq!(refused("usb =", "port ="), "CFG-002");
+    assert_eq!(refused("hall =", "serial ="), "CFG-002");
     for (from, to) in [
         ("lot_cards = 20", "lot_cards = 51"),
         ("box_cards = 100", "box_cards = 0"),
@@ -89,6 +91,8 @@ fn unknown_settings_and_contradictions_are_refused() {
         ("\"lookup\"", "\"../wrap\""),
         ("\"D01\"", "\"M01\""),
         ("hall/M01.screen", "hall/M01.encoder"),
+        ("name = \"Omnikey 00 00\", usb = \"1-2.3\", serial = \"A7\", ", ""),
+        ("\"1-2.3\"", "\" \""),
         ("controller = \"K1\"", "controller = \"\""),
     ] {
         assert_eq!(refused(from, to), "CFG-003", "{to}");

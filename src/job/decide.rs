@@ -60,7 +60,13 @@ pub fn after(step: Step, fault: &Fault, tries: u8) -> Verdict {
         Step::Bind if matches!(fault.blame(), Blame::Card | Blame::Operator) => Card::NextBlank,
         // The printer did not say where the blank is: it is looked for, not guessed.
         Step::Bind => Card::Quarantine,
-        Step::Encode | Step::Verify if fault.code.safe_to_repeat && tries < TRIES_MAX => Card::Again,
+        // A device that failed leaves the step in doubt, and what is repeatable in doubt is repeated, on the same chip
+        // and in a new session; the position stands all the same.
+        Step::Encode | Step::Verify
+            if (fault.code.safe_to_repeat || fault.blame() == Blame::Device) && tries < TRIES_MAX =>
+        {
+            Card::Again
+        }
         // Reading harms no card: a reader that failed once is asked once more before a person is.
         Step::Prove if fault.blame() == Blame::Device && tries < TRIES_MAX => Card::Again,
         Step::Prove if fault.blame() != Blame::Card => Card::Quarantine,

@@ -20,10 +20,11 @@ use crate::job::brake::Brake;
 use crate::job::fault::STALE_STOP_LIST;
 use crate::job::{Attempt, Event, Fact, apply};
 use crate::pki::{Certificate, SignerKey, TrustStore};
-use crate::port::{BundlePart, Ledger, OrderBook, Papers, Registry, Signer, StopList};
+use crate::port::{BundlePart, Fields, Ledger, OrderBook, Papers, Registry, Signer, StopList};
 
 use super::costs::Costs;
 use super::floor::Floor;
+use super::pairing::Pairing;
 use super::progress::Progress;
 
 /// The doors to the world.
@@ -136,6 +137,8 @@ pub struct Line {
     pub progress: Progress,
     /// What the work costs the controller, when somebody measures it.
     pub costs: Costs,
+    /// Which machine's reader sees what.
+    pub pairing: Pairing,
     brake: Mutex<Brake>,
     stop_list: Mutex<Option<(StopList, Duration)>>,
     stopping: watch::Sender<bool>,
@@ -166,12 +169,20 @@ impl Line {
             floor: Floor::default(),
             progress: Progress::new(clock),
             costs: Costs::default(),
+            pairing: Pairing::default(),
             brake: Mutex::default(),
             stop_list: Mutex::default(),
             stopping: watch::Sender::new(false),
             telling: tokio::sync::Mutex::default(),
             work: tokio::sync::Notify::new(),
         }
+    }
+
+    /// The same line with eyes on its readers.
+    #[must_use]
+    pub fn with_fields(mut self, fields: Option<Arc<dyn Fields>>) -> Self {
+        self.pairing = Pairing::new(fields);
+        self
     }
 
     /// Records facts; durable when it returns.

@@ -55,6 +55,21 @@ crate::fault_codes! {
     NO_MASTERS = "LIN-020", Operator, false,
         "the facility has no master keys for these chips", "cơ sở chưa có khóa chủ cho loại chip này",
         "Name them under keys.chips in the configuration.", "Khai báo tại keys.chips trong cấu hình.";
+    /// Readers and machines do not belong together as the configuration says.
+    SWAPPED = "LIN-021", Device, false,
+        "another machine's reader sees this machine's card", "đầu đọc của máy khác nhìn thấy thẻ của máy này",
+        "Put both readers back to their own USB ports, or correct the configuration; then let both machines go on.",
+        "Cắm lại hai đầu đọc vào đúng cổng USB hoặc sửa cấu hình, rồi cho hai máy chạy tiếp.";
+    /// Something lies in the field of a machine that has no card.
+    CROWDED = "LIN-022", Device, false,
+        "a card lies in the field of an empty machine", "có thẻ trong vùng đọc của máy đang trống",
+        "Take it out and tap it: it would be written instead of the next blank.",
+        "Lấy thẻ ra và chạm để nhận diện: thẻ này có thể bị ghi thay cho phôi kế tiếp.";
+    /// Two readers see one card.
+    OVERLAP = "LIN-023", Device, false,
+        "two readers see the same card", "hai đầu đọc cùng nhìn thấy một thẻ",
+        "Move the readers apart or shield them; then let both machines go on.",
+        "Đặt hai đầu đọc xa nhau hoặc che chắn, rồi cho hai máy chạy tiếp.";
 }
 
 /// A stored value that does not read back.

@@ -10,6 +10,7 @@
 //! - `stations/<name>/encoder.sock`, `printer` (a serial port), `screen.sock`, `printer.json`,
 //!   `times.json`;
 //! - `desks/<name>/reader.sock`, `scanner` (a serial port), `screen.sock`, `hand.sock`;
+//! - `pcscd/0` …, sockets of pcscds with a virtual reader for each place, if the plan says so;
 //! - `ready`, while all of these are open: the number of the process.
 //!
 //! How sockets and scanner speak is said in `wire` and `desk`. A hall that is stopped goes on later where it was. One
@@ -29,6 +30,7 @@ mod door;
 mod floor;
 mod inventory;
 mod plan;
+mod readers;
 mod station;
 mod times;
 mod wire;
@@ -40,11 +42,13 @@ pub use card::{Card, card};
 pub use floor::set_printer;
 pub use inventory::{Boxed, Inventory, Spot, Whereabouts, inventory};
 pub use plan::{Plan, ReaderPace, create};
+pub use readers::virtual_reader;
 pub use times::{Times, times};
 pub use wire::{Held, hold};
 
 pub(super) use desk::{Desk, Followed, Scan, spoken};
 pub(super) use floor::Floor;
+use readers::VirtualReaders;
 pub(super) use station::Station;
 use times::Timekeeper;
 
@@ -56,17 +60,37 @@ pub async fn run(dir: &Path, stop: impl Future) -> io::Result<()> {
     let floor = Arc::new(Floor::open(dir)?);
     let mut tasks = JoinSet::new();
     let mut stations = Vec::new();
+    let places = floor.plan.stations.len() + floor.plan.desks.len();
+    let readers = floor
+        .plan
+        .virtual_readers
+        .then(|| VirtualReaders::open(dir, places));
+    let readers = readers.transpose()?;
+    let mut addresses = (0..places).map(|place| readers.as_ref()?.address(place));
     for name in &floor.plan.stations {
         let station = Station::open(&floor, name)?;
         let folder = dir.join("stations").join(name);
         let time = Arc::new(Timekeeper::new(&floor.plan));
         door::station(&station, &folder, &time, &mut tasks)?;
+        if let Some(at) = addresses.next().flatten() {
+            readers::present(at, Arc::clone(&station), Arc::clone(&time), &mut tasks);
+        }
         stations.push((station, time, folder));
     }
     for name in &floor.plan.desks {
         let desk = Desk::open(&floor, name)?;
-        let (folder, time) = (dir.join("desks").join(name), Timekeeper::new(&floor.plan));
-        door::desk(&desk, name, &folder, time, &mut tasks)?;
+        let (folder, time) = (
+            dir.join("desks").join(name),
+            Arc::new(Timekeeper::new(&floor.plan)),
+        );
+        door::desk(&desk, name, &folder, &time, &mut tasks)?;
+        if let Some(at) = addresses.next().flatten() {
+            readers::present(at, desk, time, &mut tasks);
+        }
+    }
+    drop(addresses);
+    if let Some(readers) = readers {
+        readers.keep(&mut tasks);
     }
     let ready = dir.join("ready");
     disk::write(&ready, std::process::id().to_string().as_bytes())?;

@@ -100,7 +100,8 @@ mod tests {
                 builder.push(leaves[size - 1]);
             }
             let path = builder.finish().unwrap();
-            prop_assert_eq!(Some(&path), prove_inclusion(&leaves, index).as_ref());
+            let expected = prove_inclusion(&leaves, index);
+            prop_assert_eq!(Some(&path), expected.as_ref());
             prop_assert!(included(&leaves[index], index as u64, size as u64, &path, &root(&leaves)));
         }
     }

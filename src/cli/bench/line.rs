@@ -14,7 +14,7 @@ use crate::base::Clock;
 use crate::base::clock::Stopwatch;
 use crate::cli::facility::{Facility, with_token_env};
 use crate::cli::rehearse::outside::Hall;
-use crate::cli::rehearse::{Scale, people, setup};
+use crate::cli::rehearse::{Readers, Scale, people, setup};
 use crate::cli::run;
 use crate::cli::scratch::Scratch;
 use crate::line::{self, Ending, Line};
@@ -38,6 +38,9 @@ pub struct Arguments {
     /// Do devices take their time?
     #[arg(long, value_enum, default_value_t = Timing::Instant)]
     timing: Timing,
+    /// How chips are reached.
+    #[arg(long, value_enum, default_value_t = Readers::Sockets)]
+    readers: Readers,
     /// Orders in the order book in all: those beyond the cards to make wait behind them.
     #[arg(long, default_value_t = 0)]
     orders: usize,
@@ -79,6 +82,7 @@ async fn measure(arguments: &Arguments, dir: &Path) -> anyhow::Result<Report> {
         cards: arguments.cards,
         stations: arguments.stations,
         desks: arguments.desks,
+        pcsc: arguments.readers == Readers::Pcsc,
         real_time: arguments.timing == Timing::Real,
         portrait_quality: Some(PORTRAIT_QUALITY),
         ..Scale::default()

@@ -47,6 +47,7 @@ mod tests {
             mode: Mode::Rehearsal,
             stations: 0,
             desks: 0,
+            pcsc: false,
             module: "",
             chip: crate::config::CHIP,
         };

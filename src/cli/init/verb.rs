@@ -72,6 +72,7 @@ pub fn main(arguments: &Arguments) -> anyhow::Result<bool> {
         mode,
         stations: arguments.stations,
         desks: arguments.desks,
+        pcsc: false,
         module: &arguments.module,
         chip: &arguments.chip,
     };

@@ -50,6 +50,7 @@ pub(in crate::cli) async fn facility(scale: &Scale, dir: &Path, clock: Clock) ->
         mode: Mode::Rehearsal,
         stations: scale.stations,
         desks: scale.desks,
+        pcsc: scale.pcsc,
         module: "hsm-sim",
         chip: &scale.chip,
     };
@@ -75,6 +76,7 @@ fn make_hall(scale: &Scale, dir: &Path) -> anyhow::Result<()> {
             blanks_per_pack: scale.pack,
             seed: scale.seed,
             chip: Some(scale.chip.clone()),
+            virtual_readers: scale.pcsc,
             ..if scale.real_time {
                 hall::Plan::true_to_time()
             } else {

@@ -20,6 +20,7 @@ use crate::job::{Aim, Attempt, Event, Evidence, Fact, Output, Phase, Step};
 use crate::line::Line;
 use crate::line::context::Hand;
 use crate::line::costs::Effort;
+use crate::line::pairing::Turn;
 use crate::line::prepare::Ready;
 use crate::line::progress::Activity;
 use crate::line::settle::STOPPED;
@@ -40,8 +41,13 @@ pub(super) async fn make(
     let mut tries = 0;
     let mut keys = None;
     while let Some((step, aim)) = next(&hand) {
-        if step == Step::Bind && !may_bind(&station.id, line, ready, &mut hand).await? {
-            break;
+        let machine = station.id.clone();
+        let mut turn = None;
+        if step == Step::Bind {
+            turn = may_feed(&machine, line).await?;
+            if turn.is_none() || !may_bind(&machine, line, ready, &mut hand).await? {
+                break;
+            }
         }
         line.progress.activity(&station.id, Activity::Step(step));
         // Trying again was intended when that was decided.
@@ -53,16 +59,17 @@ pub(super) async fn make(
             })?;
         }
         hand.record(line).await?;
+        let again = tries > 0;
         // What a step holds while it waits would make every machine's task as large as the largest of them.
-        let performed = Box::pin(perform(
-            station,
-            line,
-            ready,
-            &hand,
-            step,
-            aim.as_ref(),
-            &mut keys,
-        ));
+        let performed = Box::pin(async {
+            match turn {
+                Some(turn) => bind(station, line, turn, &mut keys).await,
+                None => {
+                    let keys = (&mut keys, again);
+                    perform(station, line, ready, &hand, step, aim.as_ref(), keys).await
+                }
+            }
+        });
         match line.costs.of(Effort::Step(step), performed).await {
             Ok(evidence) => {
                 tries = 0;
@@ -99,6 +106,23 @@ fn next(hand: &Hand) -> Option<(Step, Option<Aim>)> {
         Phase::Doing(step @ (Step::Encode | Step::Verify)) => Some((step, None)),
         Phase::Failed(_) => Some((Step::Deliver, Some(Aim::Output(Output::Reject)))),
         _ => None,
+    }
+}
+
+/// Waits until nothing lies in the reader's field and, for the first blank, until it is this machine's turn; nothing if
+/// the line stops meanwhile.
+async fn may_feed<'a>(machine: &'a MachineId, line: &'a Line) -> Result<Option<Turn<'a>>, Fault> {
+    loop {
+        let turn = line.pairing.turn(machine, line.clock).await;
+        match turn {
+            // Another machine may have stopped this one while it waited.
+            Ok(turn) if !line.progress.is_stopped(machine) => return Ok(Some(turn)),
+            Ok(_) => {}
+            Err(fault) => line.stop_position(machine, &fault).await?,
+        }
+        if !line.may_go_on(machine).await {
+            return Ok(None);
+        }
     }
 }
 
@@ -141,16 +165,15 @@ async fn perform(
     hand: &Hand,
     step: Step,
     aim: Option<&Aim>,
-    keys: &mut Option<CardKeys>,
+    (keys, again): (&mut Option<CardKeys>, bool),
 ) -> Result<Evidence, Fault> {
     match step {
-        Step::Bind => bind(station, line, keys).await,
         Step::Encode => {
-            let keys = at_hand(station, line, hand.attempt(), keys).await?;
+            let keys = at_hand(station, line, hand.attempt(), keys, again).await?;
             encode(station, line, ready, keys).await
         }
         Step::Seal => {
-            let keys = at_hand(station, line, hand.attempt(), keys).await?;
+            let keys = at_hand(station, line, hand.attempt(), keys, again).await?;
             let sealing = seal(&line.rules.chip, line.credentials(keys)?)?;
             with_chip(&mut *station.encoder, sealing)
                 .await
@@ -164,7 +187,7 @@ async fn perform(
             deliver(station, Output::Good).await
         }
         Step::Deliver => deliver(station, Output::Reject).await,
-        Step::Prove | Step::Box => Err(Fault::new(&ILLEGAL, format!("{step} at a station"))),
+        Step::Bind | Step::Prove | Step::Box => Err(Fault::new(&ILLEGAL, format!("{step} at a station"))),
     }
 }
 
@@ -188,7 +211,12 @@ async fn may_deliver(line: &Line, ready: &Ready, hand: &Hand) -> Result<(), Faul
 }
 
 /// Feeds a blank, learns from its chip which one it is, and tests that it can be written.
-async fn bind(station: &mut Station, line: &Line, keys: &mut Option<CardKeys>) -> Result<Evidence, Fault> {
+async fn bind(
+    station: &mut Station,
+    line: &Line,
+    turn: Turn<'_>,
+    keys: &mut Option<CardKeys>,
+) -> Result<Evidence, Fault> {
     *keys = None;
     let fed = with_serial(&mut *station.printer, Feed::new(&station.model)).await;
     fed.map_err(|fault| {
@@ -199,7 +227,16 @@ async fn bind(station: &mut Station, line: &Line, keys: &mut Option<CardKeys>) -
             fault
         }
     })?;
-    let atr = station.encoder.power_on().await?;
+    let found = station.encoder.power_on().await;
+    let atr = match turn.fed(found, line.clock).await {
+        Ok(atr) => atr,
+        Err((fault, other)) => {
+            if let Some(other) = other {
+                line.stop_position(&other, &fault).await?;
+            }
+            return Err(fault);
+        }
+    };
     line.rules.chip.check_atr(&atr)?;
     let identity = with_chip(&mut *station.encoder, identify(&line.rules.chip)).await?;
     let chip = identity.chip.clone();
@@ -229,10 +266,11 @@ async fn at_hand<'k>(
     line: &Line,
     attempt: &Attempt,
     keys: &'k mut Option<CardKeys>,
+    again: bool,
 ) -> Result<Option<&'k CardKeys>, Fault> {
     line.may_authenticate(attempt)?;
-    if attempt.unproven > 1 {
-        // Whatever stopped the try before, its session is over, and the field may be off.
+    if again || attempt.unproven > 1 {
+        // Whatever stopped the try before, its session is not to be trusted, and the field may be off.
         station.encoder.power_off().await?;
         let atr = station.encoder.power_on().await?;
         line.rules.chip.check_atr(&atr)?;

@@ -47,7 +47,7 @@ pub(super) fn desk(
     desk: &Arc<Desk>,
     name: &str,
     folder: &Path,
-    time: Timekeeper,
+    time: &Arc<Timekeeper>,
     tasks: &mut JoinSet<io::Result<()>>,
 ) -> io::Result<()> {
     let (scanner, jobs) = mpsc::channel();
@@ -62,7 +62,7 @@ pub(super) fn desk(
     };
     wire::serve_hand(&folder.join("hand.sock"), Arc::clone(desk), tasks)?;
     let reader = folder.join("reader.sock");
-    wire::serve_reader(&reader, Arc::clone(desk), Arc::new(time), tasks)?;
+    wire::serve_reader(&reader, Arc::clone(desk), Arc::clone(time), tasks)?;
     wire::serve_screen(&folder.join("screen.sock"), Arc::new(packer), tasks)
 }
 

@@ -47,6 +47,9 @@ pub struct Plan {
     /// How long readers take, if delays are waited for.
     #[serde(default)]
     pub reader: ReaderPace,
+    /// Are there virtual readers as well, on pcscds of the hall's own?
+    #[serde(default)]
+    pub virtual_readers: bool,
     /// How all printers are built; each gets a serial number of its own.
     #[serde(default)]
     pub printer: Setup,

@@ -9,6 +9,8 @@ use async_trait::async_trait;
 use super::{Act, Moment, Trap};
 use crate::base::ids::MachineId;
 use crate::base::{Fault, Secret};
+use crate::chip::diversify::StaticKey;
+use crate::chip::scp03::DIVERSIFICATION;
 use crate::job::Step;
 use crate::port::{
     Answer, Encoder, Instruction, KeyInfo, KeyPurpose, Papers, Registry, Report, Screen, Serial, Signer,
@@ -190,6 +192,20 @@ impl Signer for TrappedSigner {
 
     async fn agree(&self, key: &str, peer: &[u8; 65]) -> Result<Secret<[u8; 32]>, Fault> {
         self.door.agree(key, peer).await
+    }
+
+    async fn derive(
+        &self,
+        key: &str,
+        which: StaticKey,
+        chip: &[u8; DIVERSIFICATION],
+        bits: usize,
+    ) -> Result<Secret<Vec<u8>>, Fault> {
+        self.door.derive(key, which, chip, bits).await
+    }
+
+    async fn take_in(&self, key: &str, master: &Secret<[u8; 32]>) -> Result<(), Fault> {
+        self.door.take_in(key, master).await
     }
 
     async fn random(&self, length: usize) -> Result<Vec<u8>, Fault> {

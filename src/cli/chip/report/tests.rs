@@ -9,7 +9,7 @@ use crate::document::com::{Com, UNICODE_VERSION};
 use crate::document::sod::{LdsVersion, SodDraft};
 use crate::pki::testkit::{NOW, Rehearsal};
 use crate::pki::{Curve, EllipticCurve};
-use crate::sim::chip::{Chip, Issue, Keys, StaticKey};
+use crate::sim::chip::{AgreementKey, Chip, Issue, Keys};
 use sha2::{Digest, Sha256};
 
 const ZONE: &str =
@@ -68,7 +68,7 @@ fn card(change: impl FnOnce(&mut CardFiles)) -> (Chip, Rehearsal) {
         mrz: MrzKey::from_zone(ZONE).unwrap(),
         can: None,
         keys: Keys {
-            chip_authentication: Some(StaticKey {
+            chip_authentication: Some(AgreementKey {
                 parameters: curve.parameter_id().into(),
                 private: vec![3; 32],
                 id: None,

@@ -1,0 +1,287 @@
+//! Encoders over PC/SC: the real pcscd with virtual readers, the real worker processes, simulated chips.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests, which clippy does not count as tests"
+)]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use cardwright::base::clock::Stopwatch;
+use cardwright::base::{Clock, Fault, limits};
+use cardwright::device::pcsc::{PcscEncoder, ReaderId, fault, readers_by};
+use cardwright::port::Encoder;
+use cardwright::sim::pcscd::{Pcscd, READERS_MAX, reader_name};
+use cardwright::sim::vpicc::Leaves;
+
+use bench::{Place, chip, program};
+
+mod bench;
+
+/// GET DATA for the CPLC data, which blank chips answer at once.
+const ASK: [u8; 5] = [0x80, 0xCA, 0x9F, 0x7F, 0x00];
+/// Tag, length, 42 bytes, status word.
+const ANSWER_BYTES: usize = 3 + 42 + 2;
+/// SELECT of the eMRTD application.
+const SELECT: [u8; 12] = [
+    0x00, 0xA4, 0x04, 0x0C, 0x07, 0xA0, 0x00, 0x00, 0x02, 0x47, 0x10, 0x01,
+];
+const SOON: Duration = Duration::from_secs(2);
+/// Law: past the deadline the position stands within this time.
+const STANDS_WITHIN: Duration = Duration::from_secs(2);
+
+fn encoder(pcscd: &Pcscd, reader: usize) -> PcscEncoder {
+    PcscEncoder::open(&reader_name(reader), Some(pcscd.socket()), Clock::system()).with_program(program())
+}
+
+fn code<T: std::fmt::Debug>(outcome: Result<T, Fault>) -> &'static str {
+    outcome.unwrap_err().code.id
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_ends_with_the_power_and_a_card_may_go_and_come() {
+    let dir = tempfile::tempdir().unwrap();
+    let pcscd = Pcscd::start(dir.path(), 2).unwrap();
+    let (one, two) = (Place::new(Some(chip(1))), Place::new(None));
+    let _cards = [one.connect(&pcscd, 0), two.connect(&pcscd, 1)];
+    let (mut first, mut second) = (encoder(&pcscd, 0), encoder(&pcscd, 1));
+
+    let atr = first.power_on().await.unwrap();
+    assert_eq!(atr, chip(1).power_on());
+    let answer = first.transmit(&ASK, SOON).await.unwrap();
+    assert_eq!(
+        answer,
+        [&[0x9F, 0x7F, 42], chip(1).cplc(), &[0x90, 0x00]].concat()
+    );
+    assert_eq!(first.transmit(&SELECT, SOON).await.unwrap(), [0x90, 0x00]);
+    assert_eq!(code(second.power_on().await), fault::NO_CARD.id);
+
+    // The longest commands and answers pass whole: the chip refuses what is no file of its own.
+    let long = [&[0x00, 0xD6, 0x00, 0x00, 0x00, 0x80, 0x00][..], &[0; 0x8000]].concat();
+    assert_eq!(first.transmit(&long, SOON).await.unwrap().len(), 2);
+
+    first.power_off().await.unwrap();
+    one.look(|chip| assert!(chip.unwrap().transmit(&ASK).is_empty(), "the chip has power"));
+    assert_eq!(code(first.transmit(&ASK, SOON).await), fault::FIELD_OFF.id);
+
+    // A card that takes the place of another is another, at once.
+    one.put(Some(chip(7)));
+    first.power_on().await.unwrap();
+    one.put(None);
+    assert_eq!(code(first.transmit(&ASK, SOON).await), fault::REMOVED.id);
+    assert_eq!(code(first.power_on().await), fault::NO_CARD.id);
+    two.put(Some(chip(2)));
+    second.power_on().await.unwrap();
+    assert_eq!(second.transmit(&ASK, SOON).await.unwrap().len(), ANSWER_BYTES);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reader_is_for_one_program_and_its_absence_has_a_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let pcscd = Pcscd::start(dir.path(), 1).unwrap();
+    let place = Place::new(Some(chip(1)));
+    let _card = place.connect(&pcscd, 0);
+    let (mut owner, mut other) = (encoder(&pcscd, 0), encoder(&pcscd, 0));
+    owner.power_on().await.unwrap();
+    assert_eq!(code(other.power_on().await), fault::SHARED.id);
+    assert_eq!(
+        owner.transmit(&ASK, SOON).await.unwrap().len(),
+        ANSWER_BYTES,
+        "the owner is not disturbed"
+    );
+
+    let listed = readers_by(program(), Some(&pcscd.socket()), Clock::system())
+        .await
+        .unwrap();
+    let names: Vec<_> = listed
+        .iter()
+        .map(|reader| (reader.name.as_str(), reader.occupied, reader.held))
+        .collect();
+    // An entry of the driver always has two.
+    let (first, second) = (reader_name(0), reader_name(1));
+    assert_eq!(
+        names,
+        [(first.as_str(), true, true), (second.as_str(), false, false)]
+    );
+
+    owner.power_off().await.unwrap();
+    other.power_on().await.unwrap();
+    other.power_off().await.unwrap();
+    let absent = ReaderId {
+        usb: Some("1-2.3".to_owned()),
+        ..ReaderId::default()
+    };
+    let mut absent = PcscEncoder::new(absent, Some(pcscd.socket()), Clock::system()).with_program(program());
+    assert_eq!(code(absent.power_on().await), fault::NO_READER.id);
+    drop(pcscd);
+    assert_eq!(code(owner.power_on().await), fault::NO_SERVICE.id);
+    assert_eq!(
+        code(readers_by(program(), Some(dir.path()), Clock::system()).await),
+        fault::NO_SERVICE.id
+    );
+    let mut nowhere = encoder_without_program();
+    assert_eq!(code(nowhere.power_on().await), fault::NOT_STARTED.id);
+}
+
+fn encoder_without_program() -> PcscEncoder {
+    PcscEncoder::open("none", None, Clock::system()).with_program("/nowhere".as_ref())
+}
+
+/// Row 12 of the faults to be tested: whenever the card leaves, the fault says so, and the next session is a new one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_card_that_leaves_in_the_middle_of_a_command_is_in_doubt() {
+    let dir = tempfile::tempdir().unwrap();
+    let pcscd = Pcscd::start(dir.path(), 1).unwrap();
+    let place = Place::new(Some(chip(1)));
+    let _card = place.connect(&pcscd, 0);
+    let mut encoder = encoder(&pcscd, 0);
+    // The answer is a length of two bytes, eight of challenge, two of status.
+    let moments = [Leaves::Before, Leaves::Within]
+        .into_iter()
+        .chain((0..12).map(Leaves::After));
+    for moment in moments {
+        encoder.power_on().await.unwrap();
+        let before = place.commands();
+        place.leave_once(moment);
+        let fault = encoder.transmit(&ASK, SOON).await.unwrap_err();
+        assert_eq!(fault.code.id, fault::REMOVED.id, "{moment:?}: {fault}");
+        assert_eq!(place.commands(), before + 1, "{moment:?}: sent once");
+        assert_eq!(code(encoder.transmit(&ASK, SOON).await), fault::FIELD_OFF.id);
+        assert_eq!(place.commands(), before + 1, "{moment:?}: and never again");
+        place.come_back();
+    }
+    encoder.power_on().await.unwrap();
+    assert_eq!(encoder.transmit(&ASK, SOON).await.unwrap().len(), ANSWER_BYTES);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reader_that_hangs_is_left_and_the_others_never_notice() {
+    let dir = tempfile::tempdir().unwrap();
+    let pcscd = Pcscd::start(dir.path(), 2).unwrap();
+    let (slow, quick) = (Place::new(Some(chip(1))), Place::new(Some(chip(2))));
+    let _cards = [slow.connect(&pcscd, 0), quick.connect(&pcscd, 1)];
+    let (mut hanging, mut other) = (encoder(&pcscd, 0), encoder(&pcscd, 1));
+    hanging.power_on().await.unwrap();
+    other.power_on().await.unwrap();
+    let worker = hanging.pid().unwrap();
+    slow.pace(Duration::from_secs(4));
+
+    let deadline = Duration::from_millis(300);
+    let neighbour = tokio::spawn(async move {
+        let mut longest = Duration::ZERO;
+        for _ in 0..100 {
+            let watch = Stopwatch::start();
+            assert_eq!(other.transmit(&ASK, SOON).await.unwrap().len(), ANSWER_BYTES);
+            longest = longest.max(watch.elapsed());
+        }
+        longest
+    });
+    let watch = Stopwatch::start();
+    assert_eq!(code(hanging.transmit(&ASK, deadline).await), fault::SILENT.id);
+    assert!(
+        watch.elapsed() < deadline + STANDS_WITHIN,
+        "{:?}",
+        watch.elapsed()
+    );
+    assert!(
+        !std::path::Path::new(&format!("/proc/{worker}")).exists(),
+        "the worker lives"
+    );
+    let longest = neighbour.await.unwrap();
+    assert!(longest < STANDS_WITHIN, "the neighbour waited {longest:?}");
+
+    // pcscd gives the reader free when its driver comes back.
+    slow.pace(Duration::ZERO);
+    let mut begun = hanging.power_on().await;
+    for _ in 0..5 {
+        if begun.is_ok() {
+            break;
+        }
+        begun = hanging.power_on().await;
+    }
+    begun.unwrap();
+    assert_eq!(hanging.transmit(&ASK, SOON).await.unwrap().len(), ANSWER_BYTES);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pcscd_that_dies_hangs_or_comes_back_is_told_apart() {
+    let dirs = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let mut pcscd = Pcscd::start(dirs[0].path(), 1).unwrap();
+    let elsewhere = Pcscd::start(dirs[1].path(), 1).unwrap();
+    let (place, far) = (Place::new(Some(chip(1))), Place::new(Some(chip(2))));
+    let _cards = [place.connect(&pcscd, 0), far.connect(&elsewhere, 0)];
+    let (mut near, mut other) = (encoder(&pcscd, 0), encoder(&elsewhere, 0));
+    near.power_on().await.unwrap();
+    other.power_on().await.unwrap();
+
+    pcscd.kill().unwrap();
+    assert_eq!(code(near.transmit(&ASK, SOON).await), fault::SERVICE_LOST.id);
+    assert_eq!(other.transmit(&ASK, SOON).await.unwrap().len(), ANSWER_BYTES);
+    assert!(pcscd.revive().unwrap());
+    near.power_on().await.unwrap();
+    assert_eq!(near.transmit(&ASK, SOON).await.unwrap().len(), ANSWER_BYTES);
+
+    pcscd.hold(true).unwrap();
+    let (watch, deadline) = (Stopwatch::start(), Duration::from_millis(200));
+    assert_eq!(code(near.transmit(&ASK, deadline).await), fault::SILENT.id);
+    assert!(watch.elapsed() < deadline + STANDS_WITHIN);
+    let watch = Stopwatch::start();
+    assert_eq!(code(near.power_on().await), fault::SILENT.id);
+    assert!(watch.elapsed() < limits::READER_DEADLINE + STANDS_WITHIN);
+    assert_eq!(other.transmit(&ASK, SOON).await.unwrap().len(), ANSWER_BYTES);
+    pcscd.hold(false).unwrap();
+    near.power_on().await.unwrap();
+    assert_eq!(near.transmit(&ASK, SOON).await.unwrap().len(), ANSWER_BYTES);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sixteen_readers_of_one_pcscd_work_side_by_side() {
+    let dir = tempfile::tempdir().unwrap();
+    let pcscd = Arc::new(Pcscd::start(dir.path(), READERS_MAX).unwrap());
+    let mut work = tokio::task::JoinSet::new();
+    for reader in 0..READERS_MAX {
+        let pcscd = Arc::clone(&pcscd);
+        work.spawn(async move {
+            let serial = u32::try_from(reader).unwrap() + 1;
+            let place = Place::new(Some(chip(serial)));
+            let _card = place.connect(&pcscd, reader);
+            let mut encoder = encoder(&pcscd, reader);
+            encoder.power_on().await.unwrap();
+            let profile = cardwright::chip::ChipProfile::built_in("rehearsal").unwrap();
+            let identity =
+                cardwright::line::talk::with_chip(&mut encoder, cardwright::chip::identify(&profile));
+            let cplc = cardwright::base::hex::encode(chip(serial).cplc());
+            assert_eq!(identity.await.unwrap().cplc, cplc, "reader {reader}");
+            encoder.power_off().await.unwrap();
+        });
+    }
+    while let Some(outcome) = work.join_next().await {
+        outcome.unwrap();
+    }
+}
+
+/// Whoever kills the controller finds no process left that holds its readers.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_ends_with_its_controller_even_if_it_hangs() {
+    let dir = tempfile::tempdir().unwrap();
+    let pcscd = Pcscd::start(dir.path(), 1).unwrap();
+    pcscd.hold(true).unwrap();
+    let mut worker = std::process::Command::new(program())
+        .args(["encoder-worker", "--name", &reader_name(0)])
+        .env("PCSCLITE_CSOCK_NAME", pcscd.socket())
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    // Begin a session: length 1, kind 11.
+    std::io::Write::write_all(worker.stdin.as_mut().unwrap(), &[0, 0, 0, 1, 0x11]).unwrap();
+    Clock::system().sleep(Duration::from_millis(200)).await;
+    assert!(worker.try_wait().unwrap().is_none(), "it hangs in pcscd");
+    drop(worker.stdin.take());
+    let watch = Stopwatch::start();
+    while worker.try_wait().unwrap().is_none() {
+        assert!(watch.elapsed() < limits::PROCESS_ENDS + SOON, "it lives on");
+        Clock::system().sleep(Duration::from_millis(20)).await;
+    }
+}

@@ -1,0 +1,359 @@
+//! The whole line on PC/SC readers: the real pcscd with a virtual reader for each machine and desk, the hall's printers
+//! and people as usual. The judge is the hall, as for the line on sockets.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests, which clippy does not count as tests"
+)]
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
+
+use cardwright::base::clock::Stopwatch;
+use cardwright::base::{Clock, Entropy};
+use cardwright::chip::{MrzKey, Password, Request, Verdict, Wanted, inspect};
+use cardwright::device::pcsc::PcscEncoder;
+use cardwright::document::{FileId, dg1};
+use cardwright::job::{Attempt, Phase};
+use cardwright::line::talk::with_chip;
+use cardwright::port::{Attempts, Encoder, Ledger};
+use cardwright::sim::hall::{self, Spot};
+use cardwright::sim::pcscd::{READERS_MAX, reader_name};
+use cardwright::store::{SqliteLedger, SqliteOrderBook};
+
+use super::hsm::block_on;
+use super::rehearsal::judge;
+
+/// Enough for each machine to make a few.
+const CARDS: &str = "48";
+/// pcscd dies this often in one run.
+const DEATHS: usize = 3;
+/// pcscd is held for longer than a command may take, and the 2 s after which its position must stand.
+const HELD_MS: u64 = 7_500;
+/// The name of a rehearsal's ledger.
+const NAME: &str = "rehearsal/K1";
+/// A run that is disturbed ends within so many starts.
+const STARTS_MAX: usize = 6;
+
+fn cardwright(arguments: &[&str], dir: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cardwright"));
+    command
+        .env_remove("HSM_SIM_DIR")
+        .args(arguments)
+        .arg("--dir")
+        .arg(dir);
+    command
+}
+
+fn rehearse(dir: &Path) -> Command {
+    cardwright(&["rehearse", "--readers", "pcsc", "--cards", CARDS], dir)
+}
+
+fn told(output: &Output) -> String {
+    format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    )
+}
+
+/// Starts a run and returns when its machines start.
+fn making(mut command: Command) -> Child {
+    let mut controller = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut out = BufReader::new(controller.stdout.take().unwrap());
+    let mut line = String::new();
+    while !line.starts_with("Making cards") {
+        line.clear();
+        assert!(
+            out.read_line(&mut line).unwrap() > 0,
+            "it ended before the machines started"
+        );
+    }
+    // Whoever reads nothing holds the writer up.
+    std::thread::spawn(move || std::io::copy(&mut out, &mut std::io::sink()));
+    controller
+}
+
+/// Sends a signal to a process by its number.
+fn signal(name: &str, pid: &str) {
+    let sent = Command::new("kill")
+        .args(["-s", name, pid.trim()])
+        .status()
+        .unwrap();
+    assert!(sent.success(), "kill -s {name} {pid}");
+}
+
+#[test]
+fn the_line_makes_over_pcsc_what_it_makes_over_sockets() {
+    let dir = tempfile::tempdir().unwrap();
+    let output = rehearse(dir.path()).output().unwrap();
+    let text = told(&output);
+    assert!(output.status.success() && text.contains("\nbalanced"), "{text}");
+    assert!(text.contains("Spoiled:  0"), "{text}");
+    let settings = std::fs::read_to_string(dir.path().join("cardwright.toml")).unwrap();
+    assert_eq!(
+        settings.matches("pcsc = { name = \"Hall ").count(),
+        12,
+        "{settings}"
+    );
+    let over_pcsc = judge(dir.path(), &text);
+
+    let sockets = tempfile::tempdir().unwrap();
+    let output = cardwright(&["rehearse", "--cards", CARDS], sockets.path())
+        .output()
+        .unwrap();
+    assert_eq!(over_pcsc, judge(sockets.path(), &told(&output)));
+
+    a_finished_card_is_one_to_any_program(dir.path());
+}
+
+/// `sim chip` lays a boxed card and a blank onto readers; the card is opened with what is printed on it.
+fn a_finished_card_is_one_to_any_program(dir: &Path) {
+    let hall_dir = dir.join("hall");
+    let inventory = hall::inventory(&hall_dir).unwrap();
+    let boxed = &inventory.boxes.first().unwrap().blank;
+    let zone = {
+        let card = hall::card(&hall_dir, boxed).unwrap();
+        dg1::decode(card.chip.file(FileId::Dg(1)).unwrap())
+            .unwrap()
+            .zone()
+    };
+    // The last pack was never opened.
+    let blank = inventory.cards.last().unwrap().blank.clone();
+    let folder = dir.join("own-pcscd");
+    let mut shown = Command::new(env!("CARGO_BIN_EXE_cardwright"))
+        .args(["sim", "chip", boxed.as_str(), blank.as_str(), "--hall"])
+        .arg(&hall_dir)
+        .arg("--pcscd")
+        .arg(&folder)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(shown.stdout.take().unwrap()).lines();
+    let exported = lines.next().unwrap().unwrap();
+    let socket = PathBuf::from(exported.strip_prefix("export PCSCLITE_CSOCK_NAME=").unwrap());
+    let laid: Vec<String> = lines.take(2).map(Result::unwrap).collect();
+    for (number, (line, blank)) in laid.iter().zip([boxed, &blank]).enumerate() {
+        assert!(
+            line.contains(blank.as_str()) && line.contains(&reader_name(number)),
+            "{line}"
+        );
+    }
+
+    runtime().block_on(async {
+        let program = Path::new(env!("CARGO_BIN_EXE_cardwright"));
+        let open = |number| {
+            PcscEncoder::open(&reader_name(number), Some(socket.clone()), Clock::system())
+                .with_program(program)
+        };
+        let request = || Request {
+            password: Password::Mrz(MrzKey::from_td1(&zone).unwrap()),
+            allow_bac: true,
+            wanted: Wanted::All,
+            read_max: 256,
+            active_authentication: true,
+        };
+        let seed = Entropy::seeded(1).secret().unwrap();
+        let mut card = open(0);
+        card.power_on().await.unwrap();
+        let inspection = with_chip(&mut card, inspect(request(), &seed)).await.unwrap();
+        assert_eq!(inspection.active_authentication, Verdict::Genuine);
+        let read = dg1::decode(inspection.files.get(&FileId::Dg(1)).unwrap()).unwrap();
+        assert_eq!(read.zone(), zone);
+        let mut blank = open(1);
+        blank.power_on().await.unwrap();
+        assert!(
+            with_chip(&mut blank, inspect(request(), &seed)).await.is_err(),
+            "a blank opens"
+        );
+    });
+    signal("TERM", &shown.id().to_string());
+    assert!(shown.wait().unwrap().success());
+    assert!(!socket.exists(), "its pcscd ended with it");
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap()
+}
+
+/// Row 13 of the faults to be tested: held for longer than any deadline, then killed in the middle of cards.
+#[test]
+fn with_a_pcscd_that_hangs_or_dies_nothing_is_lost_and_nothing_made_twice() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    let pcscd = || std::fs::read_to_string(dir.join("hall/pcscd/0/pid")).unwrap();
+    let wait = |millis| block_on(Clock::system().sleep(Duration::from_millis(millis)));
+    let mut controller = making(rehearse(dir));
+    // Each machine waits for its turn to feed a first blank; by now some are at work.
+    wait(5_000);
+    signal("STOP", &pcscd());
+    wait(HELD_MS);
+    let positions = told(&cardwright(&["position", "list", "--json"], dir).output().unwrap());
+    assert!(
+        positions.contains("\"stopped\":true") || positions.contains("\"stopped\": true"),
+        "{positions}"
+    );
+    signal("CONT", &pcscd());
+    for _ in 0..DEATHS {
+        let dice = u16::from_be_bytes(Entropy::system().bytes().unwrap());
+        wait(500 + u64::from(dice % 2_500));
+        // The run may be over, and pcscd with its hall.
+        let _ = Command::new("kill")
+            .args(["-s", "KILL", pcscd().trim()])
+            .status()
+            .unwrap();
+    }
+    controller.wait().unwrap();
+    judge(dir, &finish(dir));
+}
+
+/// Starts again until every order has its card. What lies in quarantine meanwhile is settled by people.
+fn finish(dir: &Path) -> String {
+    for _ in 0..STARTS_MAX {
+        let text = told(&rehearse(dir).output().unwrap());
+        assert!(text.contains("\nbalanced") && !text.contains("NOT "), "{text}");
+        let orders = text.lines().find(|line| line.starts_with("Orders:")).unwrap();
+        if !orders.contains("waiting") && !orders.contains("inlot") {
+            return text;
+        }
+        settle_quarantined(dir);
+    }
+    panic!("not at its end after {STARTS_MAX} starts");
+}
+
+/// A card whose state is unknown is taken for waste; where nobody knows which blank it was, two people say so.
+fn settle_quarantined(dir: &Path) {
+    for attempt in quarantined(dir) {
+        let id = attempt.id.to_string();
+        if attempt.chip.is_some() {
+            let spoil = ["spoil", &id, "--code", "damaged", "--reason", "lay in quarantine"];
+            let output = cardwright(&spoil, dir).output().unwrap();
+            assert!(output.status.success(), "{}", told(&output));
+        } else {
+            for person in ["an", "binh"] {
+                cardwright(&["found", &id, "--not-found", "--as", person], dir)
+                    .output()
+                    .unwrap();
+            }
+        }
+    }
+    assert_eq!(quarantined(dir).len(), 0);
+}
+
+fn quarantined(dir: &Path) -> Vec<Attempt> {
+    block_on(async {
+        let book = SqliteOrderBook::open(&dir.join("order-book.db"), false, NAME, "K1")
+            .await
+            .unwrap();
+        let author = book.author().clone();
+        let ledger = SqliteLedger::open(&dir.join("ledger.db"), false, author, Clock::system())
+            .await
+            .unwrap();
+        let mut open = ledger.attempts(Attempts::Open).await.unwrap();
+        ledger.close().await;
+        book.close().await;
+        open.retain(|attempt| attempt.phase == Phase::Quarantined);
+        open
+    })
+}
+
+/// Machines 1 and 2 have each other's reader: both stand before a card is written wrongly, and the others go on.
+#[test]
+fn swapped_readers_are_found_at_the_first_blank() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    let made = cardwright(&["rehearse", "--readers", "pcsc", "--cards", "0"], dir)
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{}", told(&made));
+    let file = dir.join("cardwright.toml");
+    let settings = std::fs::read_to_string(&file).unwrap();
+    let (first, second) = (reader_name(0), reader_name(1));
+    let swapped = settings
+        .replace(&first, "between")
+        .replace(&second, &first)
+        .replace("between", &second);
+    std::fs::write(&file, swapped).unwrap();
+    std::fs::remove_file(dir.join("admitted")).unwrap();
+
+    let text = told(&rehearse(dir).output().unwrap());
+    assert!(text.contains("\n     1  LIN-021"), "{text}");
+    assert!(text.contains("\nbalanced"), "{text}");
+    let inventory = hall::inventory(&dir.join("hall")).unwrap();
+    assert!(
+        !inventory.boxes.is_empty(),
+        "the other machines made nothing\n{text}"
+    );
+    let aside: Vec<_> = inventory
+        .cards
+        .iter()
+        .filter(|card| card.spot == Spot::Quarantine)
+        .collect();
+    assert_eq!(aside.len(), 1, "one blank told what is wrong");
+    let card = hall::card(&dir.join("hall"), &aside[0].blank).unwrap();
+    assert!(card.chip.file(FileId::Com).is_none(), "something was written");
+
+    // Put right, all is made.
+    std::fs::write(&file, settings).unwrap();
+    settle_quarantined(dir);
+    judge(dir, &finish(dir));
+}
+
+/// A hall of more places than a pcscd has readers.
+#[test]
+fn a_hall_takes_as_many_pcscds_as_it_needs() {
+    let dir = tempfile::tempdir().unwrap();
+    let plan = hall::Plan {
+        stations: (0..READERS_MAX).map(|number| format!("S{number}")).collect(),
+        desks: vec!["D1".to_owned()],
+        virtual_readers: true,
+        ..hall::Plan::default()
+    };
+    hall::create(dir.path(), plan).unwrap();
+    let mut hall = Command::new(env!("CARGO_BIN_EXE_cardwright"))
+        .args(["sim", "hall"])
+        .arg(dir.path())
+        .spawn()
+        .unwrap();
+    let watch = Stopwatch::start();
+    while hall::running(dir.path()).is_none() {
+        assert!(
+            watch.elapsed() < Duration::from_secs(20),
+            "the hall does not open"
+        );
+        block_on(Clock::system().sleep(Duration::from_millis(20)));
+    }
+    let program = Path::new(env!("CARGO_BIN_EXE_cardwright"));
+    for (place, count) in [(0, READERS_MAX), (READERS_MAX, 2)] {
+        let (socket, name) = hall::virtual_reader(place);
+        let listed = runtime().block_on(cardwright::device::pcsc::readers_by(
+            program,
+            Some(&dir.path().join(socket)),
+            Clock::system(),
+        ));
+        let listed = listed.unwrap();
+        assert_eq!(listed.len(), count, "{listed:?}");
+        assert!(
+            listed
+                .iter()
+                .any(|reader| reader.name == name && !reader.occupied),
+            "{listed:?}"
+        );
+    }
+    signal("TERM", &hall.id().to_string());
+    assert!(hall.wait().unwrap().success());
+    let pid = std::fs::read_to_string(dir.path().join("pcscd/1/pid")).unwrap();
+    assert!(
+        !Path::new("/proc").join(pid.trim()).exists(),
+        "its pcscd lives on"
+    );
+}
