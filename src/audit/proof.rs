@@ -236,7 +236,13 @@ mod tests {
             "AUDIT-017"
         );
         assert_eq!(
-            refused(|proof| drop(proof.path.pop()), MANIFEST, &point),
+            refused(
+                |proof| {
+                    proof.path.pop();
+                },
+                MANIFEST,
+                &point,
+            ),
             "AUDIT-017"
         );
         assert_eq!(

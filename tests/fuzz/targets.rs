@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use cardwright::audit::Checkpoint;
 use cardwright::base::dialogue::drive;
 use cardwright::base::{Bitmap, Dialogue, Reply, Secret, Step};
-use cardwright::chip::cipher::Session;
+use cardwright::chip::cipher::{Cipher, Session};
 use cardwright::chip::sm::SecureChannel;
 use cardwright::chip::{self, CardImage, ChipProfile, MrzKey, Password, Request, Wanted};
 use cardwright::control::wire;
@@ -70,7 +70,11 @@ fn apdu(input: &[u8]) {
     if let Some((data, status)) = chip::apdu::response(input) {
         assert_eq!([data, &status.word().to_be_bytes()].concat(), input);
     }
-    for session in [Session::aes(&[7; 32]), Session::triple_des(&[7; 16], [9; 8])] {
+    for session in [
+        Session::new(Cipher::Aes128, &[7; 32]),
+        Session::new(Cipher::Aes256, &[7; 32]),
+        Session::after_bac(&[7; 16], [9; 8]),
+    ] {
         let _ = SecureChannel::new(session).unprotect(input.to_vec());
     }
 }
@@ -108,7 +112,7 @@ fn chip(input: &[u8]) {
     let (&kind, script) = input.split_first().unwrap_or((&0, &[]));
     if kind % 2 == 0 {
         talk(|| parrot(script));
-        let _ = chip::pace::offer(script);
+        let _ = chip::pace::offers(script);
     } else {
         let profile = ChipProfile::built_in("rehearsal").expect("built in");
         let mut chip = Chip::blank(1, 1, &profile);
@@ -146,19 +150,20 @@ fn talk<Device: FnMut(&[u8]) -> Option<Vec<u8>>>(device: impl Fn() -> Device) {
         can: None,
         active_authentication: None,
     };
-    if let Ok(mut writing) = chip::personalize(&profile, image) {
+    if let Ok(mut writing) = chip::personalize(&profile, image, None) {
         let _ = drive(&mut writing, device());
     }
-    let _ = drive(&mut chip::seal(&profile), device());
+    if let Ok(mut sealing) = chip::seal(&profile, None) {
+        let _ = drive(&mut sealing, device());
+    }
     let _ = drive(&mut chip::probe_sealed(), device());
-    let _ = drive(&mut chip::refuses_writes(), device());
+    let _ = drive(&mut chip::refuses_writes(&profile), device());
     for wanted in [Wanted::All, Wanted::Only(vec![FileId::Sod, FileId::Dg(1)])] {
         let request = Request {
-            password: Password::Mrz(mrz.clone()),
             allow_bac: true,
             wanted,
-            read_max: 223,
-            active_authentication: true,
+            tolerant: true,
+            ..Request::new(Password::Mrz(mrz.clone()))
         };
         let _ = drive(&mut chip::inspect(request, &Secret::new([3; 32])), device());
     }
@@ -253,7 +258,7 @@ fn lds(input: &[u8]) {
     let _ = dg15::decode(input);
     let _ = SecurityInfos::from_card_access(input);
     let _ = SecurityInfos::from_dg14(input);
-    let _ = chip::active::verify(input, &[1; 8], &[2; 64]);
+    let _ = chip::active::verify(input, None, &[1; 8], &[2; 64]);
 }
 
 /// A printer that says anything, in pieces of any size: the first byte of the input is the size of the pieces.

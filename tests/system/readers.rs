@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use cardwright::base::clock::Stopwatch;
 use cardwright::base::{Clock, Entropy};
-use cardwright::chip::{MrzKey, Password, Request, Verdict, Wanted, inspect};
+use cardwright::chip::{MrzKey, Password, Request, Verdict, inspect};
 use cardwright::device::pcsc::PcscEncoder;
 use cardwright::document::{FileId, dg1};
 use cardwright::job::{Attempt, Phase};
@@ -152,13 +152,7 @@ fn a_finished_card_is_one_to_any_program(dir: &Path) {
             PcscEncoder::open(&reader_name(number), Some(socket.clone()), Clock::system())
                 .with_program(program)
         };
-        let request = || Request {
-            password: Password::Mrz(MrzKey::from_td1(&zone).unwrap()),
-            allow_bac: true,
-            wanted: Wanted::All,
-            read_max: 256,
-            active_authentication: true,
-        };
+        let request = || Request::new(Password::Mrz(MrzKey::from_td1(&zone).unwrap()));
         let seed = Entropy::seeded(1).secret().unwrap();
         let mut card = open(0);
         card.power_on().await.unwrap();
