@@ -67,7 +67,7 @@ fn ecdsa_digest(key: &PublicKey, dg14: Option<&SecurityInfos>) -> Hash {
             _ => None,
         }
     });
-    named.unwrap_or(match key {
+    named.unwrap_or_else(|| match key {
         PublicKey::Elliptic { curve, .. } if curve.bytes() > 32 => Hash::Sha384,
         _ => Hash::Sha256,
     })

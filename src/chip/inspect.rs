@@ -224,7 +224,7 @@ impl Inspector {
             Some(offer) if self.request.chip_authentication => Some(offer),
             _ => offers.iter().find(|offer| !proves(offer)),
         };
-        let Some(offer) = offer.or(offers.first()).copied() else {
+        let Some(offer) = offer.or_else(|| offers.first()).copied() else {
             if self.request.tolerant {
                 return self.open_by_bac("no PACEInfo that is supported").await;
             }

@@ -1,5 +1,5 @@
-//! Terminal Authentication (BSI TR-03110-1, section 4.4; TR-03110-3, section B.3): the reader proves that the state lets
-//! it read fingerprints. It follows chip authentication, whose keys it binds.
+//! Terminal Authentication (BSI TR-03110-1, section 4.4; TR-03110-3, section B.3): the reader proves that the state
+//! lets it read fingerprints. It follows chip authentication, whose keys it binds.
 
 use std::fmt;
 use std::sync::Arc;

@@ -52,8 +52,8 @@ The folder of --csca holds certificates of country signing CAs that you trust, a
 PEM; the folder of --terminal holds CV certificates (CVCA, document verifier, terminal) and the terminal's private key
 (.pkcs8), and opens the fingerprints.
 
-Exit code: 0 if every check passed, 1 if one failed, 3 if one could be said neither way, 4 if there was nothing to judge:
-no card, no reader, or a folder that cannot be read.")]
+Exit code: 0 if every check passed, 1 if one failed, 3 if one could be said neither way, 4 if there was nothing to
+judge: no card, no reader, or a folder that cannot be read.")]
     Verify(Verify),
 }
 

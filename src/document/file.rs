@@ -47,7 +47,8 @@ impl FileId {
         }
     }
 
-    /// Outer tag; EF.CardAccess is a bare SET, EF.CardSecurity a bare SEQUENCE. A data group that does not exist has none: 0, which is no tag.
+    /// Outer tag; EF.CardAccess is a bare SET, EF.CardSecurity a bare SEQUENCE. A data group that does not exist has
+    /// none: 0, which is no tag.
     #[must_use]
     pub fn tag(self) -> u8 {
         const DATA_GROUPS: [u8; 16] = [

@@ -127,8 +127,8 @@ impl CvCertificate {
         )?;
         let [kind, rights] = fields(template.value(), [Tag::ObjectIdentifier, DISCRETIONARY])?;
         let kind: ObjectIdentifier = kind.decode_as()?;
-        let (Some((hash, curve, point)), Some((role, rights)), Some(effective), Some(expires)) = (
-            public_key(key.value())?,
+        let (Some(key), Some((role, rights)), Some(effective), Some(expires)) = (
+            CertifiedKey::read(key.value())?,
             role(rights.value()).filter(|_| kind == INSPECTION_SYSTEM),
             date(effective.value()),
             date(expires.value()),
@@ -138,9 +138,9 @@ impl CvCertificate {
         Ok(Some(Self {
             authority: authority.value().to_vec(),
             holder: holder.value().to_vec(),
-            hash,
-            curve,
-            point,
+            hash: key.hash,
+            curve: key.curve,
+            point: key.point,
             role,
             rights,
             effective,
@@ -244,42 +244,51 @@ fn role(rights: &[u8]) -> Option<(CvRole, Rights)> {
     Some((role, rights))
 }
 
-/// Digest, curve and point of a public key; nothing if it is none that is supported.
-fn public_key(contents: &[u8]) -> der::Result<Option<(Hash, Option<EllipticCurve>, Vec<u8>)>> {
-    let mut reader = SliceReader::new(contents)?;
-    let protocol: ObjectIdentifier = reader.decode()?;
-    let (mut numbers, mut point) = (Vec::new(), None);
-    while !reader.is_finished() {
-        let object: AnyRef<'_> = reader.decode()?;
-        match object.tag() {
-            tag if tag == primitive(6) => point = Some(object.value().to_vec()),
-            tag if (1..=5).any(|number| tag == primitive(number)) => numbers.push(object.value()),
-            _ => {}
+/// A public key in a certificate.
+struct CertifiedKey {
+    hash: Hash,
+    curve: Option<EllipticCurve>,
+    point: Vec<u8>,
+}
+
+impl CertifiedKey {
+    /// Nothing if it is none that is supported.
+    fn read(contents: &[u8]) -> der::Result<Option<Self>> {
+        let mut reader = SliceReader::new(contents)?;
+        let protocol: ObjectIdentifier = reader.decode()?;
+        let (mut numbers, mut point) = (Vec::new(), None);
+        while !reader.is_finished() {
+            let object: AnyRef<'_> = reader.decode()?;
+            match object.tag() {
+                tag if tag == primitive(6) => point = Some(object.value().to_vec()),
+                tag if (1..=5).any(|number| tag == primitive(number)) => numbers.push(object.value()),
+                _ => {}
+            }
         }
+        let hash = match protocol.as_bytes().strip_prefix(&TA_ECDSA) {
+            Some([1]) => Hash::Sha1,
+            Some([2]) => Hash::Sha224,
+            Some([3]) => Hash::Sha256,
+            Some([4]) => Hash::Sha384,
+            Some([5]) => Hash::Sha512,
+            _ => return Ok(None),
+        };
+        let curve = if numbers.is_empty() {
+            None
+        } else {
+            // As with certificates of documents: every number must be that of a curve that is known here.
+            let known = EllipticCurve::ALL.into_iter().find(|curve| {
+                super::curve::numbers(*curve).is_ok_and(|known| known.iter().eq(numbers.iter().copied()))
+            });
+            if known.is_none() {
+                return Ok(None);
+            }
+            known
+        };
+        Ok(point
+            .filter(|point| curve.is_none_or(|curve| curve.has(point)))
+            .map(|point| Self { hash, curve, point }))
     }
-    let hash = match protocol.as_bytes().strip_prefix(&TA_ECDSA) {
-        Some([1]) => Hash::Sha1,
-        Some([2]) => Hash::Sha224,
-        Some([3]) => Hash::Sha256,
-        Some([4]) => Hash::Sha384,
-        Some([5]) => Hash::Sha512,
-        _ => return Ok(None),
-    };
-    let curve = if numbers.is_empty() {
-        None
-    } else {
-        // As with certificates of documents: every number must be that of a curve that is known here.
-        let known = EllipticCurve::ALL.into_iter().find(|curve| {
-            super::curve::numbers(*curve).is_ok_and(|known| known.iter().eq(numbers.iter().copied()))
-        });
-        if known.is_none() {
-            return Ok(None);
-        }
-        known
-    };
-    Ok(point
-        .filter(|point| curve.is_none_or(|curve| curve.has(point)))
-        .map(|point| (hash, curve, point)))
 }
 
 /// Six digits, each in a byte.

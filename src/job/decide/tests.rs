@@ -177,7 +177,7 @@ fn a_step_in_doubt_is_settled_as_its_class_says() {
         (Step::Seal, None, true, other.clone(), true, 2, "person"),
         (Step::Verify, None, false, SeenChip::Bound, true, 1, "person"),
         (Step::Verify, None, true, SeenChip::Bound, true, 2, "goes on"),
-        (Step::Verify, None, true, other.clone(), true, 2, "person"),
+        (Step::Verify, None, true, other, true, 2, "person"),
         (Step::Print, None, false, SeenChip::Bound, true, 1, "person"),
         (Step::Print, None, true, SeenChip::Bound, true, 1, "failed"),
         (Step::Deliver, good(), false, SeenChip::Bound, true, 1, "done"),

@@ -60,8 +60,7 @@ pub(super) async fn make(
         }
         hand.record(line).await?;
         let again = tries > 0;
-        // What a step holds while it waits would make every machine's task as large as the largest of them.
-        let performed = Box::pin(async {
+        let performed = async {
             match turn {
                 Some(turn) => bind(station, line, turn, &mut keys).await,
                 None => {
@@ -69,7 +68,7 @@ pub(super) async fn make(
                     perform(station, line, ready, &hand, step, aim.as_ref(), keys).await
                 }
             }
-        });
+        };
         match line.costs.of(Effort::Step(step), performed).await {
             Ok(evidence) => {
                 tries = 0;

@@ -117,6 +117,10 @@ impl Ledger for TrappedLedger {
         self.door.stock().await
     }
 
+    async fn stock_of(&self, pack: &PackId) -> Result<Stock, Fault> {
+        self.door.stock_of(pack).await
+    }
+
     async fn boxes(&self, all: bool) -> Result<Vec<BoxState>, Fault> {
         self.door.boxes(all).await
     }
