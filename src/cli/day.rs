@@ -218,10 +218,10 @@ impl Day {
         Ok(end)
     }
 
-    /// Is there anything left to do?
+    /// Is there nothing left to do: no order that waits or is being made, no lot that is open?
     ///
     /// # Errors
-    /// The order book's.
+    /// The books'.
     pub async fn is_done(&self) -> Result<bool, Fault> {
         for state in [OrderState::Waiting, OrderState::InLot] {
             let first = self
@@ -232,7 +232,7 @@ impl Day {
                 return Ok(false);
             }
         }
-        Ok(true)
+        Ok(self.ledger.open_lots().await?.is_empty())
     }
 
     /// A controller that has not started yet.

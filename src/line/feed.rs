@@ -123,10 +123,14 @@ async fn next_attempt(line: &Line, lot: &Lot, order: OrderKey) -> Result<Option<
         {
             return Ok(None);
         }
-        // The try of another lot: nothing is made twice, so a person finds out what became of it.
+        // A try of another lot: the remake is under way in a later one, where it will be made. If that lot is closed
+        // nobody will make it, and a person finds out what became of it.
         Some(last) if last.is_live() && last.lot != lot.id => {
-            tracing::error!(%order, lot = %lot.id, "held: {} is under way in lot {}", last.id, last.lot);
-            line.hold(order, STEP_IN_DOUBT.id).await?;
+            let open = line.ports.ledger.open_lots().await?;
+            if !open.iter().any(|other| other.id == last.lot) {
+                tracing::error!(%order, lot = %lot.id, "held: {} is of lot {}, which is closed", last.id, last.lot);
+                line.hold(order, STEP_IN_DOUBT.id).await?;
+            }
             return Ok(None);
         }
         Some(last) if last.is_live() => resume(line, last.clone()).await,

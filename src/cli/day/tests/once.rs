@@ -105,7 +105,10 @@ async fn an_attempt_is_made_in_its_own_lot_only_and_else_a_person_is_asked() {
     prepare(&line, planned(&lot, 1).0, lot.id, &lot.machine, None)
         .await
         .unwrap();
-    // As no book should ever say: the order waits, and is under way.
+    // As no book should ever say: its lot is closed, the order waits, and is under way.
+    line.record(vec![Fact::LotClosed { lot: lot.id }], Vec::new())
+        .await
+        .unwrap();
     day.book
         .set_state(lot.orders[0], OrderState::Waiting, false)
         .await
@@ -120,4 +123,32 @@ async fn an_attempt_is_made_in_its_own_lot_only_and_else_a_person_is_asked() {
         (order.state, order.hold.as_deref()),
         (OrderState::Held, Some("JOB-006"))
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_remake_in_a_later_lot_is_left_alone_by_the_first_which_is_still_open() {
+    let day = Day::new(plan(14, 1)).await.unwrap();
+    day.admit(&day.requests()).await.unwrap();
+    let line = day.controller().unwrap();
+    let first = first_lot(&day, &line).await;
+    // The remake's lot is another machine's; the first lot is not closed yet when the power is cut.
+    let order = first.orders[0];
+    day.book
+        .set_state(order, OrderState::Waiting, true)
+        .await
+        .unwrap();
+    let other = day.hall.stations().nth(1).unwrap();
+    let lot = day.book.claim(other, 1).await.unwrap().unwrap();
+    let claimed = Fact::LotClaimed { lot: lot.clone() };
+    line.record(vec![claimed], Vec::new()).await.unwrap();
+    prepare(&line, planned(&lot, 1).0, lot.id, other, None)
+        .await
+        .unwrap();
+    drop(line);
+    assert_eq!(day.work(None).await.unwrap(), End::Done);
+    let attempts = day.ledger.attempts(Attempts::Of(order)).await.unwrap();
+    assert_eq!(attempts.len(), 1);
+    assert!(attempts[0].is_good() && attempts[0].lot == lot.id);
+    assert!(day.is_done().await.unwrap());
+    assert_eq!(judge::judge(&day).await.unwrap(), [""; 0]);
 }
