@@ -219,14 +219,14 @@ fn control(input: &[u8]) {
 fn dossier(input: &[u8]) {
     let resolve = |_: &str| Some(input.to_vec());
     let _ = cardwright::dossier::open(input, &[], NOW, &resolve);
-    if let Ok(document) = cardwright::dossier::json::parse(input) {
-        if let Ok(dossier) = cardwright::dossier::osia::read(&document, &resolve) {
-            let profile = CardProfile::builtin("cc-2024").expect("built in");
-            if let Ok(zone) = Mrz::compose(&dossier, &profile) {
-                assert!(Mrz::parse(&zone.zone()).is_ok(), "what we write we read");
-            }
-            let _ = qr::text(&dossier, &profile);
+    if let Ok(document) = cardwright::dossier::json::parse(input)
+        && let Ok(dossier) = cardwright::dossier::osia::read(&document, &resolve)
+    {
+        let profile = CardProfile::builtin("cc-2024").expect("built in");
+        if let Ok(zone) = Mrz::compose(&dossier, &profile) {
+            assert!(Mrz::parse(&zone.zone()).is_ok(), "what we write we read");
         }
+        let _ = qr::text(&dossier, &profile);
     }
     let text = String::from_utf8_lossy(input);
     if let Ok(sealed) = jwe::Sealed::parse(&text) {
