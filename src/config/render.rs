@@ -23,9 +23,10 @@ pub(super) fn render(config: &Config) -> String {
             ),
         );
     }
-    text += "\n# Machines: reader, the printer's serial port, and the socket of the screen. A reader is a socket of the\n\
-             # hall, or { pcsc = { name = \"…\", usb = \"1-2.3\", serial = \"…\", socket = \"…\" } } as far as it needs\n\
-             # telling; cardwright doctor lists the readers that are there. socket: if not the system's own pcscd's.\n";
+    text += "\n# Machines: reader, the printer's serial port, and the socket of the screen. A reader is a socket of\n\
+             # the hall, or { pcsc = { name = \"…\", usb = \"1-2.3\", serial = \"…\", socket = \"…\" } }\n\
+             # as far as it needs telling; cardwright doctor lists the readers that are there. socket: of its\n\
+             # pcscd, if that is not the system's own.\n";
     for station in &config.stations {
         add(
             &mut text,

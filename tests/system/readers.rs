@@ -13,7 +13,11 @@ use std::time::Duration;
 
 use cardwright::base::clock::Stopwatch;
 use cardwright::base::{Clock, Entropy};
+<<<<<<< ours
 use cardwright::chip::{MrzKey, Password, Request, Verdict, inspect};
+=======
+use cardwright::chip::{ChipProfile, MrzKey, Password, Request, Verdict, Wanted, inspect};
+>>>>>>> theirs
 use cardwright::device::pcsc::PcscEncoder;
 use cardwright::document::{FileId, dg1};
 use cardwright::job::{Attempt, Phase};
@@ -80,6 +84,17 @@ fn making(mut command: Command) -> Child {
     controller
 }
 
+/// A process that ends with its test, also with one that fails.
+struct Ending(Child);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        if matches!(self.0.try_wait(), Ok(None)) {
+            let _ = Command::new("kill").arg(self.0.id().to_string()).status();
+        }
+    }
+}
+
 /// Sends a signal to a process by its number.
 fn signal(name: &str, pid: &str) {
     let sent = Command::new("kill")
@@ -136,6 +151,7 @@ fn a_finished_card_is_one_to_any_program(dir: &Path) {
         .spawn()
         .unwrap();
     let mut lines = BufReader::new(shown.stdout.take().unwrap()).lines();
+    let mut shown = Ending(shown);
     let exported = lines.next().unwrap().unwrap();
     let socket = PathBuf::from(exported.strip_prefix("export PCSCLITE_CSOCK_NAME=").unwrap());
     let laid: Vec<String> = lines.take(2).map(Result::unwrap).collect();
@@ -152,7 +168,18 @@ fn a_finished_card_is_one_to_any_program(dir: &Path) {
             PcscEncoder::open(&reader_name(number), Some(socket.clone()), Clock::system())
                 .with_program(program)
         };
+<<<<<<< ours
         let request = || Request::new(Password::Mrz(MrzKey::from_td1(&zone).unwrap()));
+=======
+        let profile = ChipProfile::built_in("rehearsal").unwrap();
+        let request = || Request {
+            password: Password::Mrz(MrzKey::from_td1(&zone).unwrap()),
+            allow_bac: true,
+            wanted: Wanted::All,
+            read_max: profile.apdu.read_max,
+            active_authentication: true,
+        };
+>>>>>>> theirs
         let seed = Entropy::seeded(1).secret().unwrap();
         let mut card = open(0);
         card.power_on().await.unwrap();
@@ -167,8 +194,8 @@ fn a_finished_card_is_one_to_any_program(dir: &Path) {
             "a blank opens"
         );
     });
-    signal("TERM", &shown.id().to_string());
-    assert!(shown.wait().unwrap().success());
+    signal("TERM", &shown.0.id().to_string());
+    assert!(shown.0.wait().unwrap().success());
     assert!(!socket.exists(), "its pcscd ended with it");
 }
 

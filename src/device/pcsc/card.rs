@@ -15,8 +15,8 @@ use super::{fault, usb};
 
 /// How often a card or a reader that may be on its way is looked for.
 const LOOK: Duration = Duration::from_millis(20);
-/// pcscd looks for cards 2.5 times a second; a card that was pulled out is known to be gone after that.
-const GONE_WITHIN: Duration = Duration::from_millis(600);
+/// pcscd looks for cards 2.5 times a second; a card that was pulled out is known to be gone after two or three looks.
+const GONE_WITHIN: Duration = Duration::from_millis(1_200);
 
 /// A reader and the session with the card in its field, if there is one.
 pub(super) struct Service {

@@ -36,6 +36,25 @@ fn a_bug_stops_everything() {
     );
 }
 
+/// What is repeatable in doubt is repeated, once; what is not leaves by the reject output.
+#[test]
+fn what_a_reader_interrupts_is_done_again_once_while_its_position_stands() {
+    let reader = Fault::new(&STEP_IN_DOUBT, "");
+    assert_eq!(reader.blame(), Blame::Device);
+    for step in [Step::Encode, Step::Verify] {
+        let first = after(step, &reader, 1);
+        assert_eq!(
+            (first.card, first.position),
+            (Card::Again, Position::Stop),
+            "{step}"
+        );
+        assert_eq!(after(step, &reader, 2).card, Card::Spoil, "{step}");
+        let chip = Fault::new(&fault::CONTENT_DIFFERS, "");
+        assert_eq!(after(step, &chip, 1).card, Card::Spoil, "{step}");
+    }
+    assert_eq!(after(Step::Seal, &reader, 1).card, Card::Spoil);
+}
+
 #[test]
 fn at_a_desk_only_a_reader_is_asked_twice_and_only_a_bad_card_is_waste() {
     let reader = Fault::new(&STEP_IN_DOUBT, "");

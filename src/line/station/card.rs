@@ -114,9 +114,12 @@ async fn may_feed<'a>(machine: &'a MachineId, line: &'a Line) -> Result<Option<T
     loop {
         let turn = line.pairing.turn(machine, line.clock).await;
         match turn {
-            // Another machine may have stopped this one while it waited.
-            Ok(turn) if !line.progress.is_stopped(machine) => return Ok(Some(turn)),
-            Ok(_) => {}
+            // Another machine may have stopped this one while it waited: then others have its turn.
+            Ok(turn) => {
+                if !line.progress.is_stopped(machine) {
+                    return Ok(Some(turn));
+                }
+            }
             Err(fault) => line.stop_position(machine, &fault).await?,
         }
         if !line.may_go_on(machine).await {
