@@ -85,8 +85,8 @@ pub struct KeyInfo {
 pub trait Signer: Send + Sync {
     /// ECDSA P-256 over a SHA-256 digest: raw r‖s.
     async fn sign(&self, key: &str, digest: [u8; 32]) -> Result<[u8; 64], Fault>;
-    /// Makes a P-256 key pair or, for `Wrap`, `Lookup` and `ChipMaster`, a 256-bit secret key in the token; returns the uncompressed
-    /// public point (empty for secret keys). A label that exists is refused.
+    /// Makes a P-256 key pair or, for `Wrap`, `Lookup` and `ChipMaster`, a 256-bit secret key in the token; returns the
+    /// uncompressed public point (empty for secret keys). A label that exists is refused.
     async fn generate(&self, key: &str, purpose: KeyPurpose) -> Result<Vec<u8>, Fault>;
     /// HMAC-SHA-256 under a look-up key.
     async fn hmac(&self, key: &str, data: &[u8]) -> Result<[u8; 32], Fault>;

@@ -15,8 +15,8 @@ pub const PORTRAIT_PIXELS_MAX: u64 = 12_000_000;
 pub const ELEMENTARY_FILE_BYTES_MAX: usize = 65_535;
 /// The secrets of one chip in their transport form: a key with its domain parameters is the largest.
 pub const SECRETS_BYTES_MAX: usize = 1_024;
-/// Authentications to one chip that may be begun without being known to have succeeded: a chip counts failures, and some
-/// die of the third.
+/// Authentications to one chip that may be begun without being known to have succeeded: a chip counts failures, and
+/// some die of the third.
 pub const AUTHENTICATIONS_IN_DOUBT_MAX: u8 = 2;
 /// A chip that answers a read with more rounds than this is lying about its length.
 pub const CHIP_COMMANDS_MAX: usize = 2_000;

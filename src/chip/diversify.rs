@@ -123,9 +123,9 @@ mod tests {
         );
     }
 
-    /// The other published way, for suppliers with 3DES masters (EMV Card Personalization Specification 1.1, section 4.1):
-    /// the six last bytes of the diversification data, `F0`, the number of the key; the same with `0F`. No chip profile
-    /// asks for it yet, so the HSM is not asked for it either; its vectors hold the numbering of the keys.
+    /// The other published way, for suppliers with 3DES masters (EMV Card Personalization Specification 1.1, section
+    /// 4.1): the six last bytes of the diversification data, `F0`, the number of the key; the same with `0F`. No chip
+    /// profile asks for it yet, so the HSM is not asked for it either; its vectors hold the numbering of the keys.
     fn emv_blocks(key: StaticKey, chip: &[u8; DIVERSIFICATION]) -> [[u8; 8]; 2] {
         let [.., a, b, c, d, e, f] = *chip;
         [0xF0, 0x0F].map(|half| [a, b, c, d, e, f, half, key as u8])

@@ -68,9 +68,9 @@ impl Identity {
     }
 }
 
-/// Asks a chip who it is: 4 to 6 commands. A chip of another kind than the profile's is a fault (`CHIP-005`, `CHIP-032`,
-/// `CHIP-037`), one that contradicts itself (`CHIP-038`), is locked (`CHIP-035`) or is without the application
-/// (`CHIP-006`) too; what the life cycle must be is the caller's matter.
+/// Asks a chip who it is: 4 to 6 commands. A chip of another kind than the profile's is a fault (`CHIP-005`,
+/// `CHIP-032`, `CHIP-037`), one that contradicts itself (`CHIP-038`), is locked (`CHIP-035`) or is without the
+/// application (`CHIP-006`) too; what the life cycle must be is the caller's matter.
 #[must_use]
 pub fn identify(profile: &ChipProfile) -> Conversation<'_, Identity> {
     Conversation::new(async move |mut card| {

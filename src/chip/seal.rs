@@ -65,8 +65,8 @@ pub fn probe_sealed() -> Conversation<'static, Sealed> {
 }
 
 /// Proves that a sealed chip takes no write: a new file, a change and a new secret are each refused because of its life
-/// cycle, and a card manager knows neither strangers nor the supplier's keys any more. The attempts are such that even a
-/// chip that is open would keep what it has.
+/// cycle, and a card manager knows neither strangers nor the supplier's keys any more. The attempts are such that even
+/// a chip that is open would keep what it has.
 #[must_use]
 pub fn refuses_writes(profile: &ChipProfile) -> Conversation<'_, ()> {
     Conversation::new(async |mut card| {

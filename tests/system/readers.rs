@@ -13,11 +13,7 @@ use std::time::Duration;
 
 use cardwright::base::clock::Stopwatch;
 use cardwright::base::{Clock, Entropy};
-<<<<<<< ours
-use cardwright::chip::{MrzKey, Password, Request, Verdict, inspect};
-=======
-use cardwright::chip::{ChipProfile, MrzKey, Password, Request, Verdict, Wanted, inspect};
->>>>>>> theirs
+use cardwright::chip::{ChipProfile, MrzKey, Password, Request, Verdict, inspect};
 use cardwright::device::pcsc::PcscEncoder;
 use cardwright::document::{FileId, dg1};
 use cardwright::job::{Attempt, Phase};
@@ -168,18 +164,11 @@ fn a_finished_card_is_one_to_any_program(dir: &Path) {
             PcscEncoder::open(&reader_name(number), Some(socket.clone()), Clock::system())
                 .with_program(program)
         };
-<<<<<<< ours
-        let request = || Request::new(Password::Mrz(MrzKey::from_td1(&zone).unwrap()));
-=======
         let profile = ChipProfile::built_in("rehearsal").unwrap();
         let request = || Request {
-            password: Password::Mrz(MrzKey::from_td1(&zone).unwrap()),
-            allow_bac: true,
-            wanted: Wanted::All,
-            read_max: profile.apdu.read_max,
-            active_authentication: true,
+            read_max: Some(profile.apdu.read_max),
+            ..Request::new(Password::Mrz(MrzKey::from_td1(&zone).unwrap()))
         };
->>>>>>> theirs
         let seed = Entropy::seeded(1).secret().unwrap();
         let mut card = open(0);
         card.power_on().await.unwrap();

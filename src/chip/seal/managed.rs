@@ -1,6 +1,6 @@
-//! Sealing through a card manager: the issuer's keys take the place of the supplier's, the card becomes SECURED, and the
-//! last block of data locks the application. In this order, because the application's state is what anybody can ask for:
-//! a chip whose application is locked went through all of it.
+//! Sealing through a card manager: the issuer's keys take the place of the supplier's, the card becomes SECURED, and
+//! the last block of data locks the application. In this order, because the application's state is what anybody can ask
+//! for: a chip whose application is locked went through all of it.
 
 use zeroize::Zeroizing;
 

@@ -1,4 +1,4 @@
-//! `cardwright bench chip`: what a chip costs in commands and bytes, and how much of what travels is the card's own data.
+//! `cardwright bench chip`: what a chip costs in commands and bytes, and how much of what travels is the card's own.
 
 use anyhow::bail;
 use serde::Serialize;
@@ -215,7 +215,8 @@ impl Figures {
     fn print(&self) {
         let line = |what: &str, traffic: Traffic, most: usize, share: f64, wanted: f64| {
             println!(
-                "{:<14} {what:<28} {:>3} commands (at most {most}), {:>6} bytes, {share:.1} % payload (at least {wanted:.0} %)",
+                "{:<14} {what:<22} {:>3} commands (at most {most}), {:>6} bytes, {share:.1} % payload (at least \
+                 {wanted:.0} %)",
                 self.profile, traffic.commands, traffic.bytes
             );
         };

@@ -277,7 +277,9 @@ async fn at_hand<'k>(
         let atr = station.encoder.power_on().await?;
         line.rules.chip.check_atr(&atr)?;
     }
-    let identity = with_chip(&mut *station.encoder, identify(&line.rules.chip)).await?;
+    let identity = with_chip(&mut *station.encoder, identify(&line.rules.chip))
+        .await
+        .map_err(name_other_chip)?;
     if Some(&identity.chip) != attempt.chip.as_ref() {
         return Err(Fault::new(&WRONG_CHIP, identity.chip.to_string()));
     }

@@ -61,8 +61,14 @@ async fn odd_blanks_are_refused_before_a_write() {
         };
         let (day, facts) = whole_day(plan).await;
         let refused = |code: &str| {
-            let undone = |entry: &&Entry| matches!(&entry.fact, Fact::Attempt { event: Event::Undone { because, .. }, .. } if because == code);
-            facts.iter().filter(undone).count()
+            let undone = facts.iter().filter_map(|entry| match &entry.fact {
+                Fact::Attempt {
+                    event: Event::Undone { because, .. },
+                    ..
+                } => Some(because),
+                _ => None,
+            });
+            undone.filter(|because| *because == code).count()
         };
         for (oddity, code) in reasons {
             assert_eq!(refused(code), 1, "{chip}: {oddity:?}");
