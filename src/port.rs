@@ -31,8 +31,7 @@ pub trait Encoder: Send {
 /// The eyes of all readers: which of them see a card. Nothing is touched by looking.
 #[async_trait]
 pub trait Fields: Send + Sync {
-    /// For each machine whose reader can tell: is there a card in its field? A reader that is not there, or whose
-    /// service does not answer, is missing in the answer.
+    /// For each machine whose reader can tell (it is there, and its service answers): is there a card in its field?
     async fn occupied(&self) -> BTreeMap<MachineId, bool>;
 }
 
@@ -96,8 +95,7 @@ pub trait Signer: Send + Sync {
     async fn open(&self, key: &str, associated: &[u8], sealed: &[u8]) -> Result<Secret<Vec<u8>>, Fault>;
     /// ECDH on P-256 with an intake key: the x coordinate of the shared point.
     async fn agree(&self, key: &str, peer: &[u8; 65]) -> Result<Secret<[u8; 32]>, Fault>;
-    /// A chip's own static key under a chip master, which stays in the token ([`crate::chip::diversify`]): 128, 192 or
-    /// 256 bits.
+    /// A chip's own static key of 128, 192 or 256 bits; its master stays in the token ([`crate::chip::diversify`]).
     async fn derive(
         &self,
         key: &str,

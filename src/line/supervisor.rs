@@ -188,8 +188,8 @@ async fn make(
 }
 
 /// Gets in step with a machine and settles what is in doubt in it: the card to go on with, if there is one. Nothing at
-/// all if the line stops meanwhile. What the ledger knows of its printer's counters is handed over when the line starts,
-/// and looked up when the machine begins again.
+/// all if the line stops meanwhile. What the ledger knows of its printer's counters is handed over when the line
+/// starts, and looked up when the machine begins again.
 async fn begin(
     line: &Line,
     station: &mut Station,

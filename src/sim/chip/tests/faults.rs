@@ -1,5 +1,5 @@
 //! Everything that can go wrong between an encoder and a chip has a name, and none of it is passed over: each trouble
-//! at each command of writing and sealing, in both dialects. What becomes of the card is the decision's of [`crate::job`].
+//! at each command of writing and sealing, in both dialects. What becomes of the card is [`crate::job`]'s decision.
 
 use super::*;
 use crate::job::Step;
