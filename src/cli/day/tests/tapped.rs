@@ -29,8 +29,11 @@ async fn evening() -> Day {
     let day = Day::new(plan).await.unwrap();
     day.admit(&day.requests()).await.unwrap();
     for station in day.hall.stations() {
-        day.hall
-            .reader_trouble(station, 40, crate::sim::memory::ReaderTrouble::Vanish);
+        // The step is tried once more, and the reader vanishes again.
+        for command in [40, 42] {
+            day.hall
+                .reader_trouble(station, command, crate::sim::memory::ReaderTrouble::Vanish);
+        }
     }
     assert_eq!(day.work(None).await.unwrap(), End::Done);
     while !day.is_done().await.unwrap() {
