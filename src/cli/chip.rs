@@ -30,7 +30,7 @@ pub enum Verb {
     /// Say what a chip tells anybody: its answer to reset, its application, its ways of PACE.
     #[command(after_help = "\
 Examples:
-  cardwright chip info --reader 'ACS ACR1252'              a PC/SC reader, by a part of its name
+  cardwright chip info --reader 'ACS ACR1252 00 00'        a PC/SC reader, by its whole name
   cardwright chip info --reader facility/hall/D1/reader.sock   a reader of the simulated hall")]
     Info(Info),
     /// Open a chip with what is printed on the card, and read every file that may be read.
@@ -87,7 +87,7 @@ pub struct Verify {
 
 #[derive(Args, Debug)]
 struct Place {
-    /// A PC/SC reader by its name or a part of it, or a socket of the simulated hall.
+    /// A PC/SC reader by its whole name, or a socket of the simulated hall.
     #[arg(long, value_name = "READER")]
     reader: String,
     /// Answer in JSON, for programs.

@@ -5,16 +5,21 @@ use std::path::Path;
 
 use crate::base::Clock;
 use crate::device::hall::HallEncoder;
+use crate::device::pcsc::PcscEncoder;
 use crate::port::Encoder;
 
-/// The reader with this name: a socket of the simulated hall.
+/// The reader with this name: a socket of the simulated hall if there is one, else a reader of PC/SC, which is looked
+/// for when the chip is asked for.
 ///
 /// # Errors
-/// When there is no such socket.
+/// When the name is a path, and no socket lies there.
 pub(super) fn open(name: &str, clock: Clock) -> anyhow::Result<Box<dyn Encoder>> {
     let path = Path::new(name);
     if std::fs::metadata(path).is_ok_and(|metadata| metadata.file_type().is_socket()) {
         return Ok(Box::new(HallEncoder::new(path.to_owned(), clock)));
     }
-    anyhow::bail!("{name} is no socket of a hall")
+    if name.contains('/') {
+        anyhow::bail!("{name} is no socket of a hall");
+    }
+    Ok(Box::new(PcscEncoder::open(name, None, clock)))
 }
