@@ -60,6 +60,8 @@ pub fn after(step: Step, fault: &Fault, tries: u8) -> Verdict {
         Step::Bind if matches!(fault.blame(), Blame::Card | Blame::Operator) => Card::NextBlank,
         // The printer did not say where the blank is: it is looked for, not guessed.
         Step::Bind => Card::Quarantine,
+        // Whose card is it? Both are put aside.
+        Step::Encode | Step::Seal | Step::Verify if *fault.code == WRONG_CHIP => Card::Quarantine,
         // A device that failed leaves the step in doubt, and what is repeatable in doubt is repeated, on the same chip
         // and in a new session; the position stands all the same.
         Step::Encode | Step::Verify
@@ -72,8 +74,6 @@ pub fn after(step: Step, fault: &Fault, tries: u8) -> Verdict {
         Step::Prove if fault.blame() != Blame::Card => Card::Quarantine,
         // It is still inside: it leaves by the other output.
         Step::Deliver if fault.blame() == Blame::Registry => Card::Spoil,
-        // Whose card is it? Both are put aside.
-        Step::Encode | Step::Seal | Step::Verify if *fault.code == WRONG_CHIP => Card::Quarantine,
         Step::Seal if (fault.code.safe_to_repeat || fault.blame() == Blame::Device) && tries < TRIES_MAX => {
             Card::Ask
         }

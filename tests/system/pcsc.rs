@@ -150,7 +150,10 @@ async fn a_card_that_leaves_in_the_middle_of_a_command_is_in_doubt() {
         let before = place.commands();
         place.leave_once(moment);
         let fault = encoder.transmit(&ASK, SOON).await.unwrap_err();
-        assert_eq!(fault.code.id, fault::REMOVED.id, "{moment:?}: {fault}");
+        // An answer that was cut off within its length may keep the driver busy for longer than we wait for it to see
+        // that the card is gone; then the reader is in trouble. Both leave the chip in doubt.
+        let named = [fault::REMOVED.id, fault::READER.id].contains(&fault.code.id);
+        assert!(named && !fault.code.safe_to_repeat, "{moment:?}: {fault}");
         assert_eq!(place.commands(), before + 1, "{moment:?}: sent once");
         assert_eq!(code(encoder.transmit(&ASK, SOON).await), fault::FIELD_OFF.id);
         assert_eq!(place.commands(), before + 1, "{moment:?}: and never again");

@@ -25,7 +25,7 @@ use super::fault;
 /// Bytes before a frame.
 pub(super) const LENGTH_BYTES: usize = 4;
 /// The longest frame: a response of 65,536 bytes and its status word, after its kind.
-pub(super) const FRAME_BYTES_MAX: usize = 1 + RESPONSE_BYTES_MAX;
+pub(super) const FRAME_BYTES_MAX: usize = 1 + COMMAND_BYTES_MAX;
 /// Header, extended length, 65,535 bytes of data, extended expected length.
 pub(super) const COMMAND_BYTES_MAX: usize = 4 + 3 + 65_535 + 2;
 /// 65,536 bytes and the status word.

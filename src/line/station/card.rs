@@ -44,7 +44,7 @@ pub(super) async fn make(
         let machine = station.id.clone();
         let mut turn = None;
         if step == Step::Bind {
-            turn = may_feed(&machine, line).await?;
+            turn = may_feed(&machine, line, &mut hand).await?;
             if turn.is_none() || !may_bind(&machine, line, ready, &mut hand).await? {
                 break;
             }
@@ -110,7 +110,11 @@ fn next(hand: &Hand) -> Option<(Step, Option<Aim>)> {
 
 /// Waits until nothing lies in the reader's field and, for the first blank, until it is this machine's turn; nothing if
 /// the line stops meanwhile.
-async fn may_feed<'a>(machine: &'a MachineId, line: &'a Line) -> Result<Option<Turn<'a>>, Fault> {
+async fn may_feed<'a>(
+    machine: &'a MachineId,
+    line: &'a Line,
+    hand: &mut Hand,
+) -> Result<Option<Turn<'a>>, Fault> {
     loop {
         let turn = line.pairing.turn(machine, line.clock).await;
         match turn {
@@ -122,6 +126,8 @@ async fn may_feed<'a>(machine: &'a MachineId, line: &'a Line) -> Result<Option<T
             }
             Err(fault) => line.stop_position(machine, &fault).await?,
         }
+        // People come and count: what became of the card before must be on record by then.
+        hand.record(line).await?;
         if !line.may_go_on(machine).await {
             return Ok(None);
         }

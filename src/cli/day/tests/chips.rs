@@ -185,7 +185,7 @@ async fn a_chip_that_may_have_refused_twice_is_not_asked_a_third_time() {
 /// Two cards in one field, or another one after an outage: whoever's they are, both are put aside.
 #[tokio::test(start_paused = true)]
 async fn another_chip_in_the_field_puts_the_card_aside() {
-    for (chip, command) in [("rehearsal", 6), ("rehearsal-gp", 10), ("rehearsal-gp", 17)] {
+    for (chip, command) in [("rehearsal", 6), ("rehearsal-gp", 10), ("rehearsal-gp", 24)] {
         let plan = Plan {
             chip,
             stations: 1,
