@@ -15,8 +15,8 @@ pub(super) fn is_simulator(module: &str) -> bool {
     module == SIMULATOR || Path::new(module).file_name().is_some_and(|name| name == LIBRARY)
 }
 
-/// The library's path. The simulator is looked for where cargo puts it (beside the program, or in `deps` when only tests
-/// were built: whichever is newer) and where a package installs it.
+/// The library's path. The simulator is looked for where cargo puts it (beside the program, or in `deps` when only
+/// tests were built: whichever is newer) and where a package installs it.
 pub(super) fn resolve(module: &str, folder: &Path) -> Result<PathBuf, Fault> {
     if module != SIMULATOR {
         return Ok(folder.join(module));

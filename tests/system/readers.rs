@@ -28,10 +28,6 @@ use super::rehearsal::judge;
 
 /// Enough for each machine to make a few.
 const CARDS: &str = "48";
-/// pcscd dies this often in one run.
-const DEATHS: usize = 3;
-/// pcscd is held for longer than a command may take, and the 2 s after which its position must stand.
-const HELD_MS: u64 = 7_500;
 /// The name of a rehearsal's ledger.
 const NAME: &str = "rehearsal/K1";
 /// A run that is disturbed ends within so many starts.
@@ -57,27 +53,6 @@ fn told(output: &Output) -> String {
         String::from_utf8_lossy(&output.stdout),
         String::from_utf8_lossy(&output.stderr)
     )
-}
-
-/// Starts a run and returns when its machines start.
-fn making(mut command: Command) -> Child {
-    let mut controller = command
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut out = BufReader::new(controller.stdout.take().unwrap());
-    let mut line = String::new();
-    while !line.starts_with("Making cards") {
-        line.clear();
-        assert!(
-            out.read_line(&mut line).unwrap() > 0,
-            "it ended before the machines started"
-        );
-    }
-    // Whoever reads nothing holds the writer up.
-    std::thread::spawn(move || std::io::copy(&mut out, &mut std::io::sink()));
-    controller
 }
 
 /// A process that ends with its test, also with one that fails.
@@ -193,37 +168,6 @@ fn runtime() -> tokio::runtime::Runtime {
         .enable_all()
         .build()
         .unwrap()
-}
-
-/// Row 13 of the faults to be tested: held for longer than any deadline, then killed in the middle of cards.
-#[test]
-fn with_a_pcscd_that_hangs_or_dies_nothing_is_lost_and_nothing_made_twice() {
-    let dir = tempfile::tempdir().unwrap();
-    let dir = dir.path();
-    let pcscd = || std::fs::read_to_string(dir.join("hall/pcscd/0/pid")).unwrap();
-    let wait = |millis| block_on(Clock::system().sleep(Duration::from_millis(millis)));
-    let mut controller = making(rehearse(dir));
-    // Each machine waits for its turn to feed a first blank; by now some are at work.
-    wait(5_000);
-    signal("STOP", &pcscd());
-    wait(HELD_MS);
-    let positions = told(&cardwright(&["position", "list", "--json"], dir).output().unwrap());
-    assert!(
-        positions.contains("\"stopped\":true") || positions.contains("\"stopped\": true"),
-        "{positions}"
-    );
-    signal("CONT", &pcscd());
-    for _ in 0..DEATHS {
-        let dice = u16::from_be_bytes(Entropy::system().bytes().unwrap());
-        wait(500 + u64::from(dice % 2_500));
-        // The run may be over, and pcscd with its hall.
-        let _ = Command::new("kill")
-            .args(["-s", "KILL", pcscd().trim()])
-            .status()
-            .unwrap();
-    }
-    controller.wait().unwrap();
-    judge(dir, &finish(dir));
 }
 
 /// Starts again until every order has its card. What lies in quarantine meanwhile is settled by people.
