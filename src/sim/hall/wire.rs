@@ -142,7 +142,8 @@ fn listen(path: &Path) -> io::Result<UnixListener> {
     }
 }
 
-async fn read_chips(mut client: UnixStream, reader: &impl Reader, time: &Timekeeper) -> io::Result<()> {
+async fn read_chips(client: UnixStream, reader: &impl Reader, time: &Timekeeper) -> io::Result<()> {
+    let mut client = BufReader::new(client);
     loop {
         let length = usize::try_from(client.read_u32().await?).unwrap_or(usize::MAX);
         if length > REQUEST_BYTES_MAX {
