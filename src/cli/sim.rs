@@ -40,6 +40,7 @@ pub enum Verb {
         #[arg(long)]
         corrected: bool,
     },
+    Day(super::day::verb::Arguments),
     /// Print what physically lies where, by the hall's own books.
     Inventory {
         /// The hall's folder.
@@ -96,6 +97,7 @@ pub fn main(verb: Verb) -> anyhow::Result<bool> {
             })?;
             Ok(true)
         }
+        Verb::Day(arguments) => super::day::verb::main(&arguments),
         Verb::Inventory { dir } => {
             println!("{}", serde_json::to_string_pretty(&hall::inventory(&dir)?)?);
             Ok(true)

@@ -1,10 +1,12 @@
 //! The packing desk: every card is tapped and scanned, the chip opened with what was read off the face (law 5).
 
+mod boxes;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::audit::Hash;
-use crate::base::ids::{MachineId, SodHash};
+use crate::base::ids::{MachineId, OrderKey, SodHash};
 use crate::base::{Blame, Fault};
 use crate::chip::{MrzKey, Password, Request, Verdict, Wanted, inspect};
 use crate::document::{FileId, dg1};
@@ -16,7 +18,6 @@ use super::Line;
 use super::context::Hand;
 use super::costs::Effort;
 use super::floor::Packing;
-use super::packing;
 use super::progress::Activity;
 use super::talk::with_chip;
 
@@ -80,6 +81,7 @@ impl Desk {
         if self.screen.ask(&Instruction::TakeTray { lot }).await? == Answer::Nothing {
             return self.close(line, packing).await;
         }
+        let mut first = true;
         loop {
             if line.is_stopping() {
                 line.floor.tray(packing.lot.clone());
@@ -92,6 +94,9 @@ impl Desk {
             line.progress.activity(&self.id, Activity::Step(Step::Prove));
             let proven = self.prove(line, packing);
             match line.costs.of(Effort::Step(Step::Prove), proven).await {
+                Ok(attempt) if std::mem::take(&mut first) && lies_reversed(line, packing, &attempt).await? => {
+                    self.screen.ask(&Instruction::TurnTray { lot }).await?;
+                }
                 Ok(attempt) => {
                     let packed = self.pack_card(line, packing, attempt, last.take());
                     last = Some(line.costs.of(Effort::Step(Step::Box), packed).await?);
@@ -114,26 +119,24 @@ impl Desk {
         packing: &Packing<'_>,
     ) -> Result<Attempt, (Option<Attempt>, Fault)> {
         let mut scans = 1;
-        let (mrz, qr) = loop {
+        let ((mrz, qr), (attempt, zone)) = loop {
             let scan = self.scan().await.map_err(|fault| (None, fault))?;
-            match (scan.mrz, scan.qr) {
-                (Some(mrz), qr) => break (mrz, qr),
-                _ if scans < SCANS_MAX => {
-                    scans += 1;
-                    self.screen
-                        .ask(&Instruction::ScanAgain)
-                        .await
-                        .map_err(|fault| (None, fault))?;
-                }
-                _ => return Err((None, Fault::new(&FACE_UNREADABLE, "MRZ"))),
+            let fault = match scan.mrz {
+                Some(mrz) => match self.open(line, &mrz).await {
+                    Ok(opened) => break ((mrz, scan.qr), opened),
+                    Err(fault) => fault,
+                },
+                None => Fault::new(&FACE_UNREADABLE, "MRZ"),
+            };
+            // Reading harms no card: a reader that failed once is asked once more, and what was scanned may have been
+            // another card's face.
+            if scans >= SCANS_MAX || !matches!(fault.blame(), Blame::Device | Blame::Card) {
+                return Err((None, fault));
             }
+            scans += 1;
+            let again = self.screen.ask(&Instruction::ScanAgain).await;
+            again.map_err(|fault| (None, fault))?;
         };
-        let opened = match self.open(line, &mrz).await {
-            // Reading harms no card: a reader that failed once is asked once more before a person is.
-            Err(fault) if fault.blame() == Blame::Device => self.open(line, &mrz).await,
-            opened => opened,
-        };
-        let (attempt, zone) = opened.map_err(|fault| (None, fault))?;
         let refuse = |attempt: &Attempt, fault| (Some(attempt.clone()), fault);
         if zone != mrz {
             return Err(refuse(&attempt, Fault::new(&FACE_DIFFERS, "MRZ and DG1")));
@@ -219,7 +222,7 @@ impl Desk {
         }
         // The outcome of the card before must be durable before its box is looked at for the next free place.
         hand.record(line).await?;
-        let (label, slot) = packing::place(line, &mut *self.screen, &packing.lot.office).await?;
+        let (label, slot) = self.place(line, &packing.lot.office).await?;
         let aim = Some(Aim::Slot(label.clone(), slot));
         hand.add(Event::Intended {
             step: Step::Box,
@@ -241,10 +244,15 @@ impl Desk {
                 })?;
                 line.progress.boxed(&self.id);
             }
-            Answer::Nothing => hand.add(Event::Undone {
-                step: Step::Box,
-                because: "the packer says no".into(),
-            })?,
+            // The place is taken: what lies there does not belong there. The card is the tray's next one again.
+            Answer::Nothing => {
+                hand.add(Event::Undone {
+                    step: Step::Box,
+                    because: "its place in the box is taken".into(),
+                })?;
+                hand.record(line).await?;
+                self.recount(line, &label).await?;
+            }
         }
         Ok(hand)
     }
@@ -359,6 +367,18 @@ impl Desk {
             }
         }
     }
+}
+
+/// Is the tray's first card the one that should be its last? Cards of a lot are packed in the office's order.
+async fn lies_reversed(line: &Line, packing: &Packing<'_>, first: &Attempt) -> Result<bool, Fault> {
+    let attempts = line.ports.ledger.attempts(Attempts::InLot(packing.lot.id)).await?;
+    let awaited = |order: &&OrderKey| {
+        let of_order = |attempt: &&Attempt| attempt.id.order == **order;
+        let mut of_order = attempts.iter().filter(of_order);
+        of_order.any(|attempt| matches!(attempt.phase, Phase::Did(Step::Deliver | Step::Prove)))
+    };
+    let awaited: Vec<&OrderKey> = packing.lot.orders.iter().filter(awaited).collect();
+    Ok(awaited.len() > 1 && awaited.last() == Some(&&first.id.order))
 }
 
 impl Scan {

@@ -19,7 +19,7 @@ use super::feed::feed;
 use super::progress::{Activity, MachineProgress};
 use super::settle::{settle, settle_once};
 use super::station::Station;
-use super::{packing, readings, recover};
+use super::{readings, recover};
 
 /// How often the stop list is fetched.
 const STOP_LIST: Duration = Duration::from_secs(60);
@@ -131,7 +131,7 @@ pub async fn run(
     }
     outcome?;
     if let (Ending::WhenDrained, Some(mut desk)) = (ending, desk) {
-        packing::seal_all(&line, &mut *desk.screen).await?;
+        desk.seal_all(&line).await?;
         while settle_once(&line).await? > 0 {}
     }
     let mut stopped = readings::signatures(&line).await?;

@@ -148,19 +148,28 @@ async fn bind(station: &mut Station, line: &Line) -> Result<Evidence, Fault> {
     line.rules.chip.check_atr(&atr)?;
     let identity = with_chip(&mut *station.encoder, identify(&line.rules.chip)).await?;
     let chip = identity.chip.clone();
-    if !line
-        .ports
-        .ledger
-        .attempts(Attempts::OfChip(chip.clone()))
-        .await?
-        .is_empty()
-    {
-        return Err(Fault::new(&USED_BLANK, chip.to_string()));
+    if let Some(other) = line.ports.ledger.attempts(Attempts::OfChip(chip.clone())).await?.first() {
+        // A chip that is in another machine has not come out of this feeder: this reader looks into that machine.
+        let fault = if other.machine != station.id && in_machine(other.phase) {
+            &WRONG_CHIP
+        } else {
+            &USED_BLANK
+        };
+        return Err(Fault::new(fault, chip.to_string()));
     }
     identity.require_blank()?;
     match line.ports.ledger.blank(&chip).await? {
         Some((blank, pack)) => Ok(Evidence::Bind { chip, blank, pack }),
         None => Err(Fault::new(&UNKNOWN_BLANK, chip.to_string())),
+    }
+}
+
+/// Does the card lie in a machine's path?
+fn in_machine(phase: Phase) -> bool {
+    match phase {
+        Phase::Doing(step) | Phase::Failed(step) => !matches!(step, Step::Prove | Step::Box),
+        Phase::Did(step) => !matches!(step, Step::Deliver | Step::Prove | Step::Box),
+        _ => false,
     }
 }
 

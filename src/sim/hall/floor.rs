@@ -14,7 +14,7 @@ use super::card::Card;
 use super::disk;
 use super::inventory::{Inventory, count};
 use super::plan::{self, Plan, SupplierList};
-use crate::base::ids::{BlankId, MachineId};
+use crate::base::ids::{BlankId, BoxId, LotId, MachineId};
 use crate::chip::ChipProfile;
 use crate::sim::printer::State;
 
@@ -100,6 +100,30 @@ impl Floor {
     pub(in crate::sim) fn inventory(&self) -> Inventory {
         let lists = self.lists();
         self.look(|positions| count(positions, lists))
+    }
+
+    /// A person brings a card from the quarantine tray to the tray of its lot; false if it does not lie there.
+    pub(in crate::sim) fn return_to_tray(&self, blank: &BlankId, lot: LotId) -> io::Result<bool> {
+        let blank = blank.clone();
+        self.act(&Act::Return { blank, lot })
+    }
+
+    /// A person puts a card from the quarantine tray into a box; false if it does not lie there or the place is taken.
+    pub(in crate::sim) fn restore_to_box(&self, blank: &BlankId, label: BoxId, slot: u16) -> io::Result<bool> {
+        let blank = blank.clone();
+        self.act(&Act::Restore { blank, label, slot })
+    }
+
+    /// Boxes that are not closed and hold cards, and the place after their last card.
+    pub(in crate::sim) fn open_boxes(&self) -> Vec<(BoxId, u16)> {
+        self.look(|positions| {
+            let open = positions
+                .boxes
+                .iter()
+                .filter(|(label, _)| !positions.closed.contains(*label));
+            open.filter_map(|(label, cards)| Some((label.clone(), cards.last_key_value()?.0 + 1)))
+                .collect()
+        })
     }
 
     /// Takes a card into a hand.
