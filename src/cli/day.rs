@@ -42,7 +42,7 @@ use kit::{Kit, MORNING};
 use watch::{Meters, Watch};
 
 /// A controller that is not done after this long will never be.
-const SHIFT: Duration = Duration::from_secs(12 * 3_600);
+const SHIFT: Duration = Duration::from_secs(3 * 3_600);
 
 /// What a day is made of.
 #[derive(Clone, Debug)]
@@ -59,6 +59,21 @@ pub struct Plan {
     pub lot: usize,
     /// Cards in a box.
     pub box_cards: u16,
+}
+
+impl Plan {
+    /// Small packs, lots and boxes, so that a short day has many of them.
+    #[must_use]
+    pub fn usual(seed: u64, stations: usize, desks: usize) -> Self {
+        Self {
+            seed,
+            stations,
+            desks,
+            pack: 20,
+            lot: 8,
+            box_cards: 10,
+        }
+    }
 }
 
 /// The facility and its hall. They outlive every controller.
@@ -213,10 +228,7 @@ impl Day {
     /// The order book's.
     pub async fn is_done(&self) -> Result<bool, Fault> {
         for state in [OrderState::Waiting, OrderState::InLot] {
-            let first = self
-                .book
-                .in_state(state, OrderKey(0), 1)
-                .await?;
+            let first = self.book.in_state(state, OrderKey(0), 1).await?;
             if !first.is_empty() {
                 return Ok(false);
             }
@@ -235,12 +247,22 @@ impl Day {
             papers: self.papers.clone(),
         };
         let entropy = Entropy::seeded(self.plan.seed.wrapping_add(number << 32));
-        Line::new(ports, self.kit.rules(&self.plan), self.clock, entropy, self.kit.press())
+        Line::new(
+            ports,
+            self.kit.rules(&self.plan),
+            self.clock,
+            entropy,
+            self.kit.press(),
+        )
     }
 
     /// From now on every commit is watched.
     fn look_on(&self) {
-        let (watch, hall, signer) = (Arc::clone(&self.watch), self.hall.clone(), Arc::clone(&self.signer));
+        let (watch, hall, signer) = (
+            Arc::clone(&self.watch),
+            self.hall.clone(),
+            Arc::clone(&self.signer),
+        );
         let before = signer.signatures(KeyPurpose::DocumentSigner);
         self.ledger.observe(move |commit| {
             let meters = Meters {

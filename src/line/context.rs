@@ -155,7 +155,13 @@ impl fmt::Debug for Line {
 impl Line {
     /// A line that has not started yet.
     #[must_use]
-    pub fn new(ports: Ports, rules: Rules, clock: Clock, entropy: Entropy, press: impl Into<Arc<Press>>) -> Self {
+    pub fn new(
+        ports: Ports,
+        rules: Rules,
+        clock: Clock,
+        entropy: Entropy,
+        press: impl Into<Arc<Press>>,
+    ) -> Self {
         Self {
             ports,
             rules,

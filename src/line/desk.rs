@@ -94,7 +94,9 @@ impl Desk {
             line.progress.activity(&self.id, Activity::Step(Step::Prove));
             let proven = self.prove(line, packing);
             match line.costs.of(Effort::Step(Step::Prove), proven).await {
-                Ok(attempt) if std::mem::take(&mut first) && lies_reversed(line, packing, &attempt).await? => {
+                Ok(attempt)
+                    if std::mem::take(&mut first) && lies_reversed(line, packing, &attempt).await? =>
+                {
                     self.screen.ask(&Instruction::TurnTray { lot }).await?;
                 }
                 Ok(attempt) => {
@@ -371,7 +373,11 @@ impl Desk {
 
 /// Is the tray's first card the one that should be its last? Cards of a lot are packed in the office's order.
 async fn lies_reversed(line: &Line, packing: &Packing<'_>, first: &Attempt) -> Result<bool, Fault> {
-    let attempts = line.ports.ledger.attempts(Attempts::InLot(packing.lot.id)).await?;
+    let attempts = line
+        .ports
+        .ledger
+        .attempts(Attempts::InLot(packing.lot.id))
+        .await?;
     let awaited = |order: &&OrderKey| {
         let of_order = |attempt: &&Attempt| attempt.id.order == **order;
         let mut of_order = attempts.iter().filter(of_order);

@@ -44,7 +44,10 @@ pub async fn seal(
         cards,
     };
     if screen.ask(&count).await? == Answer::Nothing {
-        return Err(Fault::new(&BOX_MISCOUNT, format!("{label}: {cards} cards by the books")));
+        return Err(Fault::new(
+            &BOX_MISCOUNT,
+            format!("{label}: {cards} cards by the books"),
+        ));
     }
     if manifest.lines.is_empty() {
         return Ok(());

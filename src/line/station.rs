@@ -90,6 +90,12 @@ impl Station {
             match next {
                 None => return self.last_reading(&line).await,
                 Some(Work::Card(ready)) => {
+                    // A stopped machine's last card is known and must not wait for a person to be recorded.
+                    if line.progress.is_stopped(&self.id)
+                        && let Some(hand) = &mut last
+                    {
+                        hand.record(&line).await?;
+                    }
                     if !self.may_go_on(&line).await {
                         continue;
                     }

@@ -51,7 +51,10 @@ impl Faults {
         }
         if !Path::new(name).exists() {
             let known: Vec<&str> = BUILTIN.iter().map(|(known, _)| *known).collect();
-            bail!("there is neither a plan nor a file named {name}; plans: {}", known.join(", "));
+            bail!(
+                "there is neither a plan nor a file named {name}; plans: {}",
+                known.join(", ")
+            );
         }
         let text = std::fs::read_to_string(name).with_context(|| name.to_owned())?;
         Self::parse(&text).with_context(|| name.to_owned())
@@ -64,7 +67,11 @@ impl Faults {
     /// The mistakes people may make.
     #[must_use]
     pub fn slips(&self) -> &[Slip] {
-        if self.slips.is_empty() { &Slip::ALL } else { &self.slips }
+        if self.slips.is_empty() {
+            &Slip::ALL
+        } else {
+            &self.slips
+        }
     }
 }
 
@@ -84,7 +91,10 @@ mod tests {
     #[test]
     fn a_plan_that_is_none_is_refused_with_its_name() {
         let unknown = Faults::named("sunshine").unwrap_err().to_string();
-        assert!(unknown.contains("sunshine") && unknown.contains("bad-day"), "{unknown}");
+        assert!(
+            unknown.contains("sunshine") && unknown.contains("bad-day"),
+            "{unknown}"
+        );
         assert!(Faults::parse("printers = 1").is_err());
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::base::ids::{BlankId, BoxId, LotId, MachineId, PersonId};
-use crate::base::{Fault, Place};
+use crate::base::{Blame, Fault, Place};
 use crate::control::{self, Answer, Who};
 use crate::job::stock::Move;
 use crate::job::{Attempt, Fact, Phase};
@@ -44,15 +44,16 @@ async fn round(day: &Day, line: &Line, memory: &mut Memory) -> Result<(), Fault>
         if attempt.phase == Phase::Quarantined && attempt.chip.is_none() {
             // No blank was ever bound: whatever was fed lies among the waste or was never fed.
             let card = attempt.id.to_string();
-            ask(line, control::cards::Request::NotFound { card }).await?;
+            later(ask(line, control::cards::Request::NotFound { card }).await)?;
         }
     }
     for card in &cards {
         if matches!(card.spot, Spot::Quarantine | Spot::Reject) {
-            tap(day, line, memory, card).await?;
+            later(tap(day, line, memory, card).await)?;
         }
     }
     unbound(line, &cards).await?;
+    loaded(line, &cards).await?;
     if day.hall.check_cables() {
         tracing::info!("readers were plugged in wrong");
     }
@@ -61,6 +62,18 @@ async fn round(day: &Day, line: &Line, memory: &mut Memory) -> Result<(), Fault>
         resume(line, &machine).await?;
     }
     Ok(())
+}
+
+/// What the rules refuse just now is asked again in the next round; the rest of this round goes on.
+fn later<T>(outcome: Result<T, Fault>) -> Result<(), Fault> {
+    match outcome {
+        Err(fault) if fault.blame() != Blame::Operator => Err(fault),
+        Err(fault) => {
+            tracing::info!(code = fault.code.id, "later: {fault}");
+            Ok(())
+        }
+        Ok(_) => Ok(()),
+    }
 }
 
 /// A card that lies where no good card lies names itself, and goes where it belongs.
@@ -95,7 +108,9 @@ async fn tap(day: &Day, line: &Line, memory: &mut Memory, card: &Whereabouts) ->
     } else {
         Ok(true)
     };
-    moved.map(|_| ()).map_err(|error| Fault::new(&TASK, error.to_string()))
+    moved
+        .map(|_| ())
+        .map_err(|error| Fault::new(&TASK, error.to_string()))
 }
 
 /// Nobody can say that the card is good.
@@ -153,6 +168,24 @@ async fn unbound(line: &Line, cards: &[Whereabouts]) -> Result<(), Fault> {
             reason: "found in the quarantine tray".to_owned(),
         };
         line.record(vec![Fact::Stock { step }], Vec::new()).await?;
+    }
+    Ok(())
+}
+
+/// A pack that lies in a feeder although the books have it on the floor: it was loaded when the controller died.
+async fn loaded(line: &Line, cards: &[Whereabouts]) -> Result<(), Fault> {
+    let stock = line.ports.ledger.stock().await?;
+    let mut seen = BTreeSet::new();
+    for card in cards {
+        let Spot::Feeder { station } = &card.spot else { continue };
+        if stock.count(&card.pack, &Place::Issued) == 0 || !seen.insert(&card.pack) {
+            continue;
+        }
+        let request = control::stock::Request::Load {
+            pack: card.pack.clone(),
+            machine: station.clone(),
+        };
+        later(control::stock::act(line, &Who::new(supervisor()), request).await)?;
     }
     Ok(())
 }

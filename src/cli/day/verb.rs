@@ -22,6 +22,8 @@ use super::{Day, Plan, locked, pass};
 
 /// The seed of the people whose cards are made: the same on all days.
 const TOWN: u64 = 2021;
+/// Of what is wrong with a day, so many lines are told: the first ones matter.
+const TOLD_MAX: usize = 12;
 
 /// Live through a day of the hall, or many, with the real line on a virtual clock and devices in memory.
 ///
@@ -139,7 +141,10 @@ fn one(
     if arguments.twice {
         let second = live(arguments, faults, kit, seed)?;
         if second.entries != lived.entries {
-            lived.outcome.wrong.push("lived again, the day was another".to_owned());
+            lived
+                .outcome
+                .wrong
+                .push("lived again, the day was another".to_owned());
         }
     }
     if let Some(path) = &arguments.facts {
@@ -148,8 +153,11 @@ fn one(
     if !many || !lived.outcome.wrong.is_empty() {
         say(told(seed, &lived, took));
     }
-    for what in &lived.outcome.wrong {
+    for what in lived.outcome.wrong.iter().take(TOLD_MAX) {
         say(format!("  {what}"));
+    }
+    if lived.outcome.wrong.len() > TOLD_MAX {
+        say(format!("  and {} more", lived.outcome.wrong.len() - TOLD_MAX));
     }
     if !lived.outcome.wrong.is_empty() {
         say(format!("  again: {}", again(arguments, seed)));
@@ -158,15 +166,8 @@ fn one(
 }
 
 fn live(arguments: &Arguments, faults: &Faults, kit: &Arc<Kit>, seed: u64) -> anyhow::Result<Lived> {
-    let plan = Plan {
-        seed,
-        stations: arguments.stations,
-        desks: arguments.desks,
-        pack: 20,
-        lot: 8,
-        box_cards: 10,
-    };
-    let lived = pass(async {
+    let plan = Plan::usual(seed, arguments.stations, arguments.desks);
+    pass(async {
         let day = Day::new(kit, plan).await?;
         let outcome = storm::weather(&day, faults).await?;
         let attempts = day.ledger.all_attempts();
@@ -178,8 +179,7 @@ fn live(arguments: &Arguments, faults: &Faults, kit: &Arc<Kit>, seed: u64) -> an
             good: attempts.iter().filter(|attempt| attempt.is_good()).count(),
             attempts: attempts.len(),
         })
-    })?;
-    lived
+    })?
 }
 
 fn told(seed: u64, lived: &Lived, took: Duration) -> String {

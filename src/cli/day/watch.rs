@@ -96,7 +96,9 @@ impl Watch {
             Event::Planned { .. } => self.planned(id),
             Event::SignIntended { digest, .. } => {
                 self.sign_intents += 1;
-                let other = before.and_then(|before| before.digest).is_some_and(|known| known != *digest);
+                let other = before
+                    .and_then(|before| before.digest)
+                    .is_some_and(|known| known != *digest);
                 if other {
                     self.breaks(format!("{id}: two digests (law 4)"));
                 }
@@ -119,10 +121,18 @@ impl Watch {
 
     /// Law 2: a remake starts only when the registry has heard of the end of the attempt before.
     fn planned(&mut self, id: AttemptId) {
-        let earlier = self.attempts.values().filter(|earlier| earlier.id.order == id.order);
+        let earlier = self
+            .attempts
+            .values()
+            .filter(|earlier| earlier.id.order == id.order);
         let owed = earlier
             .filter(|earlier| earlier.is_live() || earlier.must_be_reported())
-            .map(|earlier| format!("{id} is planned and {} is {:?} (law 2)", earlier.id, earlier.phase));
+            .map(|earlier| {
+                format!(
+                    "{id} is planned and {} is {:?} (law 2)",
+                    earlier.id, earlier.phase
+                )
+            });
         for what in owed.collect::<Vec<_>>() {
             self.breaks(what);
         }
@@ -143,7 +153,9 @@ impl Watch {
                 }
             }
             Evidence::Deliver { output: Output::Good }
-                if !(after.done.has(Step::Seal) && after.done.has(Step::Verify) && after.done.has(Step::Print)) =>
+                if !(after.done.has(Step::Seal)
+                    && after.done.has(Step::Verify)
+                    && after.done.has(Step::Print)) =>
             {
                 self.breaks(format!("{id}: unfinished in the good output"));
             }
@@ -167,7 +179,9 @@ impl Watch {
             let live = of_order().filter(|attempt| attempt.is_live()).count();
             let good = of_order().filter(|attempt| attempt.is_good()).count();
             if live > 1 || good > 1 {
-                self.breaks(format!("{order}: {live} live attempts, {good} good cards (law 2)"));
+                self.breaks(format!(
+                    "{order}: {live} live attempts, {good} good cards (law 2)"
+                ));
             }
             self.touched.insert(order);
         }
@@ -188,7 +202,10 @@ impl Watch {
         for (pack, _, count) in commit.stock.rows() {
             *counted.entry(pack).or_default() += u64::from(count);
         }
-        if !counted.into_iter().eq(self.received.iter().map(|(pack, count)| (pack, *count))) {
+        if !counted
+            .into_iter()
+            .eq(self.received.iter().map(|(pack, count)| (pack, *count)))
+        {
             self.breaks("a blank is nowhere, or in two places (law 7)");
         }
     }
@@ -203,7 +220,10 @@ impl Watch {
         }
         if meters.signatures > self.sign_intents {
             let intents = self.sign_intents;
-            self.breaks(format!("{} signatures for {intents} intents (law 4)", meters.signatures));
+            self.breaks(format!(
+                "{} signatures for {intents} intents (law 4)",
+                meters.signatures
+            ));
         }
     }
 }

@@ -154,7 +154,10 @@ impl Desk {
         };
         let boxes = line.ports.ledger.boxes(false).await?;
         let open = |standing| standing == BoxStanding::Open;
-        if !boxes.iter().any(|state| state.label == label && open(state.standing)) {
+        if !boxes
+            .iter()
+            .any(|state| state.label == label && open(state.standing))
+        {
             return Ok(None);
         }
         let look = Instruction::LookInBox {

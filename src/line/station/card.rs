@@ -148,7 +148,13 @@ async fn bind(station: &mut Station, line: &Line) -> Result<Evidence, Fault> {
     line.rules.chip.check_atr(&atr)?;
     let identity = with_chip(&mut *station.encoder, identify(&line.rules.chip)).await?;
     let chip = identity.chip.clone();
-    if let Some(other) = line.ports.ledger.attempts(Attempts::OfChip(chip.clone())).await?.first() {
+    if let Some(other) = line
+        .ports
+        .ledger
+        .attempts(Attempts::OfChip(chip.clone()))
+        .await?
+        .first()
+    {
         // A chip that is in another machine has not come out of this feeder: this reader looks into that machine.
         let fault = if other.machine != station.id && in_machine(other.phase) {
             &WRONG_CHIP

@@ -55,11 +55,7 @@ pub(super) enum Act {
     /// A card from the quarantine tray goes to the end of a lot's tray.
     Return { blank: BlankId, lot: LotId },
     /// A card from the quarantine tray goes into a box.
-    Restore {
-        blank: BlankId,
-        label: BoxId,
-        slot: u16,
-    },
+    Restore { blank: BlankId, label: BoxId, slot: u16 },
     /// A mistake: the card inside goes back onto the blanks in the feeder.
     Refeed { station: MachineId },
     /// A mistake: the last card in the reject box goes onto the blanks in a feeder.

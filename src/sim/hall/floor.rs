@@ -109,7 +109,12 @@ impl Floor {
     }
 
     /// A person puts a card from the quarantine tray into a box; false if it does not lie there or the place is taken.
-    pub(in crate::sim) fn restore_to_box(&self, blank: &BlankId, label: BoxId, slot: u16) -> io::Result<bool> {
+    pub(in crate::sim) fn restore_to_box(
+        &self,
+        blank: &BlankId,
+        label: BoxId,
+        slot: u16,
+    ) -> io::Result<bool> {
         let blank = blank.clone();
         self.act(&Act::Restore { blank, label, slot })
     }

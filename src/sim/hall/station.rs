@@ -127,7 +127,12 @@ impl Station {
     /// A mistake: this hopper's cards go into the tray of a lot of another machine; false if it is empty.
     pub(in crate::sim) fn empty_into(&self, lot: LotId) -> io::Result<bool> {
         let station = self.name.clone();
-        let lies = |positions: &Positions| positions.hoppers.get(&station).is_some_and(|cards| !cards.is_empty());
+        let lies = |positions: &Positions| {
+            positions
+                .hoppers
+                .get(&station)
+                .is_some_and(|cards| !cards.is_empty())
+        };
         if !self.floor.look(lies) {
             return Ok(false);
         }

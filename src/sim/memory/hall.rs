@@ -205,7 +205,9 @@ impl Hall {
     #[must_use]
     pub fn panels(&self) -> BTreeMap<MachineId, u64> {
         let stations = self.0.stations.iter();
-        stations.map(|(id, spot)| (id.clone(), spot.station.panels())).collect()
+        stations
+            .map(|(id, spot)| (id.clone(), spot.station.panels()))
+            .collect()
     }
 }
 

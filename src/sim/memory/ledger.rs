@@ -75,7 +75,10 @@ impl MemoryLedger {
     /// The hash of the last record, which stands for the whole record; nothing if it is empty.
     #[must_use]
     pub fn head(&self) -> Option<Hash> {
-        locked(&self.books).raw.last().and_then(|last| Hash::from_slice(&last.hash))
+        locked(&self.books)
+            .raw
+            .last()
+            .and_then(|last| Hash::from_slice(&last.hash))
     }
 
     /// The whole record.

@@ -38,13 +38,16 @@ impl Person {
     }
 
     fn rightly(&self, instruction: &Instruction) -> io::Result<Answer> {
-        self.spot.follow(instruction.clone(), self.hall.power.clock().elapsed())
+        self.spot
+            .follow(instruction.clone(), self.hall.power.clock().elapsed())
     }
 
     /// Makes a mistake and answers as if it was none; nothing if it cannot be made just now.
     fn slip(&self, slip: Slip, instruction: &Instruction) -> io::Result<Option<Answer>> {
         match (&self.spot, slip, instruction) {
-            (Spot::Station(spot), Slip::RefeedCleared, _) => Ok(spot.station.refeed()?.then_some(Answer::Done)),
+            (Spot::Station(spot), Slip::RefeedCleared, _) => {
+                Ok(spot.station.refeed()?.then_some(Answer::Done))
+            }
             (Spot::Station(spot), Slip::RefeedSpoiled, _) => {
                 // The pack first: the card lies on top of it.
                 let answer = self.rightly(instruction)?;
@@ -75,7 +78,9 @@ impl Person {
             }
             (Spot::Desk(spot), Slip::BoxSpoiled, _) => {
                 let mut boxes = self.hall.floor.open_boxes().into_iter();
-                let Some((label, slot)) = boxes.next() else { return Ok(None) };
+                let Some((label, slot)) = boxes.next() else {
+                    return Ok(None);
+                };
                 Ok(spot.desk.misplace(label, slot)?.then_some(Answer::Done))
             }
             (Spot::Desk(spot), Slip::WrongBox, Instruction::PutInBox { label, .. }) => {
@@ -86,7 +91,9 @@ impl Person {
                 Ok(spot.desk.misplace(label, slot)?.then_some(Answer::Done))
             }
             (Spot::Desk(spot), Slip::ScanOther, _) => {
-                let Some(before) = locked(&spot.last_scan).clone() else { return Ok(None) };
+                let Some(before) = locked(&spot.last_scan).clone() else {
+                    return Ok(None);
+                };
                 let now = self.hall.power.clock().elapsed();
                 Ok(spot.desk.take_up()?.then(|| {
                     spot.says(before, now);
