@@ -28,6 +28,9 @@ pub enum Work {
 /// How often to look for work when nobody rang.
 const IDLE: Duration = Duration::from_secs(5);
 
+/// How often to ask whether a spoiled card's end is recorded as told.
+const TELLING: Duration = Duration::from_millis(20);
+
 /// Feeds a machine until the line stops; lots that were open at the start come first.
 ///
 /// # Errors
@@ -87,6 +90,18 @@ async fn lot_to(line: &Line, lot: Lot, out: &mpsc::Sender<Work>) -> Result<bool,
     Ok(out.send(Work::EndOfLot(lot)).await.is_ok())
 }
 
+/// Waits until the ledger says that the registry has heard of an attempt's end (law 2): the order book may have been
+/// told a moment before. False if the line stops first.
+async fn told(line: &Line, attempt: AttemptId) -> Result<bool, Fault> {
+    loop {
+        match line.ports.ledger.attempt(attempt).await? {
+            Some(attempt) if attempt.must_be_reported() && line.is_stopping() => return Ok(false),
+            Some(attempt) if attempt.must_be_reported() => line.clock.sleep(TELLING).await,
+            _ => return Ok(true),
+        }
+    }
+}
+
 /// The attempt to make at this order now, if there is one to make in this lot.
 async fn next_attempt(line: &Line, lot: &Lot, order: OrderKey) -> Result<Option<Ready>, Fault> {
     let known = line.ports.book.order(order).await?;
@@ -96,17 +111,22 @@ async fn next_attempt(line: &Line, lot: &Lot, order: OrderKey) -> Result<Option<
     {
         return Ok(None);
     }
-    let attempts = line.ports.ledger.attempts(Attempts::Of(order)).await?;
-    let made = match attempts.last() {
-        // A card that is in a machine already is the station's; one that is over is the registry's.
-        Some(last)
-            if last.lot == lot.id
-                && !matches!(last.phase, Phase::Planned | Phase::Signing | Phase::Ready) =>
-        {
-            return Ok(None);
-        }
-        Some(last) if last.is_live() => resume(line, last.clone()).await,
+    let last = line.ports.ledger.attempts(Attempts::Of(order)).await?.pop();
+    let made = match last {
+        // A lot that was open at a restart still lists orders that were spoiled in it and claimed again since: those
+        // are another lot's now, and perhaps another machine's.
+        Some(last) if last.lot > lot.id => return Ok(None),
+        Some(last) if last.lot == lot.id => match last.phase {
+            Phase::Planned | Phase::Signing | Phase::Ready => resume(line, last).await,
+            // A card that is in a machine already is the station's; one that is over is the registry's.
+            _ => return Ok(None),
+        },
+        // One that lives in an older lot must end there first.
+        Some(last) if last.is_live() => return Ok(None),
         Some(last) => {
+            if !told(line, last.id).await? {
+                return Ok(None);
+            }
             let id = AttemptId {
                 order,
                 number: last.id.number + 1,

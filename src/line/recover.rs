@@ -100,11 +100,13 @@ async fn orders(line: &Line, found: &Found) -> Result<(), Fault> {
         after = last.key;
         for order in page {
             let attempts = line.ports.ledger.attempts(Attempts::Of(order.key)).await?;
+            // A lot in which a card of the order was spoiled does not make another: that is a later lot's.
+            let after = attempts.last().map(|attempt| attempt.lot);
             let in_open_lot = found
                 .lots
                 .values()
                 .flatten()
-                .any(|lot| lot.orders.contains(&order.key));
+                .any(|lot| lot.orders.contains(&order.key) && Some(lot.id) > after);
             match attempts.last() {
                 Some(attempt) if attempt.is_good() => {
                     line.ports
