@@ -301,7 +301,8 @@ async fn after_fault(
         .await
         .is_err();
     let mut verdict = decide::after(step, fault, tries);
-    if *fault.code == printer_fault::FEEDER_EMPTY {
+    // A printer that says so in the middle of a card is not believed: then it is a fault like any other.
+    if step == Step::Bind && *fault.code == printer_fault::FEEDER_EMPTY {
         verdict = decide::Verdict {
             card: Card::Wait,
             position: Position::GoOn,
