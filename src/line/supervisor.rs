@@ -77,7 +77,14 @@ pub async fn run(
             };
             let (out, work) = mpsc::channel(READY_CARDS_PER_MACHINE);
             let feeding = feed(Arc::clone(&own), station.id.clone(), lots, out);
-            let making = station.run(own, resumed, work);
+            let making = async {
+                let made = station.run(Arc::clone(&own), resumed, work).await;
+                if made.is_err() {
+                    // Who feeds it has no other way to learn that nobody takes its cards any more.
+                    own.stop();
+                }
+                made
+            };
             let (fed, made) = tokio::join!(feeding, making);
             fed.and(made).map(|()| None)
         });
