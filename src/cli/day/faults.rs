@@ -16,6 +16,7 @@ pub const BUILTIN: &[(&str, &str)] = &[
     ("bad-day", include_str!("plans/bad-day.toml")),
     ("devices", include_str!("plans/devices.toml")),
     ("people", include_str!("plans/people.toml")),
+    ("power", include_str!("plans/power.toml")),
     ("storm", include_str!("plans/storm.toml")),
 ];
 
@@ -28,6 +29,8 @@ pub struct Faults {
     pub printer: u32,
     /// Troubles in each reader's field: a card torn away, an answer lost, a reader gone.
     pub reader: u32,
+    /// Printers whose power fails at a byte of what they are sent.
+    pub printer_power: u32,
     /// Controllers that die, each at one of its acts: before the act, or after it and before its outcome is known.
     pub power_cuts: u32,
     /// Exchanges in a row that the registry does not answer.

@@ -177,7 +177,9 @@ async fn loaded(line: &Line, cards: &[Whereabouts]) -> Result<(), Fault> {
     let stock = line.ports.ledger.stock().await?;
     let mut seen = BTreeSet::new();
     for card in cards {
-        let Spot::Feeder { station } = &card.spot else { continue };
+        let Spot::Feeder { station } = &card.spot else {
+            continue;
+        };
         if stock.count(&card.pack, &Place::Issued) == 0 || !seen.insert(&card.pack) {
             continue;
         }

@@ -22,6 +22,8 @@ const COMMANDS: [&str; 10] = [
 ];
 /// Commands of one card to its chip, about.
 const CHIP_COMMANDS_PER_CARD: usize = 60;
+/// Bytes that a printer is sent for a card, about.
+const BYTES_PER_CARD: u32 = 110_000;
 /// A printer's longest delay in milliseconds: longer than any deadline.
 const DELAY_MAX_MS: u32 = 90_000;
 
@@ -55,6 +57,7 @@ pub async fn weather(day: &Day, faults: &Faults) -> Result<Outcome, Fault> {
     day.admit().await?;
     let mut dice = Dice(ChaCha8Rng::seed_from_u64(day.plan.seed));
     trouble(day, faults, &mut dice);
+    power_of_printers(day, faults);
     let deaths = usize::try_from(dice.below(faults.power_cuts + 1)).unwrap_or(0);
     let moments = u32::try_from(day.requests().len() * MOMENTS_PER_CARD).unwrap_or(u32::MAX);
     let mut ends = Vec::new();
@@ -122,6 +125,21 @@ fn trouble(day: &Day, faults: &Faults, dice: &mut Dice) {
     for _ in 0..dice.below(faults.mistakes + 1) {
         let slip = *dice.pick(faults.slips());
         day.hall.mistake(slip, dice.between(1, 6));
+    }
+}
+
+/// Power failures in the middle of what a printer is sent. Drawn by themselves, so that the days before they were
+/// thought of are still the days they were.
+fn power_of_printers(day: &Day, faults: &Faults) {
+    let mut random = ChaCha8Rng::seed_from_u64(day.plan.seed);
+    random.set_stream(1);
+    let mut dice = Dice(random);
+    let share = u32::try_from(day.requests().len() / day.hall.stations().count().max(1));
+    let bytes = share.unwrap_or(u32::MAX).saturating_mul(BYTES_PER_CARD);
+    let stations: Vec<_> = day.hall.stations().collect();
+    for _ in 0..dice.below(faults.printer_power + 1) {
+        let bytes = dice.below(bytes).into();
+        day.hall.printer_power_fails(dice.pick(&stations), bytes);
     }
 }
 

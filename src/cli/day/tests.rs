@@ -5,8 +5,10 @@ use async_trait::async_trait;
 use super::faults::Faults;
 use super::kit::People;
 use super::*;
-use crate::job::Event;
+use crate::job::{Attempt, Event};
 use crate::port::{Encoder, Entry};
+use crate::sim::memory::Slip;
+use crate::sim::printer::{What, When};
 
 fn plan(seed: u64) -> Plan {
     Plan {
@@ -95,8 +97,124 @@ fn mistakes_of_people_are_caught() {
 }
 
 #[test]
+fn power_that_fails_anywhere_is_survived() {
+    live_through("power", 8, 0..8);
+}
+
+#[test]
 fn a_storm_of_everything_at_once_is_survived() {
     live_through("storm", 8, 0..12);
+}
+
+/// A day of eight cards on which one mistake is made, and what gives occasion to it goes wrong.
+async fn day_with(slip: Slip) -> Day {
+    let kit = Kit::new(7, 8, People::SmallChildren).await.unwrap();
+    let day = Day::new(&kit, plan(7)).await.unwrap();
+    for machine in day.hall.stations().cloned().collect::<Vec<_>>() {
+        let jam = match slip {
+            Slip::RefeedCleared => Some(("Se", 2)),
+            Slip::RefeedSpoiled | Slip::BoxSpoiled => Some(("Sp;k", 1)),
+            _ => None,
+        };
+        if let Some((command, times)) = jam {
+            let when = When::Named(command.to_owned(), times);
+            day.hall.printer_trouble(&machine, when, What::Refuse('T'));
+        }
+    }
+    day.hall.mistake(slip, 1);
+    let outcome = storm::weather(&day, &Faults::default()).await.unwrap();
+    assert_eq!(outcome.wrong, [""; 0], "{slip:?}");
+    assert_eq!(day.hall.mistakes_made(), [slip]);
+    day
+}
+
+/// The line has something to say to each mistake; where it can be undone, no card is lost.
+#[test]
+fn each_mistake_is_caught() {
+    for slip in Slip::ALL {
+        let day = pass(day_with(slip)).unwrap();
+        let attempts = day.ledger.all_attempts();
+        let facts: Vec<Fact> = day.ledger.entries().into_iter().map(|entry| entry.fact).collect();
+        let caught = match slip {
+            Slip::RefeedCleared | Slip::RefeedSpoiled => facts.iter().any(|fact| {
+                matches!(fact, Fact::Stranger { code, .. } if code == crate::job::fault::USED_BLANK.id)
+            }),
+            Slip::SwapReaders => facts.iter().any(|fact| matches!(fact, Fact::PositionStopped { .. })),
+            Slip::ReverseHopper => attempts.iter().all(Attempt::is_good) && in_order(&attempts, &facts),
+            Slip::MixHoppers | Slip::WrongBox | Slip::ScanOther => attempts.iter().all(Attempt::is_good),
+            Slip::BoxSpoiled => attempts.iter().filter(|attempt| !attempt.is_good()).count() <= 2,
+        };
+        assert!(caught, "{slip:?}");
+    }
+}
+
+/// The cards of every lot lie in their boxes in the lot's order.
+fn in_order(attempts: &[Attempt], facts: &[Fact]) -> bool {
+    let lots = facts.iter().filter_map(|fact| match fact {
+        Fact::LotClaimed { lot } => Some(lot),
+        _ => None,
+    });
+    let place = |order: &OrderKey| {
+        let mut of_order = attempts.iter().filter(|attempt| attempt.id.order == *order);
+        of_order.find_map(|attempt| attempt.boxed.clone())
+    };
+    lots.into_iter()
+        .all(|lot| lot.orders.iter().filter_map(place).is_sorted())
+}
+
+/// Days on which a bug showed, at the parent of the commit that mended it (README, *Bugs found by simulated days*).
+const FAILED_ONCE: &[(&str, usize, u64)] = &[
+    ("bad-day", 12, 24),
+    ("bad-day", 12, 35),
+    ("devices", 12, 22),
+    ("bad-day", 12, 1),
+    ("storm", 12, 9),
+    ("storm", 12, 49),
+];
+
+#[test]
+fn days_that_failed_once_do_so_no_more() {
+    let kit = pass(Kit::new(2021, 12, People::SmallChildren)).unwrap().unwrap();
+    for (faults, cards, seed) in FAILED_ONCE {
+        assert_eq!(kit.requests.len(), *cards);
+        let faults_of_day = Faults::named(faults).unwrap();
+        let lived = pass(async {
+            let day = Day::new(&kit, Plan::usual(*seed, 3, 2)).await.unwrap();
+            storm::weather(&day, &faults_of_day).await.unwrap().wrong
+        });
+        assert_eq!(lived.unwrap(), [""; 0], "{faults}, seed {seed}");
+    }
+}
+
+/// One machine makes two cards; its printer's power fails at a byte of what it is sent. Each time the line must go on,
+/// print nothing twice, and count right. `CARDWRIGHT_BYTES=1` goes through every byte.
+#[test]
+fn power_may_fail_at_any_byte_of_a_print() {
+    let step: u64 = std::env::var("CARDWRIGHT_BYTES").map_or(6_007, |text| text.parse().unwrap());
+    let kit = pass(Kit::new(7, 2, People::SmallChildren)).unwrap().unwrap();
+    let alone = || Plan {
+        stations: 1,
+        ..plan(7)
+    };
+    let live = async |fails_after: Option<u64>| {
+        let day = Day::new(&kit, alone()).await.unwrap();
+        let machine = day.hall.stations().next().unwrap().clone();
+        if let Some(bytes) = fails_after {
+            day.hall.printer_power_fails(&machine, bytes);
+        }
+        let outcome = storm::weather(&day, &Faults::default()).await.unwrap();
+        assert_eq!(outcome.wrong, [""; 0], "power failed at byte {fails_after:?}");
+        day.hall.printer_heard(&machine)
+    };
+    let all = pass(live(None)).unwrap();
+    assert!(all > 100_000, "{all} bytes");
+    // Commands are short and stand close together at the beginning; most of what follows is pictures.
+    let bytes = (0..200)
+        .step_by(8)
+        .chain((200..all).step_by(usize::try_from(step).unwrap()));
+    for byte in bytes {
+        pass(live(Some(byte))).unwrap();
+    }
 }
 
 /// What became of all attempts, in short.

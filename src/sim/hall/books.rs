@@ -60,6 +60,8 @@ pub(super) enum Act {
     Refeed { station: MachineId },
     /// A mistake: the last card in the reject box goes onto the blanks in a feeder.
     Reload { station: MachineId },
+    /// A mistake: the last card in the reject box goes into a box.
+    Stray { label: BoxId, slot: u16 },
 }
 
 /// A desk's tray and reader.
@@ -182,6 +184,13 @@ impl Positions {
             Act::Reload { station } => {
                 let blank = self.rejects.pop()?;
                 self.feeders.entry(station.clone()).or_default().push_front(blank);
+            }
+            Act::Stray { label, slot } => {
+                if self.boxed(label, *slot) {
+                    return None;
+                }
+                let blank = self.rejects.pop()?;
+                self.boxes.entry(label.clone()).or_default().insert(*slot, blank);
             }
         }
         Some(())

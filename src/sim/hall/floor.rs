@@ -119,6 +119,11 @@ impl Floor {
         self.act(&Act::Restore { blank, label, slot })
     }
 
+    /// A mistake: the last card of the reject box gets into a box; false if there is none or no room.
+    pub(in crate::sim) fn stray_into_box(&self, label: BoxId, slot: u16) -> io::Result<bool> {
+        self.act(&Act::Stray { label, slot })
+    }
+
     /// Boxes that are not closed and hold cards, and the place after their last card.
     pub(in crate::sim) fn open_boxes(&self) -> Vec<(BoxId, u16)> {
         self.look(|positions| {

@@ -149,6 +149,15 @@ impl Station {
         self.inner().printer.state().panels_printed
     }
 
+    /// The printer's power fails and comes back; the card inside stays where it is.
+    pub(in crate::sim) fn power_fails(&self) {
+        let mut inner = self.inner();
+        inner.printer.power_cycle();
+        if let Some(card) = inner.inside.as_mut() {
+            card.chip.power_off();
+        }
+    }
+
     /// Trouble to come for the printer.
     pub(in crate::sim) fn plan(&self, when: When, what: What) {
         self.inner().printer.plan(when, what);

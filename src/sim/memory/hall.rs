@@ -1,6 +1,6 @@
 //! The doors of a hall in memory: each machine's and desk's devices, and the people at their screens.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -43,6 +43,27 @@ pub(super) struct StationSpot {
     pub(super) station: Arc<Station>,
     cable: Mutex<Cable>,
     trouble: Mutex<VecDeque<(u64, ReaderTrouble)>>,
+    line: Mutex<Line>,
+}
+
+/// What came over the line to a printer.
+#[derive(Default)]
+struct Line {
+    bytes: u64,
+    /// At these bytes its power fails.
+    fails_at: BTreeSet<u64>,
+}
+
+impl Line {
+    /// How many of so many more bytes are heard before the power fails; all of them if it does not.
+    fn hears(&mut self, more: usize) -> Option<usize> {
+        let before = self.bytes;
+        self.bytes += u64::try_from(more).unwrap_or(u64::MAX);
+        let at = *self.fails_at.first().filter(|at| **at < self.bytes)?;
+        // What else was sent at once is lost, and its power does not fail at bytes that it has not heard.
+        self.fails_at.retain(|later| *later >= self.bytes);
+        usize::try_from(at.saturating_sub(before)).ok()
+    }
 }
 
 /// A desk in its place.
@@ -85,6 +106,7 @@ impl Hall {
                 station: Station::open(&floor, name)?,
                 cable: Mutex::default(),
                 trouble: Mutex::default(),
+                line: Mutex::default(),
             };
             Ok((MachineId::new(name), Arc::new(spot)))
         });
@@ -166,6 +188,21 @@ impl Hall {
         }
     }
 
+    /// The power of a machine's printer fails and comes back when it has heard so many more bytes.
+    pub fn printer_power_fails(&self, id: &MachineId, after_bytes: u64) {
+        if let Some(spot) = self.0.stations.get(id) {
+            let mut line = locked(&spot.line);
+            let at = line.bytes + after_bytes;
+            line.fails_at.insert(at);
+        }
+    }
+
+    /// Bytes that a machine's printer has heard.
+    #[must_use]
+    pub fn printer_heard(&self, id: &MachineId) -> u64 {
+        self.0.stations.get(id).map_or(0, |spot| locked(&spot.line).bytes)
+    }
+
     /// Trouble to come in a reader's field, at the n-th command from now; 1 is the next.
     pub fn reader_trouble(&self, id: &MachineId, command: u64, what: ReaderTrouble) {
         if let Some(spot) = self.0.spot(id) {
@@ -176,6 +213,12 @@ impl Hall {
     /// A mistake to come, at the n-th occasion from now; 1 is the next.
     pub fn mistake(&self, slip: Slip, occasion: u32) {
         self.0.slips.plan(slip, occasion);
+    }
+
+    /// Mistakes that people have made, in their order.
+    #[must_use]
+    pub fn mistakes_made(&self) -> Vec<Slip> {
+        self.0.slips.made()
     }
 
     /// Somebody looks after the cables: every reader is plugged in where it belongs. True if some were not.
@@ -288,8 +331,17 @@ impl Spot {
             // Nobody tells a scanner anything.
             return Ok(());
         };
-        let effects = spot.station.input(bytes)?;
+        let heard = locked(&spot.line).hears(bytes.len());
+        let effects = spot
+            .station
+            .input(bytes.get(..heard.unwrap_or(bytes.len())).unwrap_or(bytes))?;
         let mut cable = locked(&spot.cable);
+        if heard.is_some() {
+            // What it was about to say is lost as well.
+            spot.station.power_fails();
+            cable.coming.clear();
+            return Ok(());
+        }
         let mut at = cable.busy_until.max(now);
         for effect in effects {
             match effect {

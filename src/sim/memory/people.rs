@@ -76,12 +76,11 @@ impl Person {
                 self.swap_readers(other);
                 self.rightly(instruction).map(Some)
             }
-            (Spot::Desk(spot), Slip::BoxSpoiled, _) => {
-                let mut boxes = self.hall.floor.open_boxes().into_iter();
-                let Some((label, slot)) = boxes.next() else {
+            (Spot::Desk(_), Slip::BoxSpoiled, Instruction::PutInBox { label, slot }) => {
+                if !self.hall.floor.stray_into_box(label.clone(), slot + 1)? {
                     return Ok(None);
-                };
-                Ok(spot.desk.misplace(label, slot)?.then_some(Answer::Done))
+                }
+                self.rightly(instruction).map(Some)
             }
             (Spot::Desk(spot), Slip::WrongBox, Instruction::PutInBox { label, .. }) => {
                 let other = |(other, _): &(BoxId, u16)| other != label;

@@ -22,7 +22,7 @@ pub enum Slip {
     MixHoppers,
     /// The plugs of two machines' readers are swapped.
     SwapReaders,
-    /// A card that is waste goes into the box instead of the reject box.
+    /// A card from the reject box gets into a box, behind the card that was put there.
     BoxSpoiled,
     /// A good card goes into the box of another office.
     WrongBox,
@@ -51,8 +51,7 @@ impl Slip {
             Self::ReverseHopper | Self::MixHoppers | Self::SwapReaders => {
                 matches!(instruction, Instruction::EmptyHopper { .. })
             }
-            Self::BoxSpoiled => matches!(instruction, Instruction::Reject { .. }),
-            Self::WrongBox => matches!(instruction, Instruction::PutInBox { .. }),
+            Self::BoxSpoiled | Self::WrongBox => matches!(instruction, Instruction::PutInBox { .. }),
             Self::ScanOther => matches!(instruction, Instruction::NextCard),
         }
     }
@@ -60,12 +59,20 @@ impl Slip {
 
 /// Mistakes to come.
 #[derive(Debug, Default)]
-pub(super) struct Slips(Mutex<Vec<(Slip, u32)>>);
+pub(super) struct Slips {
+    coming: Mutex<Vec<(Slip, u32)>>,
+    made: Mutex<Vec<Slip>>,
+}
 
 impl Slips {
     /// At the n-th occasion from now; 1 is the next.
     pub(super) fn plan(&self, slip: Slip, occasion: u32) {
-        locked(&self.0).push((slip, occasion));
+        locked(&self.coming).push((slip, occasion));
+    }
+
+    /// Mistakes that were made, in their order.
+    pub(super) fn made(&self) -> Vec<Slip> {
+        locked(&self.made).clone()
     }
 
     /// Makes the mistake whose turn it is, if there is one: `make` does it, or answers nothing if just now it cannot
@@ -75,7 +82,7 @@ impl Slips {
         instruction: &Instruction,
         make: impl FnOnce(Slip) -> io::Result<Option<T>>,
     ) -> io::Result<Option<T>> {
-        let mut coming = locked(&self.0);
+        let mut coming = locked(&self.coming);
         let mut due = None;
         for (index, (slip, left)) in coming.iter_mut().enumerate() {
             if slip.has_occasion(instruction) {
@@ -90,6 +97,7 @@ impl Slips {
         if made.is_some() {
             tracing::info!(?slip, "a mistake");
             coming.remove(index);
+            locked(&self.made).push(slip);
         }
         Ok(made)
     }
