@@ -1,4 +1,5 @@
-# The verbs of this house. `make run` and `make test` need nothing that `make deps` cannot find or name.
+# The verbs of this house. `make run` needs nothing that `make deps` cannot find or name, `make test` nothing that
+# `make test-deps` cannot: what those are stands in .ci/need.
 
 SHELL := /usr/bin/env bash
 .SHELLFLAGS := -euo pipefail -c
@@ -9,20 +10,20 @@ ifdef CI
 export CARGO_INCREMENTAL = 0
 endif
 
-.PHONY: help run test lint bench sim deps clean
+.PHONY: help run test lint bench sim deps test-deps clean
 
 help: ## what can be done here
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 11
 
 run: deps ## rehearse: a simulated hall makes, proves and packs cards
 	cargo build --release --workspace
 	target/release/cardwright rehearse
 
-test: deps lint ## everything that must hold before a push
+test: test-deps lint ## everything that must hold before a push
 	if cargo nextest --version >/dev/null 2>&1; then cargo nextest run --workspace; else cargo test --workspace --lib --bins --tests; fi
 	cargo test --workspace --doc
 
-lint: ## formatting and lints; a warning is a failure
+lint: test-deps ## formatting and lints; a warning is a failure
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 
@@ -40,31 +41,11 @@ sim: deps ## a thousand days of the hall, 50 cards each, in which everything goe
 		target/release/cardwright sim day --seed 0..50 --cards 50 --faults $$plan --jobs 2 --twice; \
 	done
 
-deps: ## looks for the tools that building and testing need; as root on Debian it installs what is missing
-	@packages=(); \
-	need() { if ! command -v "$$1" >/dev/null 2>&1; then packages+=("$$2"); fi; }; \
-	need cc gcc; \
-	if ! [ -e /usr/include/stdlib.h ]; then packages+=(libc6-dev); fi; \
-	need pkg-config pkgconf; \
-	if ! pkg-config --exists libpcsclite 2>/dev/null; then packages+=(libpcsclite-dev); fi; \
-	need openssl openssl; \
-	need pkcs11-tool opensc; \
-	if [ ! -e /usr/lib/softhsm/libsofthsm2.so ]; then packages+=(softhsm2); fi; \
-	if ! command -v cargo >/dev/null 2>&1; then \
-		echo "cargo is missing: install Rust (https://rustup.rs), version $$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml) or newer." >&2; exit 1; \
-	fi; \
-	for component in clippy fmt; do \
-		if ! cargo "$$component" --version >/dev/null 2>&1; then \
-			rustup component add clippy rustfmt || { echo "Missing: clippy or rustfmt. With rustup: rustup component add clippy rustfmt" >&2; exit 1; }; \
-		fi; \
-	done; \
-	if [ $${#packages[@]} -gt 0 ]; then \
-		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then \
-			apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends "$${packages[@]}"; \
-		else \
-			echo "Missing: $${packages[*]}. On Debian or Ubuntu: sudo apt-get install $${packages[*]}" >&2; exit 1; \
-		fi; \
-	fi
+deps: ## what building needs is looked for; as root on Debian what is missing is installed
+	.ci/need
+
+test-deps: ## the same for the tools and servers that tests and lints need besides
+	.ci/need testing
 
 clean: ## forget what was built
 	cargo clean

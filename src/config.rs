@@ -224,6 +224,19 @@ impl Config {
         module::resolve(&self.hsm.module, &self.folder)
     }
 
+    /// Names of all machines and desks.
+    #[must_use]
+    pub fn positions(&self) -> Vec<MachineId> {
+        self.places().cloned().collect()
+    }
+
+    fn places(&self) -> impl Iterator<Item = &MachineId> {
+        self.stations
+            .iter()
+            .map(|station| &station.id)
+            .chain(self.desks.iter().map(|desk| &desk.id))
+    }
+
     /// The name the ledger's first record follows from.
     #[must_use]
     pub fn ledger_name(&self) -> String {
@@ -292,13 +305,8 @@ impl Config {
 
     /// Each machine and each device exists once.
     fn check_places(&self) -> Result<(), Fault> {
-        let ids = self
-            .stations
-            .iter()
-            .map(|station| &station.id)
-            .chain(self.desks.iter().map(|desk| &desk.id));
         let mut seen = BTreeSet::new();
-        for id in ids {
+        for id in self.places() {
             ensure(!id.as_str().is_empty(), "a machine without a name".to_owned())?;
             ensure(seen.insert(id), format!("machine {id} occurs twice"))?;
         }

@@ -9,6 +9,7 @@
 
 pub mod admit;
 pub mod fault;
+pub mod field;
 pub mod finding;
 pub mod image;
 pub mod json;
@@ -24,6 +25,7 @@ pub mod record;
 pub mod validity;
 
 pub use admit::{Requirements, Rules, check};
+pub use field::Field;
 pub use finding::{Finding, Severity};
 pub use office::{Office, OfficeTable};
 pub use open::{Opened, Rejected, open};

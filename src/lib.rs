@@ -29,7 +29,7 @@
 //! - [`port`]: every contract between the line and the world, on one page;
 //! - [`config`]: what an operator may decide.
 //!
-//! What acts; none of these knows the other:
+//! What acts; none of these knows the other, but the simulation, which lays its cables to the real doors:
 //!
 //! - [`line`]: the hall as the controller sees it: stations, desks, recovery; only through ports;
 //! - [`device`]: doors to hardware: serial lines, the HSM through PKCS#11;

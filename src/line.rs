@@ -23,6 +23,7 @@ pub mod fault;
 pub mod feed;
 pub mod floor;
 pub mod packing;
+mod patience;
 pub mod prepare;
 pub mod progress;
 pub mod readings;
@@ -31,6 +32,7 @@ pub mod settle;
 pub mod station;
 pub mod supervisor;
 pub mod talk;
+pub mod tap;
 pub mod vault;
 
 pub use context::{Line, Ports, Rules};

@@ -8,6 +8,6 @@ pub mod order_book;
 pub mod registry;
 pub mod sqlite;
 
-pub use ledger::SqliteLedger;
+pub use ledger::{LedgerLock, SqliteLedger};
 pub use order_book::SqliteOrderBook;
 pub use registry::SqliteRegistry;

@@ -68,6 +68,22 @@ impl Balance {
         Self::default()
     }
 
+    /// Everything that ever came in, by pack, and where each blank of a pack is now.
+    #[must_use]
+    pub fn of<'a>(
+        received: impl IntoIterator<Item = (PackId, u64)>,
+        placed: impl IntoIterator<Item = (&'a PackId, &'a Place, u32)>,
+    ) -> Self {
+        let mut balance = Self::new();
+        for (pack, blanks) in received {
+            balance.receive(&pack, blanks);
+        }
+        for (pack, place, blanks) in placed {
+            balance.place(pack, place.clone(), u64::from(blanks));
+        }
+        balance
+    }
+
     /// Counts blanks that were there when the period began.
     pub fn open(&mut self, pack: &PackId, blanks: u64) {
         let count = self.pack(pack);

@@ -223,18 +223,6 @@ impl Verifier {
     }
 }
 
-/// The first number at which two copies of a ledger differ, if any does. A copy that is merely shorter does not differ.
-#[must_use]
-pub fn parting<'a>(
-    one: impl IntoIterator<Item = &'a Link>,
-    other: impl IntoIterator<Item = &'a Link>,
-) -> Option<u64> {
-    one.into_iter()
-        .zip(other)
-        .find(|(one, other)| one != other)
-        .map(|(one, other)| one.seq.min(other.seq))
-}
-
 /// The first record that is not what was written, and how that shows.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct BadRecord {

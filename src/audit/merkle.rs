@@ -25,12 +25,6 @@ impl Frontier {
         Self::default()
     }
 
-    /// A frontier that was kept, or nothing if the number of peaks cannot belong to this size.
-    #[must_use]
-    pub fn from_parts(size: u64, peaks: Vec<Hash>) -> Option<Self> {
-        (u32::try_from(peaks.len()) == Ok(size.count_ones())).then_some(Self { size, peaks })
-    }
-
     /// Adds a leaf, already hashed by [`leaf`].
     pub fn push(&mut self, mut hash: Hash) {
         // Every bit carried over in `size + 1` is a pair of equal subtrees that becomes one.
@@ -47,12 +41,6 @@ impl Frontier {
     #[must_use]
     pub fn size(&self) -> u64 {
         self.size
-    }
-
-    /// Roots of the complete subtrees, the largest first.
-    #[must_use]
-    pub fn peaks(&self) -> &[Hash] {
-        &self.peaks
     }
 
     /// The root of all leaves so far; of none, the hash of nothing.

@@ -4,9 +4,10 @@
 //! typefaces are embedded with just the glyphs that are used, so a paper prints alike everywhere and is small enough to
 //! send by mail.
 
-use time::macros::{format_description, offset};
+use time::macros::format_description;
 
 use super::Manifest;
+use crate::base::clock::VIET_NAM;
 use crate::base::{Fault, Mode};
 
 mod code;
@@ -114,7 +115,7 @@ fn office(manifest: &Manifest) -> String {
 fn sealed_at(manifest: &Manifest) -> String {
     manifest
         .sealed_at
-        .to_offset(offset!(+7))
+        .to_offset(VIET_NAM)
         .format(format_description!(
             "[day]/[month]/[year] [hour]:[minute] (GMT+7)"
         ))

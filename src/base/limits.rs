@@ -56,6 +56,11 @@ pub const CONTROL_CONNECTIONS_MAX: usize = 16;
 pub const CONTROL_IDLE: Duration = Duration::from_secs(30);
 /// The longest act a person may ask for is reconciling with the registry, order by order.
 pub const CONTROL_ACT_DEADLINE: Duration = Duration::from_secs(600);
+/// When the line is told to stop, whoever is about to answer a screen has this long; a service manager kills a daemon
+/// after 90 s.
+pub const STOPPING_PATIENCE: Duration = Duration::from_secs(10);
+/// A free desk reads a card that is tapped in well under a second; it looks for one at least twice a second.
+pub const TAP_WITHIN: Duration = Duration::from_secs(10);
 /// The second person of a two-person act has to come within this time: longer, and the first has left the place.
 pub const SECOND_PERSON_WITHIN: Duration = Duration::from_secs(15 * 60);
 /// Acts that wait for a second person at a time.

@@ -16,8 +16,8 @@ use crate::control::admit::Language;
 use crate::control::client::Connection;
 use crate::control::people::myself;
 use crate::control::wire::{Call, Refusal};
-use crate::control::{Answer, Control, Request, serve};
-use crate::line::recover;
+use crate::control::{Answer, Control, Request, card, serve};
+use crate::line::{recover, tap};
 use crate::store::fault::LOCKED;
 
 use super::codes;
@@ -125,7 +125,7 @@ impl Session {
     pub async fn ask(&mut self, call: Call) -> Result<Answer, Box<Refusal>> {
         match self {
             Self::Controller(connection) => connection.ask(&call).await,
-            Self::Own(own) => Ok(own.control.answer(myself(), call).await?),
+            Self::Own(own) => own.ask(call).await,
         }
     }
 
@@ -141,6 +141,28 @@ impl Session {
                 drop(control);
                 facility.close().await
             }
+        }
+    }
+}
+
+impl Own {
+    /// Asks ourselves; a card on a desk's reader is read here, because nobody else has the reader.
+    async fn ask(&self, call: Call) -> Result<Answer, Box<Refusal>> {
+        let line = &self.control.line;
+        let reader = match &call.request {
+            Request::Card(card::Request::Tap { desk }) => {
+                super::run::reader(&self.facility, desk, line.clock)?.map(|reader| (desk.clone(), reader))
+            }
+            _ => None,
+        };
+        let answering = self.control.answer(myself(), call);
+        let Some((desk, reader)) = reader else {
+            return Ok(answering.await?);
+        };
+        tokio::select! {
+            biased;
+            never = tap::serve(line, &desk, reader) => match never {},
+            answer = answering => Ok(answer?),
         }
     }
 }

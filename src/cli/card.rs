@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 
-use crate::base::ids::{BlankId, ChipId, SodHash};
+use crate::base::ids::{BlankId, ChipId, MachineId, SodHash};
 use crate::control::{Request, card};
 
 use super::ask::{self, Options};
@@ -13,6 +13,7 @@ pub enum Verb {
     /// Say what a card is and where it belongs.
     #[command(after_help = "\
 Examples:
+  cardwright card identify --tap D1              the card on the reader of desk D1, which is not packing
   cardwright card identify --chip 479050…        as its chip names itself (CPLC data)
   cardwright card identify --sod 9f86d081…       by the SHA-256 of EF.SOD, once it is sealed
   cardwright card identify --blank BL00000007    by the serial number printed on the blank
@@ -33,6 +34,9 @@ pub struct Identify {
 #[derive(Args, Debug)]
 #[group(required = true, multiple = false)]
 struct By {
+    /// The desk on whose reader the card lies.
+    #[arg(long, value_name = "DESK")]
+    tap: Option<String>,
     /// The chip's CPLC identity, hexadecimal.
     #[arg(long)]
     chip: Option<String>,
@@ -51,6 +55,9 @@ struct By {
 pub fn main(verb: Verb) -> anyhow::Result<bool> {
     let Verb::Identify(Identify { by, options }) = verb;
     let request = match by {
+        By { tap: Some(desk), .. } => card::Request::Tap {
+            desk: MachineId(desk),
+        },
         By { chip: Some(chip), .. } => card::Request::Chip { chip: ChipId(chip) },
         By { sod: Some(sod), .. } => card::Request::Sod { sod: SodHash(sod) },
         By { blank, .. } => card::Request::Blank {

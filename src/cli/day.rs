@@ -31,14 +31,14 @@ use crate::line::fault::TASK;
 use crate::line::station::Station;
 use crate::line::{self, Ending, Line, Ports};
 use crate::port::{KeyPurpose, Ledger, OrderBook, OrderState};
-use crate::printer::{Counters, Model};
+use crate::printer::Model;
 use crate::sim::dossiers::Request;
 use crate::sim::hall;
 use crate::sim::memory::{
     Hall, MemoryLedger, MemoryOrderBook, MemoryPapers, MemoryRegistry, MemorySigner, Power,
 };
 
-use kit::{Kit, MORNING};
+use kit::{Kit, MORNING, People};
 use watch::{Meters, Watch};
 
 /// A controller that is not done after this long will never be.
@@ -47,8 +47,10 @@ const SHIFT: Duration = Duration::from_secs(3 * 3_600);
 /// What a day is made of.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// Decides everything but the people and their documents, which are the kit's.
+    /// Decides everything; on days that share a kit, everything but the people and their documents.
     pub seed: u64,
+    /// Dossiers of invented people.
+    pub dossiers: usize,
     /// Machines.
     pub stations: usize,
     /// Desks.
@@ -59,19 +61,23 @@ pub struct Plan {
     pub lot: usize,
     /// Cards in a box.
     pub box_cards: u16,
+    /// How often the supervisor makes a round.
+    pub round: Duration,
 }
 
 impl Plan {
     /// Small packs, lots and boxes, so that a short day has many of them.
     #[must_use]
-    pub fn usual(seed: u64, stations: usize, desks: usize) -> Self {
+    pub fn usual(seed: u64, dossiers: usize, stations: usize, desks: usize) -> Self {
         Self {
             seed,
+            dossiers,
             stations,
             desks,
             pack: 20,
             lot: 8,
             box_cards: 10,
+            round: Duration::from_secs(30),
         }
     }
 }
@@ -132,11 +138,20 @@ pub fn pass<F: Future>(days: F) -> std::io::Result<F::Output> {
 }
 
 impl Day {
-    /// Builds the facility: packs received and issued. Must be called under paused time.
+    /// Builds a facility with people of its own. Must be called under paused time.
     ///
     /// # Errors
     /// If the plan cannot be built.
-    pub async fn new(kit: &Arc<Kit>, plan: Plan) -> Result<Self, Fault> {
+    pub async fn new(plan: Plan) -> Result<Self, Fault> {
+        let kit = Kit::new(plan.seed, plan.dossiers, People::All).await?;
+        Self::with(&kit, plan).await
+    }
+
+    /// Builds a facility for the kit's people: packs received and issued. Must be called under paused time.
+    ///
+    /// # Errors
+    /// If the plan cannot be built.
+    pub async fn with(kit: &Arc<Kit>, plan: Plan) -> Result<Self, Fault> {
         let clock = Clock::starting_at(MORNING);
         let power = Power::new(clock);
         let day = Self {
@@ -158,13 +173,13 @@ impl Day {
         Ok(day)
     }
 
-    /// The registry approves all requests and sends them; the facility admits or returns them.
+    /// The registry approves these requests and sends them; the facility admits or returns them.
     ///
     /// # Errors
     /// The token's or the order book's.
-    pub async fn admit(&self) -> Result<(), Fault> {
+    pub async fn admit(&self, requests: &[Request]) -> Result<(), Fault> {
         let line = self.controller();
-        for request in self.requests() {
+        for request in requests {
             self.registry.approve(&request.request_id);
             let resolve = |name: &str| {
                 let mut attached = request.attachments.iter();
@@ -196,14 +211,14 @@ impl Day {
     /// Broken built-in data.
     pub async fn work(&self, cut_after: Option<u64>) -> Result<End, Fault> {
         self.power.restore(cut_after);
-        self.work_at(self.stations()?).await
+        self.work_with(self.stations()?, self.desks()?).await
     }
 
-    /// As [`Self::work`], at these machines.
-    async fn work_at(&self, stations: Vec<Station>) -> Result<End, Fault> {
+    /// As [`Self::work`], at these machines and desks.
+    async fn work_with(&self, stations: Vec<Station>, desks: Vec<Desk>) -> Result<End, Fault> {
         let line = Arc::new(self.controller());
         let end = {
-            let working = line::run(Arc::clone(&line), stations, self.desks()?, Ending::WhenDrained);
+            let working = line::run(Arc::clone(&line), stations, desks, Ending::WhenDrained);
             let controller = async {
                 tokio::select! {
                     biased;
@@ -275,14 +290,13 @@ impl Day {
 
     fn stations(&self) -> Result<Vec<Station>, Fault> {
         let station = |id: &MachineId| {
-            Ok(Station {
-                id: id.clone(),
-                encoder: self.hall.encoder(id).ok_or_else(missing)?,
-                printer: self.hall.serial(id).ok_or_else(missing)?,
-                model: Model::default(),
-                screen: self.hall.screen(id).ok_or_else(missing)?,
-                counters: Counters::default(),
-            })
+            Ok(Station::new(
+                id.clone(),
+                self.hall.encoder(id).ok_or_else(missing)?,
+                self.hall.serial(id).ok_or_else(missing)?,
+                Model::default(),
+                self.hall.screen(id).ok_or_else(missing)?,
+            ))
         };
         self.hall.stations().map(station).collect()
     }

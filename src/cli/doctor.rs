@@ -12,8 +12,11 @@ use crate::base::{Clock, Fault, Mode};
 use crate::config::Config;
 use crate::control::client::Connection;
 use crate::control::serve;
+use crate::port::{KeyPurpose, Signer};
+use crate::store::fault::NO_REGISTRY;
 
 use super::facility::{inspect, open_hsm, read_pin, with_token_env};
+use super::key::own;
 use super::say;
 
 /// Free space under which the ledger may not get through a day, in MiB: 400,000 cards take about 4 GiB.
@@ -100,7 +103,8 @@ async fn facility(config: &Config, checks: &mut Vec<Check>) {
     checks.push(Check::new("facility", Ok(named)));
     checks.push(Check::new("controller", controller(config, clock).await));
     checks.push(Check::new("PIN", told(pin(config))));
-    checks.push(Check::new("PKCS#11", told(hsm(config).await)));
+    checks.extend(hsm(config).await);
+    checks.push(Check::new("registry", registry(config)));
     checks.push(Check::new("signers", signers(config, clock)));
     checks.push(Check::new("profiles", told(inspect::profiles(config))));
     checks.push(Check::new("offices", told(inspect::offices(config))));
@@ -147,12 +151,53 @@ fn pin(config: &Config) -> Result<String, Fault> {
     read_pin(&path).map(|_| format!("{}, for its owner only", path.display()))
 }
 
-/// Loads the library and logs in, as the controller does; a second session harms nobody.
-async fn hsm(config: &Config) -> Result<String, Fault> {
-    let module = config.module()?;
-    let hsm = open_hsm(config)?;
-    hsm.stop().await?;
-    Ok(format!("{}, token {:?}", module.display(), config.hsm.token))
+/// Loads the library and logs in, as the controller does; a second session harms nobody. Then looks for the facility's
+/// own keys.
+async fn hsm(config: &Config) -> Vec<Check> {
+    let opened = async {
+        let module = config.module()?;
+        let hsm = open_hsm(config)?;
+        let keys = hsm.keys().await;
+        hsm.stop().await?;
+        let found = format!("{}, token {:?}", module.display(), config.hsm.token);
+        Ok::<_, Fault>((found, keys?))
+    };
+    match opened.await {
+        Ok((found, keys)) => {
+            let of_purpose = |(label, purpose): &(&str, KeyPurpose)| {
+                keys.iter()
+                    .any(|key| key.label == *label && key.purpose == *purpose)
+            };
+            let (there, missing): (Vec<_>, Vec<_>) = own(&config.keys).into_iter().partition(of_purpose);
+            let labels = |keys: &[(&str, KeyPurpose)]| {
+                keys.iter()
+                    .map(|(label, _)| *label)
+                    .collect::<Vec<_>>()
+                    .join(", ")
+            };
+            let keys = if missing.is_empty() {
+                Ok(labels(&there))
+            } else {
+                Err(format!(
+                    "no key for {}. Make them with cardwright key make",
+                    labels(&missing)
+                ))
+            };
+            vec![Check::new("PKCS#11", Ok(found)), Check::new("keys", keys)]
+        }
+        Err(fault) => vec![Check::new("PKCS#11", Err(fault.to_string()))],
+    }
+}
+
+/// The authority's own system; the rehearsal has one in its folder.
+fn registry(config: &Config) -> Result<String, String> {
+    let path = config.path(&config.paths.registry);
+    let found = path.display().to_string();
+    if path.exists() {
+        Ok(found)
+    } else {
+        Err(Fault::new(&NO_REGISTRY, found).to_string())
+    }
 }
 
 fn signers(config: &Config, clock: Clock) -> Result<String, String> {

@@ -1,5 +1,6 @@
 //! A facility with all its doors open.
 
+mod books;
 pub mod fault;
 mod files;
 pub(super) mod inspect;
@@ -22,6 +23,7 @@ use crate::pki::{SignerKey, TrustStore};
 use crate::port::{Ledger, Signer};
 use crate::store::{SqliteLedger, SqliteOrderBook, SqliteRegistry};
 
+pub(super) use books::open_books;
 pub(super) use files::{read, read_pin, write};
 pub(super) use keys::point_of;
 
@@ -82,20 +84,12 @@ impl Facility {
         let dossier_trust = files::dossier_trust(&config)?;
 
         let path = |path: &Path| config.path(path);
-        let order_book = SqliteOrderBook::open(
-            &path(&config.paths.order_book),
-            false,
-            &config.ledger_name(),
-            &config.controller,
-        )
-        .await?;
-        let author = order_book.author().clone();
-        let ledger = SqliteLedger::open(&path(&config.paths.ledger), false, author, clock).await?;
+        let (order_book, ledger) = open_books(&config, false, clock).await?;
         check_first_record(&ledger, &config).await?;
         let registry = SqliteRegistry::open(&path(&config.paths.registry)).await?;
 
         let hsm = open_hsm(&config)?;
-        announce_tests(&ledger, &hsm, &signers).await?;
+        announce_tests(&ledger, &hsm, signers.iter().map(|signer| signer.label.as_str())).await?;
         let (manifest_key, checkpoint_key, intake_key) = keys::prove(&hsm, &config, &signers).await?;
         let papers = FolderPapers::new(path(&config.paths.papers));
         Ok(Self {
@@ -191,12 +185,16 @@ async fn check_first_record(ledger: &SqliteLedger, config: &Config) -> Result<()
 
 /// Every signature that goes on no card is on record before it is asked for, or the token's count could not be
 /// explained.
-async fn announce_tests(ledger: &SqliteLedger, hsm: &Hsm, signers: &[SignerKey]) -> Result<(), Fault> {
+pub(super) async fn announce_tests(
+    ledger: &SqliteLedger,
+    hsm: &Hsm,
+    signers: impl Iterator<Item = &str>,
+) -> Result<(), Fault> {
     let keys = hsm.keys().await?;
-    let counted = signers.iter().filter_map(|signer| {
-        let key = keys.iter().find(|key| key.label == signer.label)?;
+    let counted = signers.filter_map(|label| {
+        let key = keys.iter().find(|key| key.label == label)?;
         Some(Fact::SignatureCount {
-            label: signer.label.clone(),
+            label: label.to_owned(),
             count: key.signatures?,
             tests: 1,
         })

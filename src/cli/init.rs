@@ -16,7 +16,6 @@ use crate::job::Fact;
 use crate::port::Ledger;
 use crate::sim::registry::Registry;
 use crate::store::fault::database;
-use crate::store::{SqliteLedger, SqliteOrderBook};
 
 /// Files only their owner may read.
 const PRIVATE: u32 = 0o600;
@@ -83,7 +82,7 @@ pub(super) async fn make(
     } else {
         Vec::new()
     };
-    open_books(&config, made, clock).await?;
+    begin_books(&config, made, clock).await?;
     write(&folder.join(CONFIG_FILE), config.render().as_bytes(), PRIVATE)?;
     Config::load(folder)
 }
@@ -113,16 +112,8 @@ async fn rehearse(config: &Config, clock: Clock) -> Result<Ceremony, Fault> {
 }
 
 /// Order book and ledger, with the records that every ledger begins with.
-async fn open_books(config: &Config, made: Vec<String>, clock: Clock) -> Result<(), Fault> {
-    let order_book = SqliteOrderBook::open(
-        &config.path(&config.paths.order_book),
-        true,
-        &config.ledger_name(),
-        &config.controller,
-    )
-    .await?;
-    let author = order_book.author().clone();
-    let ledger = SqliteLedger::open(&config.path(&config.paths.ledger), true, author, clock).await?;
+async fn begin_books(config: &Config, made: Vec<String>, clock: Clock) -> Result<(), Fault> {
+    let (order_book, ledger) = super::facility::open_books(config, true, clock).await?;
     let mut facts = vec![Fact::Opened {
         facility: config.facility.clone(),
         mode: config.mode,
@@ -144,7 +135,8 @@ async fn open_books(config: &Config, made: Vec<String>, clock: Clock) -> Result<
     written
 }
 
-fn plan(
+/// The configuration of a new facility.
+pub(super) fn plan(
     folder: &Path,
     name: &str,
     mode: Mode,

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use der::pem::{self, LineEnding};
 use time::{Duration, OffsetDateTime};
 
-use super::facility::fault::{FILE, REFUSED};
+use super::facility::fault::{FILE, KEY, REFUSED};
 use super::facility::{point_of, read, write};
 use crate::base::{Fault, Mode};
 use crate::config::{Config, Keys, SignerSettings, Trust};
@@ -139,15 +139,9 @@ pub async fn issue(
         .as_deref()
         .ok_or_else(|| Fault::new(&REFUSED, "keys.csca: a ceremony is for rehearsals"))?;
     let mut made = Vec::new();
-    for (label, purpose) in [
-        (&labels.wrap, KeyPurpose::Wrap),
-        (&labels.lookup, KeyPurpose::Lookup),
-        (&labels.manifest, KeyPurpose::Manifest),
-        (&labels.checkpoint, KeyPurpose::Checkpoint),
-        (&labels.intake, KeyPurpose::Intake),
-    ] {
+    for (label, purpose) in own(labels) {
         signer.generate(label, purpose).await?;
-        made.push(label.clone());
+        made.push(label.to_owned());
     }
     let office = Office { signer, profile, now };
     let point = generate(signer, csca_label, KeyPurpose::Csca).await?;
@@ -192,24 +186,43 @@ pub async fn issue(
     })
 }
 
-/// Asks the national CSCA for a certificate: a PKCS#10 request for the document signer key with this label,
-/// which is made
-/// if it does not exist, as PEM. The request is read back and its proof of possession verified before it is given out.
+/// The facility's own keys, one purpose each: labels and purposes.
+#[must_use]
+pub fn own(labels: &Keys) -> [(&str, KeyPurpose); 5] {
+    [
+        (&labels.wrap, KeyPurpose::Wrap),
+        (&labels.lookup, KeyPurpose::Lookup),
+        (&labels.manifest, KeyPurpose::Manifest),
+        (&labels.checkpoint, KeyPurpose::Checkpoint),
+        (&labels.intake, KeyPurpose::Intake),
+    ]
+}
+
+/// Makes a key if the token has none of this label; was it made?
 ///
 /// # Errors
-/// What the HSM says, and `PKI-007` for a name that is refused.
+/// `FAC-004` if the label is another purpose's, and what the HSM says.
+pub async fn made_if_missing(signer: &dyn Signer, label: &str, purpose: KeyPurpose) -> Result<bool, Fault> {
+    let keys = signer.keys().await?;
+    match keys.iter().find(|key| key.label == label) {
+        Some(known) if known.purpose == purpose => Ok(false),
+        Some(other) => Err(Fault::new(&KEY, format!("{label} is for {:?}", other.purpose))),
+        None => signer.generate(label, purpose).await.map(|_| true),
+    }
+}
+
+/// Asks the national CSCA for a certificate: a PKCS#10 request for the document signer key with this label, as PEM. The
+/// request is read back and its proof of possession verified before it is given out.
+///
+/// # Errors
+/// `FAC-004` if there is no such key, what the HSM says, and `PKI-007` for a name that is refused.
 pub async fn request(
     signer: &dyn Signer,
     label: &str,
     subject: EntityName,
     curve: Curve,
 ) -> Result<String, Fault> {
-    let keys = signer.keys().await?;
-    let point = if keys.iter().any(|key| key.label == label) {
-        point_of(&keys, label, KeyPurpose::DocumentSigner)?
-    } else {
-        generate(signer, label, KeyPurpose::DocumentSigner).await?
-    };
+    let point = point_of(&signer.keys().await?, label, KeyPurpose::DocumentSigner)?;
     let plan = RequestPlan {
         subject,
         point,
@@ -374,18 +387,23 @@ async fn generate(signer: &dyn Signer, label: &str, purpose: KeyPurpose) -> Resu
     let point = signer.generate(label, purpose).await?;
     point
         .try_into()
-        .map_err(|_| Fault::new(&super::facility::fault::KEY, format!("{label}: no public point")))
+        .map_err(|_| Fault::new(&KEY, format!("{label}: no public point")))
 }
 
 async fn finish(signer: &dyn Signer, label: &str, draft: &Draft) -> Result<Vec<u8>, Fault> {
     draft.finish(&signer.sign(label, draft.digest).await?)
 }
 
-/// Writes a certificate as DER and PEM.
+/// Writes a certificate as DER and PEM. One that a crash left on disk and out of the ledger is kept again.
 fn keep(folder: &Path, label: &str, der: &[u8]) -> Result<(), Fault> {
     let text = armour("CERTIFICATE", der)?;
-    write(&folder.join(file(label, "der")), der, PUBLIC)?;
-    write(&folder.join(file(label, "pem")), text.as_bytes(), PUBLIC)
+    for (extension, content) in [("der", der), ("pem", text.as_bytes())] {
+        let path = folder.join(file(label, extension));
+        if !std::fs::read(&path).is_ok_and(|known| known == content) {
+            write(&path, content, PUBLIC)?;
+        }
+    }
+    Ok(())
 }
 
 fn file(label: &str, extension: &str) -> PathBuf {

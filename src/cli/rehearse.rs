@@ -93,6 +93,7 @@ async fn rehearse(arguments: &Arguments, dir: &Path) -> anyhow::Result<bool> {
     let line = Arc::new(super::run::line(&facility, clock).await?);
     setup::receive_packs(&facility, &hall_dir).await?;
     people::admit(&scale, dir, &line, &facility).await?;
+    people::resume(&line, &facility.config.positions()).await?;
     println!("Making cards on {STATIONS} stations and {DESKS} desks");
     let outcome = super::run::make(&facility, &line, Ending::WhenDrained).await;
     let balanced = super::summary::print(&facility, &line).await?;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use clap::Args;
 use tokio::task::JoinSet;
 
+use crate::base::ids::MachineId;
 use crate::base::{Clock, Entropy, Fault};
 use crate::chip::ChipProfile;
 use crate::control::Control;
@@ -13,14 +14,14 @@ use crate::control::serve::{self, Server};
 use crate::device::hall::{HallEncoder, HallScreen};
 use crate::device::serial::{SerialConfig, SerialPort};
 use crate::document::face::Press;
+use crate::dossier::Holidays;
 use crate::dossier::name::Glyphs;
-use crate::dossier::{Holidays, Requirements};
 use crate::line::context::KeyLabels;
 use crate::line::desk::Desk;
 use crate::line::station::Station;
 use crate::line::{self, Ending, Line, Ports, Rules};
-use crate::port::{OrderBook, OrderState, Signer};
-use crate::printer::{Counters, Model};
+use crate::port::{Encoder, OrderBook, OrderState, Signer};
+use crate::printer::Model;
 
 use super::facility::{Facility, with_token_env};
 
@@ -89,7 +90,6 @@ pub async fn line(facility: &Facility, clock: Clock) -> Result<Line, Fault> {
             intake: keys.intake.clone(),
         },
         manifest_key: facility.manifest_key,
-        requirements: Requirements::viet_nam(),
         offices: facility.offices.clone(),
         glyphs: Glyphs::of(crate::base::font::SANS)?,
         holidays: Holidays::viet_nam()?,
@@ -141,19 +141,30 @@ pub async fn make(facility: &Facility, line: &Arc<Line>, ending: Ending) -> Resu
 pub(super) fn stations(facility: &Facility, line: &Line) -> Result<Vec<Station>, Fault> {
     let stations = facility.config.stations.iter().map(|station| {
         let path = |path: &Path| facility.config.path(path);
-        Ok(Station {
-            id: station.id.clone(),
-            encoder: Box::new(HallEncoder::new(path(&station.encoder), line.clock)),
-            printer: Box::new(serial(&path(&station.printer), station.baud, line.clock)?),
-            model: Model {
+        Ok(Station::new(
+            station.id.clone(),
+            Box::new(HallEncoder::new(path(&station.encoder), line.clock)),
+            Box::new(serial(&path(&station.printer), station.baud, line.clock)?),
+            Model {
                 baud: station.baud,
                 ..Model::default()
             },
-            screen: Box::new(HallScreen::new(path(&station.screen), line.clock)),
-            counters: Counters::default(),
-        })
+            Box::new(HallScreen::new(path(&station.screen), line.clock)),
+        ))
     });
     stations.collect()
+}
+
+/// The reader of a desk, if there is such a desk.
+pub(super) fn reader(
+    facility: &Facility,
+    desk: &MachineId,
+    clock: Clock,
+) -> Result<Option<Box<dyn Encoder>>, Fault> {
+    let desk = facility.config.desks.iter().find(|known| known.id == *desk);
+    Ok(desk.map(|desk| -> Box<dyn Encoder> {
+        Box::new(HallEncoder::new(facility.config.path(&desk.reader), clock))
+    }))
 }
 
 /// The packing desks of the configuration, their doors open.

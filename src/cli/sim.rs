@@ -4,8 +4,10 @@ use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 
-use crate::base::Clock;
+use crate::base::ids::{BlankId, MachineId};
 use crate::sim::{dossiers, hall, registry};
+
+use super::rehearse::people::Cast;
 
 /// Parts of the outside world.
 #[derive(Debug, Subcommand)]
@@ -17,9 +19,9 @@ pub enum Verb {
     },
     /// Approve dossiers of invented people in a rehearsal's registry, and write them as files as it would send them.
     ///
-    /// A rehearsal trusts the registry of its own seed and day. Its dossiers begin with number 0, so new people are
-    /// those from its `--cards` on. About two in a hundred carry a mistake on purpose; `--corrected` writes what the
-    /// office sends after it came back: the same dossier without the mistake, as version 2.
+    /// A rehearsal's dossiers begin with number 0, so new people are those from its `--cards` on. About two in a
+    /// hundred carry a mistake on purpose; `--corrected` writes what the office sends after it came back: the same
+    /// dossier without the mistake, as version 2.
     Dossiers {
         /// The folder to write into; made if it is not there.
         #[arg(long)]
@@ -27,9 +29,6 @@ pub enum Verb {
         /// The rehearsal's folder.
         #[arg(long, default_value = "facility")]
         dir: PathBuf,
-        /// The rehearsal's seed.
-        #[arg(long, default_value_t = 2021)]
-        seed: u64,
         /// The first dossier's number.
         #[arg(long, default_value_t = 1_000)]
         from: usize,
@@ -41,6 +40,17 @@ pub enum Verb {
         corrected: bool,
     },
     Day(super::day::verb::Arguments),
+    /// Hold a card onto a desk's reader in a running hall, until Enter is pressed; then it goes back to where it lay.
+    Tap {
+        /// The number on the blank.
+        blank: String,
+        /// The desk.
+        #[arg(long)]
+        desk: String,
+        /// The hall's folder.
+        #[arg(long, default_value = "facility/hall")]
+        dir: PathBuf,
+    },
     /// Print what physically lies where, by the hall's own books.
     Inventory {
         /// The hall's folder.
@@ -68,17 +78,11 @@ pub fn main(verb: Verb) -> anyhow::Result<bool> {
         Verb::Dossiers {
             into,
             dir,
-            seed,
             from,
             count,
             corrected,
         } => {
-            let people = dossiers::generate(dossiers::Plan {
-                seed,
-                count: from.saturating_add(count),
-                issued: Clock::system().today(),
-                intake: None,
-            });
+            let people = Cast::of(&dir)?.invent(from.saturating_add(count), None);
             let mut approved = Vec::new();
             for number in from..from.saturating_add(count) {
                 let request = if corrected {
@@ -98,6 +102,18 @@ pub fn main(verb: Verb) -> anyhow::Result<bool> {
             Ok(true)
         }
         Verb::Day(arguments) => super::day::verb::main(&arguments),
+        Verb::Tap { blank, desk, dir } => super::runtime()?.block_on(async {
+            let (blank, desk) = (BlankId(blank), MachineId(desk));
+            let Some(held) = hall::hold(&dir, &desk, &blank).await? else {
+                println!("{blank} is out of reach, or another card lies on the reader of {desk}");
+                return Ok(false);
+            };
+            println!("{blank} lies on the reader of {desk}: press Enter to take it away");
+            // Nothing else runs here that could be kept waiting.
+            std::io::stdin().read_line(&mut String::new())?;
+            drop(held);
+            Ok(true)
+        }),
         Verb::Inventory { dir } => {
             println!("{}", serde_json::to_string_pretty(&hall::inventory(&dir)?)?);
             Ok(true)

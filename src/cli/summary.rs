@@ -70,13 +70,7 @@ pub async fn print(facility: &Facility, line: &Line) -> anyhow::Result<bool> {
             .display()
     );
     let stock = facility.ledger.stock().await?;
-    let mut balance = Balance::new();
-    for (pack, count) in facility.ledger.received().await? {
-        balance.receive(&pack, count);
-    }
-    for (pack, place, count) in stock.rows() {
-        balance.place(pack, place.clone(), u64::from(count));
-    }
+    let balance = Balance::of(facility.ledger.received().await?, stock.rows());
     let total = balance.total();
     let places: Vec<String> = by_name(total.places.iter().map(|(place, count)| (place.clone(), *count)))
         .into_iter()

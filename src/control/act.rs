@@ -7,9 +7,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use crate::base::clock::VIET_NAM;
 use crate::base::ids::PersonId;
 use crate::base::{Fault, Mode};
 use crate::line::Line;
+use crate::line::fault::unreadable;
 
 use super::fault::NAMED;
 use super::proposals::{Proposals, Seconded};
@@ -85,9 +87,23 @@ impl Request {
         }
     }
 
-    /// The same act has the same key, whoever asks for it.
-    fn key(&self) -> String {
-        serde_json::to_string(self).unwrap_or_default()
+    /// Is what a person wrote fit to be kept? An act for two is asked about before it waits for the second: what would
+    /// be refused then is never kept, and the first hears it before the second is called.
+    ///
+    /// # Errors
+    /// `CTL-010`.
+    fn check_words(&self) -> Result<(), Fault> {
+        match self {
+            Self::Stock(request) => request.check_words(),
+            _ => Ok(()),
+        }
+    }
+
+    /// The same act has the same name, whoever asks for it. The name stays in a file, so it is a keyed hash: requests
+    /// hold what people type, and that may be a personal number where a card was meant (law 10).
+    async fn keyed_name(&self, line: &Line) -> Result<String, Fault> {
+        let request = serde_json::to_string(self).map_err(|error| unreadable(error.to_string()))?;
+        line.look_up_hash(&format!("act for two: {request}")).await
     }
 }
 
@@ -164,19 +180,20 @@ impl Control {
             Some(named) => return Err(Fault::new(&NAMED, format!("{peer} says {named}"))),
         };
         let mut who = Who::new(person);
-        let key = call.request.key();
-        if call.request.needs_two() {
-            let now = self.line.clock.now();
-            let seconded = self.proposals().propose(&key, &who.person, now)?;
-            match seconded {
-                Seconded::Waiting(until) => return Ok(waiting(&who.person, until)),
-                Seconded::By(first) => who.first = Some(first),
-            }
+        if !call.request.needs_two() {
+            return act(&self.line, &who, call.request).await;
         }
-        let needs_two = call.request.needs_two();
+        call.request.check_words()?;
+        let name = call.request.keyed_name(&self.line).await?;
+        let now = self.line.clock.now();
+        let seconded = self.proposals().propose(&name, &who.person, now)?;
+        match seconded {
+            Seconded::Waiting(until) => return Ok(waiting(&who.person, until)),
+            Seconded::By(first) => who.first = Some(first),
+        }
         let outcome = act(&self.line, &who, call.request).await;
-        if needs_two && outcome.is_ok() {
-            self.proposals().done(&key);
+        if outcome.is_ok() {
+            self.proposals().done(&name);
         }
         outcome
     }
@@ -188,7 +205,7 @@ impl Control {
 
 /// Nothing is done yet, so the answer is not good.
 fn waiting(person: &PersonId, until: time::OffsetDateTime) -> Answer {
-    let until = until.to_offset(time::macros::offset!(+7));
+    let until = until.to_offset(VIET_NAM);
     let text = format!(
         "{person} has said so. Nothing is done yet: a second person must give the very same command until {:02}:{:02}.",
         until.hour(),

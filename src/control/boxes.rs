@@ -13,7 +13,10 @@ use crate::line::{Line, packing};
 use crate::port::{Answer as Reply, Attempts, BoxStanding, BoxState, Instruction, Screen};
 
 use super::fault::UNKNOWN;
+use super::order::show_box;
 use super::refused::{BOX, BOX_LOST, UNDER_WAY, UNTOLD};
+use super::subject::find_box;
+use super::tell::box_standing;
 use super::{Answer, Who, record};
 
 /// Letters of a consignment number.
@@ -74,7 +77,7 @@ impl Request {
 pub async fn act(line: &Line, who: &Who, request: Request) -> Result<Answer, Fault> {
     match request {
         Request::List { all } => list(line, all).await,
-        Request::Show { label } => show(line, &label).await,
+        Request::Show { label } => show_box(line, &find(line, &label).await?).await,
         Request::Seal { label, taken } => seal(line, &label, taken).await,
         Request::Dispatch { boxes, consignment } => dispatch(line, who, &boxes, &consignment).await,
         Request::Lost { label } => lost(line, who, &label).await,
@@ -91,35 +94,13 @@ async fn list(line: &Line, all: bool) -> Result<Answer, Fault> {
             state.label.as_str(),
             state.office.as_str(),
             state.cards,
-            words(state.standing)
+            box_standing(state.standing)
         );
     }
     if boxes.is_empty() {
         text.push_str("No box is in the house.\n");
     }
     Ok(Answer::good(text, json!({ "boxes": boxes })))
-}
-
-async fn show(line: &Line, label: &BoxId) -> Result<Answer, Fault> {
-    let state = find(line, label).await?;
-    let mut text = format!(
-        "Box {label}: office {}, {} cards, {}\n",
-        state.office,
-        state.cards,
-        words(state.standing)
-    );
-    let mut cards = Vec::new();
-    for attempt in line.ports.ledger.attempts(Attempts::InBox(label.clone())).await? {
-        let slot = attempt.boxed.as_ref().map_or(0, |(_, slot)| *slot);
-        let note = if attempt.is_good() {
-            ""
-        } else {
-            "  taken out or lost"
-        };
-        let _ = writeln!(text, "  {slot:>4}  {}{note}", attempt.id);
-        cards.push(json!({ "place": slot, "attempt": attempt.id.to_string(), "good": attempt.is_good() }));
-    }
-    Ok(Answer::good(text, json!({ "box": state, "cards": cards })))
 }
 
 /// The person who gives the command stands before the box: what a desk's screen would ask has been done, or is refused.
@@ -146,7 +127,10 @@ impl Screen for Hands {
 async fn seal(line: &Line, label: &BoxId, taken: Vec<u16>) -> Result<Answer, Fault> {
     let state = find(line, label).await?;
     if state.standing != BoxStanding::Open {
-        return Err(Fault::new(&BOX, format!("{label} is {}", words(state.standing))));
+        return Err(Fault::new(
+            &BOX,
+            format!("{label} is {}", box_standing(state.standing)),
+        ));
     }
     let packing_elsewhere = || Fault::new(&UNDER_WAY, format!("a desk is packing for {}", state.office));
     let _held = line.floor.hold(&state.office).ok_or_else(packing_elsewhere)?;
@@ -173,7 +157,10 @@ async fn dispatch(line: &Line, who: &Who, labels: &[BoxId], consignment: &str) -
     for label in labels {
         let state = find(line, label).await?;
         if state.standing != BoxStanding::Sealed {
-            return Err(Fault::new(&BOX, format!("{label} is {}", words(state.standing))));
+            return Err(Fault::new(
+                &BOX,
+                format!("{label} is {}", box_standing(state.standing)),
+            ));
         }
         // What the registry does not count as made must not reach a citizen.
         let cards = line.ports.ledger.attempts(Attempts::InBox(label.clone())).await?;
@@ -202,7 +189,7 @@ async fn lost(line: &Line, who: &Who, label: &BoxId) -> Result<Answer, Fault> {
     if state.standing != BoxStanding::Dispatched {
         return Err(Fault::new(
             &BOX,
-            format!("{label} is {}, it has not left", words(state.standing)),
+            format!("{label} is {}, it has not left", box_standing(state.standing)),
         ));
     }
     let mut facts = vec![Fact::BoxLost {
@@ -232,18 +219,7 @@ async fn lost(line: &Line, who: &Who, label: &BoxId) -> Result<Answer, Fault> {
 }
 
 async fn find(line: &Line, label: &BoxId) -> Result<BoxState, Fault> {
-    let boxes = line.ports.ledger.boxes(true).await?;
-    boxes
-        .into_iter()
-        .find(|state| state.label == *label)
+    find_box(line, label)
+        .await?
         .ok_or_else(|| Fault::new(&UNKNOWN, label.as_str()))
-}
-
-fn words(standing: BoxStanding) -> &'static str {
-    match standing {
-        BoxStanding::Open => "open",
-        BoxStanding::Sealed => "sealed",
-        BoxStanding::Dispatched => "dispatched",
-        BoxStanding::Lost => "lost",
-    }
 }

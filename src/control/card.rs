@@ -3,8 +3,10 @@
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::base::Fault;
-use crate::base::ids::{BlankId, ChipId, SodHash};
+use crate::base::ids::{BlankId, ChipId, MachineId, SodHash};
+use crate::base::{Blame, Fault};
+use crate::chip::LifeCycle;
+use crate::chip::fault::FOREIGN;
 use crate::job::{Attempt, Phase, Step};
 use crate::line::Line;
 use crate::port::Attempts;
@@ -29,6 +31,11 @@ pub enum Request {
     Blank {
         /// As the supplier's list has it.
         blank: BlankId,
+    },
+    /// By lying on a desk's reader.
+    Tap {
+        /// The desk; it is not packing.
+        desk: MachineId,
     },
 }
 
@@ -69,10 +76,11 @@ impl Belongs {
 /// Says what a card is and where it belongs; not good for a card that should not be in a hand.
 ///
 /// # Errors
-/// The ledger's.
+/// The ledger's; a tap's, but for those that say what the card is.
 pub async fn act(line: &Line, _who: &Who, request: Request) -> Result<Answer, Fault> {
     let ledger = &line.ports.ledger;
     let (attempts, chip) = match request {
+        Request::Tap { desk } => return tapped(line, &desk).await,
         Request::Chip { chip } => {
             // Hexadecimal is written either way; ours is in capitals.
             let chip = ChipId(chip.0.to_uppercase());
@@ -88,6 +96,58 @@ pub async fn act(line: &Line, _who: &Who, request: Request) -> Result<Answer, Fa
         Some(attempt) => ours(line, attempt).await,
         None => unused(line, chip.as_ref()).await,
     }
+}
+
+/// The card that lies on a desk's reader. What its chip says of itself must be what the books say of it.
+async fn tapped(line: &Line, desk: &MachineId) -> Result<Answer, Fault> {
+    let identity = match line.tap(desk).await {
+        Ok(identity) => identity,
+        Err(fault) if matches!(fault.blame(), Blame::Card) || *fault.code == FOREIGN => {
+            let belongs = Belongs::Aside;
+            return Ok(Answer::bad(
+                format!(
+                    "The chip on the reader of {desk} is none of ours ({}): {}",
+                    fault.code.id,
+                    belongs.words()
+                ),
+                json!({ "belongs": belongs, "code": fault.code.id }),
+            ));
+        }
+        Err(fault) => return Err(fault),
+    };
+    let attempts = line
+        .ports
+        .ledger
+        .attempts(Attempts::OfChip(identity.chip.clone()))
+        .await?;
+    let (sealed, blank) = match attempts.last() {
+        Some(attempt) => (attempt.done.has(Step::Seal), false),
+        None => (false, true),
+    };
+    let agrees = match identity.life_cycle {
+        LifeCycle::Blank => !sealed,
+        LifeCycle::Started => !sealed && !blank,
+        // Between the sealing and its record the books may be behind.
+        LifeCycle::Sealed => !blank,
+    };
+    let mut answer = match attempts.last() {
+        Some(attempt) => ours(line, attempt).await?,
+        None => unused(line, Some(&identity.chip)).await?,
+    };
+    if !agrees {
+        let belongs = Belongs::Aside;
+        answer.text = format!(
+            "{}\n  But its chip {}, which the books do not know: {}",
+            answer.text,
+            tell::life_cycle(identity.life_cycle),
+            belongs.words()
+        );
+        answer.data["belongs"] = json!(belongs);
+        answer.good = false;
+    }
+    answer.text = format!("On the reader of {desk}: chip {}\n{}", identity.chip, answer.text);
+    answer.data["chip"] = json!(identity);
+    Ok(answer)
 }
 
 async fn ours(line: &Line, attempt: &Attempt) -> Result<Answer, Fault> {

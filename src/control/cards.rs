@@ -10,6 +10,7 @@ use crate::job::fault::{MISSING_CARD, UNKNOWN_BLANK};
 use crate::job::lot::Lot;
 use crate::job::{Attempt, Event, Fact, Phase, Step};
 use crate::line::Line;
+use crate::line::floor::Held;
 use crate::port::{Attempts, BoxStanding};
 
 use super::fault::UNKNOWN;
@@ -102,6 +103,8 @@ async fn spoil(line: &Line, who: &Who, card: &str, code: &str, words: &str) -> R
     let _told = line.telling.lock().await;
     let attempt = attempt(line, card).await?;
     let by = who.people();
+    // No desk may take up a card between the look and the record.
+    let _held;
     let event = match attempt.phase {
         Phase::Did(Step::Box) => {
             in_open_box(line, &attempt).await?;
@@ -113,7 +116,7 @@ async fn spoil(line: &Line, who: &Who, card: &str, code: &str, words: &str) -> R
         }
         Phase::Quarantined if attempt.chip.is_some() => spoiled(code.id, who),
         Phase::Did(Step::Deliver | Step::Prove) => {
-            at_no_desk(line, &attempt).await?;
+            _held = at_no_desk(line, &attempt).await?;
             spoiled(code.id, who)
         }
         Phase::Doing(_) | Phase::Did(_) | Phase::Failed(_) => {
@@ -373,18 +376,23 @@ async fn in_open_box(line: &Line, attempt: &Attempt) -> Result<(), Fault> {
     ))
 }
 
-/// A desk that is packing this office's cards may have this one in hand.
-async fn at_no_desk(line: &Line, attempt: &Attempt) -> Result<(), Fault> {
+/// A desk that is packing this office's cards may have this one in hand; none takes it up while what is returned lives.
+async fn at_no_desk<'a>(line: &'a Line, attempt: &Attempt) -> Result<Held<'a>, Fault> {
     let order = line.ports.book.order(attempt.id.order).await?;
     let office = order
         .ok_or_else(|| Fault::new(&UNKNOWN, attempt.id.to_string()))?
         .office;
-    match line.floor.hold(&office) {
-        Some(_) => Ok(()),
-        None => Err(Fault::new(
+    let packing = || {
+        Fault::new(
             &UNDER_WAY,
             format!("{}: a desk is packing for {office}", attempt.id),
-        )),
+        )
+    };
+    let held = line.floor.hold(&office).ok_or_else(packing)?;
+    // It may have been packed before the office was held.
+    match line.ports.ledger.attempt(attempt.id).await? {
+        Some(now) if now.phase == attempt.phase => Ok(held),
+        _ => Err(packing()),
     }
 }
 

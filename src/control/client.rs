@@ -73,14 +73,3 @@ impl Connection {
         Reply::parse(&line)
     }
 }
-
-/// Asks one thing; nothing if no controller runs.
-///
-/// # Errors
-/// As [`Connection::open`] and [`Connection::ask`].
-pub async fn ask(path: &Path, call: &Call, clock: Clock) -> Result<Option<Answer>, Box<Refusal>> {
-    match Connection::open(path, clock).await? {
-        Some(mut connection) => connection.ask(call).await.map(Some),
-        None => Ok(None),
-    }
-}

@@ -149,7 +149,7 @@ pub(super) fn card(attempt: &Attempt) -> Value {
     json!({ "attempt": attempt.id.to_string(), "stands": tell::phase(attempt), "state": attempt })
 }
 
-async fn show_box(line: &Line, found: &BoxState) -> Result<Answer, Fault> {
+pub(super) async fn show_box(line: &Line, found: &BoxState) -> Result<Answer, Fault> {
     let cards = line
         .ports
         .ledger

@@ -98,8 +98,7 @@ async fn stop(line: &Line, who: &Who, machine: &MachineId) -> Result<Answer, Fau
     if known(line, machine)?.stopped {
         return Err(Fault::new(&ALREADY, machine.as_str()));
     }
-    let by = Fault::new(&BY_HAND, who.person.as_str());
-    line.stop_position(machine, &by).await?;
+    line.stop_by_hand(machine, &BY_HAND, who.people()).await?;
     Ok(answer(machine, "stops when the card in it is finished", true))
 }
 

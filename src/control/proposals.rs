@@ -2,7 +2,7 @@
 //! very same.
 //!
 //! What waits is kept in a file beside the ledger where one is given, because the two people may well come through two
-//! runs of the program. The file names requests and people, never personal data.
+//! runs of the program. The file holds the names of people and keyed hashes of requests, never personal data.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -27,7 +27,7 @@ pub enum Seconded {
     By(PersonId),
 }
 
-/// What waits for a second person, by the request itself.
+/// What waits for a second person, by the name of the request.
 #[derive(Debug, Default)]
 pub struct Proposals {
     waiting: BTreeMap<String, Proposal>,

@@ -8,6 +8,7 @@ use time::{Date, Duration, Time};
 
 use crate::audit::{DayReport, OfficeDay};
 use crate::base::Fault;
+use crate::base::clock::VIET_NAM;
 use crate::base::ids::{BoxId, OfficeCode, OrderKey};
 use crate::job::Fact;
 use crate::line::Line;
@@ -15,12 +16,11 @@ use crate::line::audit::books_at;
 use crate::line::fault::unreadable;
 use crate::port::{Attempts, BoxStanding, BoxState, Order, OrderState};
 
+use super::subject::each_order;
 use super::{Answer, Who};
 
-/// Orders and records read at once.
+/// Records read at once.
 const PAGE: u32 = 1_000;
-/// Viet Nam has no daylight saving time.
-const OFFSET: time::UtcOffset = time::macros::offset!(+7);
 const STATES: [OrderState; 4] = [
     OrderState::Waiting,
     OrderState::Held,
@@ -73,17 +73,12 @@ async fn day(line: &Line, date: Date) -> Result<DayReport, Fault> {
         then(line, end_of(date)).await?
     };
     let mut offices: BTreeMap<OfficeCode, OfficeDay> = BTreeMap::new();
-    for state in STATES {
-        let mut after = OrderKey(0);
-        loop {
-            let page = line.ports.book.in_state(state, after, PAGE).await?;
-            let Some(last) = page.last() else { break };
-            after = last.key;
-            for order in page.iter().filter(|order| order.received <= date) {
-                count(office(line, &mut offices, &order.office), order, &house, date);
-            }
+    each_order(line, &STATES, |order| {
+        if order.received <= date {
+            count(office(line, &mut offices, &order.office), order, &house, date);
         }
-    }
+    })
+    .await?;
     for returned in line.ports.book.returns().await? {
         if returned.on == date {
             let code = returned.office.unwrap_or_else(|| OfficeCode::new("?"));
@@ -235,7 +230,7 @@ async fn records_before(line: &Line, unix_ns: i64) -> Result<u64, Fault> {
 
 /// The first moment after a day in Viet Nam, in nanoseconds since 1970-01-01 UTC.
 fn end_of(date: Date) -> i64 {
-    let end = date.with_time(Time::MIDNIGHT).assume_offset(OFFSET) + Duration::DAY;
+    let end = date.with_time(Time::MIDNIGHT).assume_offset(VIET_NAM) + Duration::DAY;
     i64::try_from(end.unix_timestamp_nanos()).unwrap_or(i64::MAX)
 }
 

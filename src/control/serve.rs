@@ -109,15 +109,6 @@ impl Server {
     }
 }
 
-/// Serves the socket at this path for ever.
-///
-/// # Errors
-/// As [`Server::bind`].
-pub async fn serve(path: &Path, control: Arc<Control>) -> Result<(), Fault> {
-    Server::bind(path, control).await?.run().await;
-    Ok(())
-}
-
 /// Pause after a refused accept.
 const ACCEPT_AGAIN: std::time::Duration = std::time::Duration::from_millis(100);
 

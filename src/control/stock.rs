@@ -13,8 +13,7 @@ use crate::base::ids::{MachineId, PackId, PersonId};
 use crate::base::limits::CONTROL_FRAME_BYTES_MAX;
 use crate::base::{Fault, Place};
 use crate::job::Fact;
-use crate::job::fact::Blank;
-use crate::job::stock::Move;
+use crate::job::stock::{Move, SupplierList};
 use crate::line::Line;
 
 use super::fault::NO_MACHINE;
@@ -85,18 +84,6 @@ pub enum Request {
     },
 }
 
-/// What a supplier says is in a pack.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct SupplierList {
-    /// The pack.
-    pub pack: PackId,
-    /// Kind of blank.
-    pub blank_type: String,
-    /// Its blanks, in the order in which they lie.
-    pub blanks: Vec<Blank>,
-}
-
 impl Request {
     /// Blanks that leave the books need two people.
     #[must_use]
@@ -105,6 +92,17 @@ impl Request {
             Self::Return { from, .. } => *from == Place::Vault,
             Self::Explain { .. } => true,
             _ => false,
+        }
+    }
+
+    /// Is what a person wrote fit to be kept?
+    ///
+    /// # Errors
+    /// `CTL-010`.
+    pub(super) fn check_words(&self) -> Result<(), Fault> {
+        match self {
+            Self::Explain { reason, .. } => super::reason(reason).map(drop),
+            _ => Ok(()),
         }
     }
 }
@@ -128,13 +126,7 @@ pub async fn act(line: &Line, who: &Who, request: Request) -> Result<Answer, Fau
 async fn receive(line: &Line, who: &Who, list: SupplierList) -> Result<Answer, Fault> {
     check(line, &list).await?;
     let (pack, count) = (list.pack.clone(), list.blanks.len());
-    let fact = Fact::PackReceived {
-        pack: list.pack,
-        blank_type: list.blank_type,
-        blanks: list.blanks,
-        by: who.people(),
-    };
-    record(line, vec![fact]).await?;
+    record(line, vec![list.received(who.people())]).await?;
     Ok(Answer::good(
         format!("Pack {pack}: {count} blanks are in the vault."),
         json!({ "pack": pack, "blanks": count }),
@@ -194,14 +186,8 @@ async fn issue(line: &Line, who: &Who, packs: &[PackId]) -> Result<Answer, Fault
         if count == 0 {
             return Err(Fault::new(&NOT_THERE, format!("pack {pack}, vault")));
         }
-        facts.push(moved(
-            pack,
-            Place::Vault,
-            Place::Issued,
-            count,
-            who.people(),
-            "issued to the floor",
-        ));
+        let step = Move::issued(pack.clone(), count, who.people());
+        facts.push(Fact::Stock { step });
         issued.push(json!({ "pack": pack, "blanks": count }));
     }
     if facts.is_empty() {

@@ -5,9 +5,12 @@ use serde::{Deserialize, Serialize};
 use crate::base::Fault;
 use crate::base::ids::{AttemptId, BlankId, BoxId, ChipId, OrderKey, SodHash};
 use crate::line::Line;
-use crate::port::{Attempts, BoxState, Order};
+use crate::port::{Attempts, BoxState, Order, OrderState};
 
 use super::fault::UNKNOWN;
+
+/// Orders read at once.
+const ORDERS_PAGE: u32 = 1_000;
 
 /// A name as a person typed it. It may be a personal number: nobody sees it, not even a debugger.
 #[derive(Clone, Deserialize, PartialEq, Serialize)]
@@ -100,6 +103,27 @@ pub(super) async fn one_order(line: &Line, text: &str) -> Result<Order, Fault> {
 pub(super) async fn of_person(line: &Line, number: &str) -> Result<Vec<Order>, Fault> {
     let person = line.person_hash(number).await?;
     line.ports.book.by_person(&person).await
+}
+
+/// Shows every order in these states, state by state in order of keys. No more than a page of them is held at once.
+///
+/// # Errors
+/// The order book's.
+pub(super) async fn each_order(
+    line: &Line,
+    states: &[OrderState],
+    mut see: impl FnMut(&Order),
+) -> Result<(), Fault> {
+    for state in states {
+        let mut after = OrderKey(0);
+        loop {
+            let page = line.ports.book.in_state(*state, after, ORDERS_PAGE).await?;
+            let Some(last) = page.last() else { break };
+            after = last.key;
+            page.iter().for_each(&mut see);
+        }
+    }
+    Ok(())
 }
 
 /// The box with this label, wherever it is.

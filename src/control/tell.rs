@@ -1,9 +1,11 @@
 //! What was recorded, in plain words.
 
 use time::OffsetDateTime;
-use time::macros::{format_description, offset};
+use time::macros::format_description;
 
+use crate::base::clock::VIET_NAM;
 use crate::base::ids::PersonId;
+use crate::chip::LifeCycle;
 use crate::job::{Aim, Attempt, Event, Evidence, Fact, Output, Phase, Step};
 use crate::port::{BoxStanding, Entry, OrderState};
 
@@ -15,7 +17,7 @@ pub(super) fn entry(entry: &Entry) -> String {
 /// A moment in Viet Nam's time.
 pub(super) fn time(at: OffsetDateTime) -> String {
     let form = format_description!("[year]-[month]-[day] [hour]:[minute]:[second]");
-    at.to_offset(offset!(+7)).format(&form).unwrap_or_default()
+    at.to_offset(VIET_NAM).format(&form).unwrap_or_default()
 }
 
 /// Where an order stands.
@@ -121,7 +123,7 @@ fn fact(fact: &Fact) -> String {
         Fact::Stranger { machine, chip, code } => {
             format!("{machine}: a strange chip {chip} came out of the feeder ({code})")
         }
-        Fact::PositionStopped { machine, code } => format!("{machine} stopped ({code})"),
+        Fact::PositionStopped { machine, code, by } => format!("{machine} stopped ({code}){}", people(by)),
         Fact::PositionResumed { machine, by } => format!("{machine} goes on{}", people(by)),
         Fact::BoxOpened { label, office } => format!("box {label} opened for {office}"),
         Fact::BoxSealed { label, cards, .. } => format!("box {label} sealed with {cards} cards"),
@@ -207,5 +209,14 @@ fn done(evidence: &Evidence) -> String {
         } => "delivered to the reject box".to_owned(),
         Evidence::Prove { desk } => format!("face and chip proven to belong together at {desk}"),
         Evidence::Box { label, slot } => format!("put into box {label} as number {slot}"),
+    }
+}
+
+/// How far a chip says that it has come, to follow "its chip".
+pub(super) fn life_cycle(life_cycle: LifeCycle) -> &'static str {
+    match life_cycle {
+        LifeCycle::Blank => "is empty",
+        LifeCycle::Started => "has been written",
+        LifeCycle::Sealed => "is sealed",
     }
 }

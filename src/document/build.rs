@@ -17,7 +17,7 @@ use crate::document::fault::{
 use crate::document::field::{Field, Value};
 use crate::document::file::{CardFiles, FileId};
 use crate::document::mrz::Mrz;
-use crate::document::profile::{CardProfile, PaceProtocol, Portrait};
+use crate::document::profile::{CardProfile, PaceProtocol};
 use crate::document::security_info::{ECDSA_PLAIN_SHA256, PACE_ECDH_GM_AES_128, SecurityInfo, SecurityInfos};
 use crate::document::{dg1, dg2, dg15};
 use crate::dossier::Dossier;
@@ -60,13 +60,13 @@ pub fn files(
     };
     files.insert(FileId::Com, com.encode());
     files.insert(FileId::Dg(1), dg1::encode(&Mrz::compose(dossier, profile)?));
-    match (profile.portrait, &dossier.portrait) {
-        (Portrait::Required, Some(portrait)) => {
+    match (profile.has_portrait(), &dossier.portrait) {
+        (true, Some(portrait)) => {
             files.insert(FileId::Dg(2), dg2::encode(portrait)?);
         }
-        (Portrait::Required, None) => return Err(Fault::new(&FIELD_MISSING, "portrait")),
-        (Portrait::None, None) => {}
-        (Portrait::None, Some(_)) => {
+        (true, None) => return Err(Fault::new(&FIELD_MISSING, "portrait")),
+        (false, None) => {}
+        (false, Some(_)) => {
             return Err(Fault::new(&FIELD_UNFIT, "portrait: the card has none"));
         }
     }
@@ -140,7 +140,7 @@ fn check_preparation(dossier: &Dossier, profile: &CardProfile, card_number: &str
 fn check_fields(dossier: &Dossier, profile: &CardProfile) -> Result<(), Fault> {
     for field in Field::ALL {
         match field.of(dossier) {
-            Value::Absent if profile.required.contains(&field) => {
+            Value::Absent if profile.requirements.fields.contains(&field) => {
                 return Err(Fault::new(&FIELD_MISSING, field.name()));
             }
             // Readers compare texts byte by byte, and printers draw letter by letter.

@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::Fault;
 use crate::document::fault::{PROFILE_INVALID, PROFILE_UNKNOWN};
-use crate::document::field::Field;
 use crate::document::sod::LdsVersion;
+use crate::dossier::admit::{Biometrics, Requirements};
+use crate::dossier::field::Field;
 use crate::pki::Curve;
 
 /// The profiles that come with the program: id and TOML text.
@@ -32,10 +33,8 @@ pub struct CardProfile {
     pub title: String,
     /// Issuing state and nationality in the MRZ, three letters (Doc 9303-3).
     pub state_code: String,
-    /// The dossier brings a portrait, or must not.
-    pub portrait: Portrait,
-    /// Fields that must not be empty, beyond what every card needs.
-    pub required: Vec<Field>,
+    /// What a dossier must bring: admission returns it otherwise.
+    pub requirements: Requirements,
     /// The machine-readable zone.
     pub mrz: MrzProfile,
     /// What the chip holds and how it is opened.
@@ -50,16 +49,6 @@ pub struct CardProfile {
     pub face: FaceProfile,
     /// The QR code, if the card has one.
     pub qr: Option<QrProfile>,
-}
-
-/// Whether a portrait belongs to the card.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Portrait {
-    /// The dossier must bring one; it goes on the face and into DG2.
-    Required,
-    /// The dossier must not bring one (children under six, for whom none is taken).
-    None,
 }
 
 /// The machine-readable zone.
@@ -289,6 +278,12 @@ impl CardProfile {
         Self::parse(text)
     }
 
+    /// A portrait is on the face and in DG2.
+    #[must_use]
+    pub fn has_portrait(&self) -> bool {
+        self.requirements.biometrics == Biometrics::PortraitAndFingers
+    }
+
     /// The chip has this data group.
     #[must_use]
     pub fn has_data_group(&self, number: u8) -> bool {
@@ -299,6 +294,12 @@ impl CardProfile {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::font;
+    use crate::document::example;
+    use crate::dossier::admit::PortraitRules;
+    use crate::dossier::fault::{self, AGE_PROFILE, FIELD_MISSING};
+    use crate::dossier::name::Glyphs;
+    use crate::dossier::{OfficeTable, Rules, check};
 
     #[test]
     fn the_built_in_profiles_are_what_they_are_called() {
@@ -311,7 +312,47 @@ mod tests {
             [1, 2, 13, 15, 14]
         );
         let child = CardProfile::builtin("cc-2024-child").unwrap();
-        assert!(child.portrait == Portrait::None && !child.has_data_group(2));
+        assert!(!child.has_portrait() && !child.has_data_group(2));
+    }
+
+    #[test]
+    fn a_profile_of_a_facilitys_own_decides_what_is_admitted() {
+        let (_, text) = BUILTIN[0];
+        let needed = "\"birth_place\", \"residence\"]";
+        let text = text
+            .replace("id = \"cc-2024\"", "id = \"cc-2030\"")
+            .replace(needed, "\"birth_place\", \"spouse\"]")
+            .replace("age_min = 6", "age_min = 30");
+        let profile = CardProfile::parse(&text).unwrap();
+        assert_eq!(profile.id, "cc-2030");
+        let (offices, glyphs) = (OfficeTable::default(), Glyphs::of(font::SANS).unwrap());
+        let dossier = example::dossier();
+        let found = |requirements| {
+            let rules = Rules {
+                requirements,
+                offices: &offices,
+                glyphs: &glyphs,
+                portrait: PortraitRules::default(),
+                issue_ahead_days: 3,
+            };
+            let findings = check(&dossier, &rules, dossier.issued);
+            let told = findings
+                .iter()
+                .map(|finding| (finding.code.id, finding.field.clone()));
+            told.collect::<Vec<_>>()
+        };
+        let own = found(Some(&profile.requirements));
+        let missing = (FIELD_MISSING.id, "biographicData.spouseName".to_owned());
+        let too_young = (AGE_PROFILE.id, "requestData.credentialProfileId".to_owned());
+        assert!(own.contains(&missing) && own.contains(&too_young), "{own:?}");
+        let built_in = CardProfile::builtin("cc-2024").unwrap();
+        let built_in = found(Some(&built_in.requirements));
+        assert!(
+            !built_in.contains(&missing) && !built_in.contains(&too_young),
+            "{built_in:?}"
+        );
+        let unknown = found(None);
+        assert!(unknown.iter().any(|(id, _)| *id == fault::PROFILE_UNKNOWN.id));
     }
 
     #[test]

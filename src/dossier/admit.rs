@@ -8,8 +8,6 @@ mod dates;
 mod person;
 mod requirements;
 
-use std::collections::BTreeMap;
-
 use time::Date;
 
 use super::fault;
@@ -18,13 +16,13 @@ use super::name::Glyphs;
 use super::office::{OfficeTable, Resolution};
 use super::record::Dossier;
 
-pub use requirements::{Biometrics, Field, PortraitRules, Requirements};
+pub use requirements::{Biometrics, PortraitRules, Requirements};
 
 /// Everything a check needs besides the dossier.
 #[derive(Debug)]
 pub struct Rules<'a> {
-    /// What each card profile needs, by its name.
-    pub profiles: &'a BTreeMap<String, Requirements>,
+    /// What the card profile that the dossier names needs; nothing if there is no such profile.
+    pub requirements: Option<&'a Requirements>,
     /// Offices and their dates.
     pub offices: &'a OfficeTable,
     /// What the card font can draw.
@@ -53,7 +51,7 @@ pub fn check(dossier: &Dossier, rules: &Rules<'_>, today: Date) -> Vec<Finding> 
             "requestData.others.manualEntry",
         ));
     }
-    let Some(requirements) = rules.profiles.get(&dossier.profile) else {
+    let Some(requirements) = rules.requirements else {
         findings.push(Finding::new(
             &fault::PROFILE_UNKNOWN,
             "requestData.credentialProfileId",

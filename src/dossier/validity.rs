@@ -39,18 +39,6 @@ pub enum LeapDay {
 }
 
 impl Validity {
-    /// Luật Căn cước công dân 59/2014/QH13.
-    #[must_use]
-    pub fn law_2014() -> Self {
-        Self::at(&[25, 40, 60])
-    }
-
-    /// Luật Căn cước 26/2023/QH15, in force from 1 July 2024.
-    #[must_use]
-    pub fn law_2023() -> Self {
-        Self::at(&[14, 25, 40, 60])
-    }
-
     /// The expiry of a card issued on this day to someone born on that day.
     #[must_use]
     pub fn expiry(&self, born: Date, issued: Date) -> Expiry {
@@ -90,14 +78,6 @@ impl Validity {
             })
             .ok()
     }
-
-    fn at(milestones: &[u8]) -> Self {
-        Self {
-            milestones: milestones.to_vec(),
-            skip_years: 2,
-            leap_day: LeapDay::February28,
-        }
-    }
 }
 
 #[cfg(test)]
@@ -108,6 +88,18 @@ mod tests {
     use time::macros::date;
 
     const BORN: Date = date!(2000 - 06 - 15);
+    /// Luật Căn cước công dân 59/2014/QH13.
+    const OF_2014: &[u8] = &[25, 40, 60];
+    /// Luật Căn cước 26/2023/QH15, in force from 1 July 2024.
+    const OF_2023: &[u8] = &[14, 25, 40, 60];
+
+    fn law(milestones: &[u8]) -> Validity {
+        Validity {
+            milestones: milestones.to_vec(),
+            skip_years: 2,
+            leap_day: LeapDay::February28,
+        }
+    }
 
     /// The expiry as an age of the person born on [`BORN`].
     fn until(law: &Validity, issued: Date) -> Option<i32> {
@@ -122,7 +114,7 @@ mod tests {
 
     #[test]
     fn the_table_of_the_law_of_2023() {
-        let law = Validity::law_2023();
+        let law = law(OF_2023);
         for (issued, age) in [
             (date!(2003 - 01 - 01), Some(14)),
             (date!(2012 - 06 - 14), Some(14)),
@@ -144,7 +136,7 @@ mod tests {
 
     #[test]
     fn the_law_of_2014_knows_no_fourteen() {
-        let law = Validity::law_2014();
+        let law = law(OF_2014);
         assert_eq!(until(&law, date!(2014 - 06 - 15)), Some(25));
         assert_eq!(until(&law, date!(2023 - 06 - 15)), Some(40));
         assert_eq!(until(&law, date!(2058 - 06 - 15)), None);
@@ -153,7 +145,7 @@ mod tests {
     #[test]
     fn born_on_the_29th_of_february() {
         let born = date!(2004 - 02 - 29);
-        let mut law = Validity::law_2023();
+        let mut law = law(OF_2023);
         assert_eq!(
             law.expiry(born, date!(2020 - 01 - 01)),
             Expiry::On(date!(2029 - 02 - 28))
@@ -173,7 +165,7 @@ mod tests {
 
     #[test]
     fn ages() {
-        let law = Validity::law_2023();
+        let law = law(OF_2023);
         assert_eq!(law.age(BORN, date!(2006 - 06 - 14)), 5);
         assert_eq!(law.age(BORN, date!(2006 - 06 - 15)), 6);
         assert_eq!(law.age(BORN, date!(1999 - 01 - 01)), 0);
@@ -183,7 +175,7 @@ mod tests {
         #[test]
         fn an_expiry_lies_more_than_the_skipped_years_ahead(days in 0..40_000i64) {
             let issued = BORN + Duration::days(days);
-            if let Expiry::On(day) = Validity::law_2023().expiry(BORN, issued) {
+            if let Expiry::On(day) = law(OF_2023).expiry(BORN, issued) {
                 prop_assert!(day - issued > Duration::days(2 * 365));
             } else {
                 prop_assert!(issued >= date!(2058 - 06 - 15));

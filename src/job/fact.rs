@@ -110,6 +110,8 @@ pub enum Fact {
         machine: MachineId,
         /// Fault code.
         code: String,
+        /// Who stopped it by hand; nobody when it stopped itself.
+        by: Vec<PersonId>,
     },
     /// A person let it run again.
     PositionResumed {

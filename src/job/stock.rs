@@ -8,6 +8,7 @@ use crate::base::ids::{PackId, PersonId};
 use crate::base::{Fault, Place};
 
 use super::attempt::Attempt;
+use super::fact::{Blank, Fact};
 use super::fault::STOCK;
 
 /// Blanks of one pack go from one place to another.
@@ -25,6 +26,46 @@ pub struct Move {
     pub by: Vec<PersonId>,
     /// Why, for moves that need a reason.
     pub reason: String,
+}
+
+/// What a supplier says is in a pack.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct SupplierList {
+    /// The pack.
+    pub pack: PackId,
+    /// Kind of blank.
+    pub blank_type: String,
+    /// Its blanks, in the order in which they lie.
+    pub blanks: Vec<Blank>,
+}
+
+impl SupplierList {
+    /// The sealed pack comes into the vault.
+    #[must_use]
+    pub fn received(self, by: Vec<PersonId>) -> Fact {
+        Fact::PackReceived {
+            pack: self.pack,
+            blank_type: self.blank_type,
+            blanks: self.blanks,
+            by,
+        }
+    }
+}
+
+impl Move {
+    /// Blanks leave the vault for the floor, where machines ask for them.
+    #[must_use]
+    pub fn issued(pack: PackId, count: u32, by: Vec<PersonId>) -> Self {
+        Self {
+            pack,
+            from: Some(Place::Vault),
+            to: Place::Issued,
+            count,
+            by,
+            reason: "issued to the floor".to_owned(),
+        }
+    }
 }
 
 /// How many blanks of each pack are in each place.

@@ -115,8 +115,9 @@ impl Line {
     }
 
     async fn check_and_enter(&self, document: &str, dossier: &Dossier) -> Result<Intake, Fault> {
+        let profile = self.rules.profiles.get(&dossier.profile);
         let rules = Rules {
-            profiles: &self.rules.requirements,
+            requirements: profile.map(|profile| &profile.requirements),
             offices: &self.rules.offices,
             glyphs: &self.rules.glyphs,
             portrait: PortraitRules::default(),

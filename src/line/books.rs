@@ -106,7 +106,7 @@ impl Books {
     /// `AUDIT-001` to `AUDIT-004` if it is not what was written; `LIN-011` if its columns contradict its content;
     /// `LIN-010` if the rules forbid what it says; nothing of it is taken then, and nothing after it can be.
     pub fn take(&mut self, entry: &RawEntry) -> Result<Brought, Fault> {
-        self.link(entry)?;
+        link(&mut self.chain, entry)?;
         let fact: Fact = serde_json::from_slice(&entry.body)
             .map_err(|error| unreadable(format!("record {}: {error}", entry.seq)))?;
         if fact.kind() != entry.kind || fact.subject() != entry.subject {
@@ -144,32 +144,8 @@ impl Books {
     /// The count equation over everything that ever came in (law 7).
     #[must_use]
     pub fn balance(&self) -> Balance {
-        let mut balance = Balance::new();
-        for (pack, came) in &self.packs {
-            balance.receive(pack, came.blanks);
-        }
-        for (pack, place, count) in self.stock.rows() {
-            balance.place(pack, place.clone(), u64::from(count));
-        }
-        balance
-    }
-
-    fn link(&mut self, entry: &RawEntry) -> Result<(), Fault> {
-        let hash = Hash::from_slice(&entry.hash)
-            .ok_or_else(|| unreadable(format!("hash of record {}", entry.seq)))?;
-        let link = Link {
-            seq: entry.seq,
-            prev: self.chain.verified().head(),
-            hash,
-        };
-        let content = ChainEntry {
-            seq: entry.seq,
-            controller: &entry.controller,
-            at_unix_ns: entry.at_unix_ns,
-            kind: &entry.kind,
-            body: &entry.body,
-        };
-        self.chain.feed(&content, &link).map_err(Fault::from)
+        let received = self.packs.iter().map(|(pack, came)| (pack.clone(), came.blanks));
+        Balance::of(received, self.stock.rows())
     }
 
     fn fold(&mut self, seq: u64, fact: Fact) -> Result<Brought, Fault> {
@@ -311,4 +287,26 @@ impl Books {
             _ => Err(Fault::new(&ILLEGAL, format!("box {label} is not {from:?}"))),
         }
     }
+}
+
+/// Holds a record against the chain before it: the first flaw is an error.
+///
+/// # Errors
+/// `AUDIT-…` for the flaw, `LIN-001` for a hash that is none.
+pub(super) fn link(chain: &mut Verifier, entry: &RawEntry) -> Result<(), Fault> {
+    let hash =
+        Hash::from_slice(&entry.hash).ok_or_else(|| unreadable(format!("hash of record {}", entry.seq)))?;
+    let link = Link {
+        seq: entry.seq,
+        prev: chain.verified().head(),
+        hash,
+    };
+    let content = ChainEntry {
+        seq: entry.seq,
+        controller: &entry.controller,
+        at_unix_ns: entry.at_unix_ns,
+        kind: &entry.kind,
+        body: &entry.body,
+    };
+    chain.feed(&content, &link).map_err(Fault::from)
 }

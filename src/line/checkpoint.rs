@@ -7,13 +7,13 @@
 
 use std::time::Duration;
 
-use crate::audit::chain::{ChainEntry, Link};
-use crate::audit::{Chain, Checkpoint, Hash, Verifier};
+use crate::audit::{Chain, Checkpoint, Verifier};
 use crate::base::{Blame, Fault, hex};
 use crate::job::Fact;
 use crate::port::KeyPurpose;
 
 use super::Line;
+use super::books::link;
 use super::fault::unreadable;
 
 /// Where the files lie among the papers.
@@ -108,20 +108,7 @@ impl Checkpoints {
                 return Ok(());
             }
             for entry in page {
-                let link = Link {
-                    seq: entry.seq,
-                    prev: self.verified.verified().head(),
-                    hash: Hash::from_slice(&entry.hash)
-                        .ok_or_else(|| unreadable(format!("hash of record {}", entry.seq)))?,
-                };
-                let content = ChainEntry {
-                    seq: entry.seq,
-                    controller: &entry.controller,
-                    at_unix_ns: entry.at_unix_ns,
-                    kind: &entry.kind,
-                    body: &entry.body,
-                };
-                self.verified.feed(&content, &link).map_err(Fault::from)?;
+                link(&mut self.verified, &entry)?;
             }
         }
     }

@@ -14,7 +14,7 @@ use crate::chip::ChipProfile;
 use crate::document::CardProfile;
 use crate::document::face::Press;
 use crate::dossier::name::Glyphs;
-use crate::dossier::{Holidays, OfficeTable, Requirements};
+use crate::dossier::{Holidays, OfficeTable};
 use crate::job::brake::Brake;
 use crate::job::fault::STALE_STOP_LIST;
 use crate::job::{Attempt, Event, Fact, apply};
@@ -71,8 +71,6 @@ pub struct Rules {
     pub keys: KeyLabels,
     /// Public point of the manifest key, to print beside the manifest.
     pub manifest_key: [u8; 65],
-    /// What each card profile needs of a dossier.
-    pub requirements: BTreeMap<String, Requirements>,
     /// Offices and their dates.
     pub offices: OfficeTable,
     /// What the card font can draw.

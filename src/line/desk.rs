@@ -2,14 +2,16 @@
 
 mod boxes;
 
-use std::sync::Arc;
+use std::pin::pin;
 use std::time::Duration;
 
 use crate::audit::Hash;
 use crate::base::ids::{MachineId, OrderKey, SodHash};
+use crate::base::limits::CONTROL_FRAME_BYTES_MAX;
 use crate::base::{Blame, Fault};
 use crate::chip::{MrzKey, Password, Request, Verdict, Wanted, inspect};
 use crate::document::{FileId, dg1};
+use crate::job::decide::{self, Card};
 use crate::job::fault::{FACE_DIFFERS, FACE_UNREADABLE, MISSING_CARD, WRONG_CARD};
 use crate::job::{Aim, Attempt, Event, Evidence, Phase, Step};
 use crate::port::{Answer, Attempts, Encoder, Instruction, OrderState, Screen, Serial};
@@ -25,6 +27,8 @@ use super::talk::with_chip;
 const SCAN: Duration = Duration::from_secs(5);
 /// A scanner that says nothing for this long has nothing to say.
 const HUSH: Duration = Duration::from_millis(1);
+/// An outcome waits so long for the next card before it is recorded by itself.
+const LINGER: Duration = Duration::from_secs(2);
 /// How often to look for trays when nobody rang.
 const IDLE: Duration = Duration::from_millis(500);
 /// Times one card is scanned.
@@ -60,36 +64,66 @@ impl Desk {
     ///
     /// # Errors
     /// The ledger's, or the desk's own devices.
-    pub async fn run(mut self, line: Arc<Line>) -> Result<Self, Fault> {
+    pub async fn run(&mut self, line: &Line) -> Result<(), Fault> {
         while !line.is_stopping() {
             line.progress.activity(&self.id, Activity::Waiting);
-            match line.floor.take_tray() {
-                Some(packing) => self.pack(&line, &packing).await?,
+            line.floor.set_free(&self.id, true);
+            line.answer_tap(&self.id, &mut *self.reader).await;
+            let packing = if line.progress.is_stopped(&self.id) {
+                None
+            } else {
+                line.floor.take_tray()
+            };
+            match packing {
+                Some(packing) => {
+                    line.floor.set_free(&self.id, false);
+                    self.pack(line, &packing).await?;
+                }
                 None => {
                     let _ = line.clock.within(IDLE, line.floor.rung()).await;
                 }
             }
         }
-        Ok(self)
+        Ok(())
     }
 
-    /// One tray, card by card, in hopper order.
+    /// One tray. Whatever goes wrong at it, what is done is recorded, and the tray waits on.
     async fn pack(&mut self, line: &Line, packing: &Packing<'_>) -> Result<(), Fault> {
+        let mut last = None;
+        let emptied = self.pack_cards(line, packing, &mut last).await;
+        if let Some(mut hand) = last {
+            hand.record(line).await?;
+        }
+        if !emptied.as_ref().is_ok_and(|emptied| *emptied) {
+            line.floor.tray(packing.lot.clone());
+        }
+        emptied?;
+        self.close(line, packing).await
+    }
+
+    /// Card by card, in hopper order; false if the line stops before the tray is empty.
+    async fn pack_cards(
+        &mut self,
+        line: &Line,
+        packing: &Packing<'_>,
+        last: &mut Option<Hand>,
+    ) -> Result<bool, Fault> {
         let lot = packing.lot.id;
         self.settle_doubts(line, packing).await?;
-        let mut last: Option<Hand> = None;
         if self.screen.ask(&Instruction::TakeTray { lot }).await? == Answer::Nothing {
-            return self.close(line, packing).await;
+            return Ok(true);
         }
         let mut first = true;
         loop {
-            if line.is_stopping() {
-                line.floor.tray(packing.lot.clone());
-                break;
+            if let (true, Some(hand)) = (line.progress.is_stopped(&self.id), last.as_mut()) {
+                hand.record(line).await?;
+            }
+            if !line.may_go_on(&self.id).await {
+                return Ok(false);
             }
             self.hush().await?;
-            if self.screen.ask(&Instruction::NextCard).await? == Answer::Nothing {
-                break;
+            if self.next_card(line, last).await? == Answer::Nothing {
+                return Ok(true);
             }
             line.progress.activity(&self.id, Activity::Step(Step::Prove));
             let proven = self.prove(line, packing);
@@ -101,15 +135,24 @@ impl Desk {
                 }
                 Ok(attempt) => {
                     let packed = self.pack_card(line, packing, attempt, last.take());
-                    last = Some(line.costs.of(Effort::Step(Step::Box), packed).await?);
+                    *last = Some(line.costs.of(Effort::Step(Step::Box), packed).await?);
                 }
                 Err((attempt, fault)) => self.refuse(line, attempt, &fault).await?,
             }
         }
-        if let Some(mut hand) = last {
+    }
+
+    /// Asks for the next card. The outcome of the card before shares a commit with what follows, but it does not wait
+    /// for a packer who has gone.
+    async fn next_card(&mut self, line: &Line, last: &mut Option<Hand>) -> Result<Answer, Fault> {
+        let mut asked = pin!(self.screen.ask(&Instruction::NextCard));
+        if let Some(answer) = line.clock.within(LINGER, asked.as_mut()).await {
+            return answer;
+        }
+        if let Some(hand) = last {
             hand.record(line).await?;
         }
-        self.close(line, packing).await
+        asked.await
     }
 
     /// Whose card is this, and do face and chip belong together? Reading changes nothing, so the intent is
@@ -124,15 +167,22 @@ impl Desk {
         let ((mrz, qr), (attempt, zone)) = loop {
             let scan = self.scan().await.map_err(|fault| (None, fault))?;
             let fault = match scan.mrz {
-                Some(mrz) => match self.open(line, &mrz).await {
-                    Ok(opened) => break ((mrz, scan.qr), opened),
-                    Err(fault) => fault,
-                },
+                Some(mrz) => {
+                    let opened = match self.open(line, &mrz).await {
+                        Err(fault) if decide::after(Step::Prove, &fault, 1).card == Card::Again => {
+                            self.open(line, &mrz).await
+                        }
+                        opened => opened,
+                    };
+                    match opened {
+                        Ok(opened) => break ((mrz, scan.qr), opened),
+                        Err(fault) => fault,
+                    }
+                }
                 None => Fault::new(&FACE_UNREADABLE, "MRZ"),
             };
-            // Reading harms no card: a reader that failed once is asked once more, and what was scanned may have been
-            // another card's face.
-            if scans >= SCANS_MAX || !matches!(fault.blame(), Blame::Device | Blame::Card) {
+            // What was scanned may have been another card's face: before the card is blamed, it is scanned again.
+            if scans >= SCANS_MAX || fault.blame() != Blame::Card {
                 return Err((None, fault));
             }
             scans += 1;
@@ -178,16 +228,6 @@ impl Desk {
         let seed = line.entropy.secret()?;
         let inspection = with_chip(&mut *self.reader, inspect(request, &seed)).await?;
         self.reader.power_off().await?;
-        if !matches!(
-            inspection.active_authentication,
-            Verdict::Genuine | Verdict::Absent
-        ) {
-            let seen = inspection.active_authentication;
-            return Err(Fault::new(
-                &FACE_DIFFERS,
-                format!("active authentication: {seen:?}"),
-            ));
-        }
         let file = |id| inspection.files.get(&id).map_or(&[][..], Vec::as_slice);
         let sod = SodHash(Hash::of(&[file(FileId::Sod)]).to_string());
         let attempts = line.ports.ledger.attempts(Attempts::OfSod(sod)).await?;
@@ -195,6 +235,7 @@ impl Desk {
             .into_iter()
             .next()
             .ok_or_else(|| Fault::new(&WRONG_CARD, "not made here"))?;
+        is_genuine(inspection.active_authentication, attempt.chip_key.is_some())?;
         Ok((attempt, dg1::decode(file(FileId::Dg(1)))?.zone()))
     }
 
@@ -263,8 +304,9 @@ impl Desk {
     async fn refuse(&mut self, line: &Line, attempt: Option<Attempt>, fault: &Fault) -> Result<(), Fault> {
         tracing::warn!(desk = %self.id, code = fault.code.id, "refused: {fault}");
         let code = fault.code.id.to_owned();
+        let verdict = decide::after(Step::Prove, fault, SCANS_MAX);
         let waste = attempt
-            .filter(|attempt| fault.blame() == Blame::Card && attempt.phase == Phase::Did(Step::Deliver));
+            .filter(|attempt| verdict.card == Card::Spoil && attempt.phase == Phase::Did(Step::Deliver));
         line.progress.refused(&self.id, fault.code.id);
         let Some(attempt) = waste else {
             return self.screen.ask(&Instruction::PutAside { code }).await.map(|_| ());
@@ -351,8 +393,17 @@ impl Desk {
 
     /// Lets pass what a scanner said to a controller that is gone: it must not be taken for the next card.
     async fn hush(&mut self) -> Result<(), Fault> {
-        while !self.scanner.receive(HUSH).await?.is_empty() {}
-        Ok(())
+        let mut passed = 0;
+        loop {
+            let said = self.scanner.receive(HUSH).await?.len();
+            passed += said;
+            if said == 0 {
+                return Ok(());
+            }
+            if passed > CONTROL_FRAME_BYTES_MAX {
+                return Err(Fault::new(&FACE_UNREADABLE, "the scanner does not stop talking"));
+            }
+        }
     }
 
     /// Reads lines until the scanner says `END`.
@@ -360,7 +411,7 @@ impl Desk {
         let mut text = Vec::new();
         loop {
             let bytes = self.scanner.receive(SCAN).await?;
-            if bytes.is_empty() || text.len() > crate::base::limits::CONTROL_FRAME_BYTES_MAX {
+            if bytes.is_empty() || text.len() > CONTROL_FRAME_BYTES_MAX {
                 return Err(Fault::new(&FACE_UNREADABLE, "the scanner sent nothing"));
             }
             text.extend_from_slice(&bytes);
@@ -387,6 +438,17 @@ async fn lies_reversed(line: &Line, packing: &Packing<'_>, first: &Attempt) -> R
     Ok(awaited.len() > 1 && awaited.last() == Some(&&first.id.order))
 }
 
+/// A chip that got a key of its own must prove that it has it: a copy of the files on another chip cannot.
+fn is_genuine(seen: Verdict, has_key: bool) -> Result<(), Fault> {
+    match (seen, has_key) {
+        (Verdict::Genuine, true) | (Verdict::Absent, false) => Ok(()),
+        _ => Err(Fault::new(
+            &FACE_DIFFERS,
+            format!("active authentication: {seen:?}"),
+        )),
+    }
+}
+
 impl Scan {
     fn of(text: &str) -> Self {
         let mut scan = Self::default();
@@ -398,5 +460,23 @@ impl Scan {
             }
         }
         scan
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_without_the_chips_key_is_not_boxed() {
+        assert!(is_genuine(Verdict::Genuine, true).is_ok());
+        assert!(is_genuine(Verdict::Absent, false).is_ok());
+        for (seen, has_key) in [
+            (Verdict::Absent, true),
+            (Verdict::NotAsked, true),
+            (Verdict::Genuine, false),
+        ] {
+            assert_eq!(is_genuine(seen, has_key).unwrap_err().code, &FACE_DIFFERS);
+        }
     }
 }

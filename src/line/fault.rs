@@ -39,6 +39,14 @@ crate::fault_codes! {
     TOO_BUSY = "LIN-013", Operator, true,
         "the line is too busy to compare its books", "dây chuyền đang quá bận để đối chiếu sổ",
         "Ask again when fewer machines run.", "Thử lại khi ít máy chạy hơn.";
+    /// A card is to be tapped where cards are being packed.
+    DESK_BUSY = "LIN-006", Operator, true,
+        "the desk is packing", "bàn đang đóng gói",
+        "Finish the tray, or take the card to another desk.", "Xong khay này rồi thử lại, hoặc dùng bàn khác.";
+    /// A card is to be tapped where there is no reader.
+    NO_DESK = "LIN-007", Operator, true,
+        "no desk has this name", "không có bàn này",
+        "See the names with cardwright position list.", "Xem tên bằng cardwright position list.";
     /// The screen's answer makes no sense here.
     ANSWER = "LIN-005", Operator, true,
         "the answer at the screen does not fit the question", "câu trả lời trên màn hình không phù hợp",

@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 
 use crate::base::ids::{AttemptId, MachineId, OrderKey};
 use crate::base::{Blame, Fault};
+use crate::job::fault::STEP_IN_DOUBT;
 use crate::job::lot::Lot;
 use crate::job::{Fact, Phase};
 use crate::port::{Attempts, OrderState};
@@ -79,8 +80,7 @@ async fn lot_to(line: &Line, lot: Lot, out: &mpsc::Sender<Work>) -> Result<bool,
         if line.is_stopping() {
             return Ok(false);
         }
-        let next = next_attempt(line, &lot, *order);
-        let Some(ready) = line.costs.of(Effort::Prepare, next).await? else {
+        let Some(ready) = prepared(line, &lot, *order).await? else {
             continue;
         };
         if out.send(Work::Card(Box::new(ready))).await.is_err() {
@@ -98,6 +98,24 @@ async fn told(line: &Line, attempt: AttemptId) -> Result<bool, Fault> {
             Some(attempt) if attempt.must_be_reported() && line.is_stopping() => return Ok(false),
             Some(attempt) if attempt.must_be_reported() => line.clock.sleep(TELLING).await,
             _ => return Ok(true),
+        }
+    }
+}
+
+/// The next card. A key or a door that fails while it is prepared stops its machine; when a person lets that go on, the
+/// same card is tried again.
+async fn prepared(line: &Line, lot: &Lot, order: OrderKey) -> Result<Option<Ready>, Fault> {
+    loop {
+        let next = next_attempt(line, lot, order);
+        match line.costs.of(Effort::Prepare, next).await {
+            Err(fault) if line.is_left_to_a_person(&fault) => {
+                tracing::error!(machine = %lot.machine, code = fault.code.id, "stopped: {fault}");
+                line.stop_position(&lot.machine, &fault).await?;
+                if !line.may_go_on(&lot.machine).await {
+                    return Ok(None);
+                }
+            }
+            prepared => return prepared,
         }
     }
 }
@@ -121,8 +139,12 @@ async fn next_attempt(line: &Line, lot: &Lot, order: OrderKey) -> Result<Option<
             // A card that is in a machine already is the station's; one that is over is the registry's.
             _ => return Ok(None),
         },
-        // One that lives in an older lot must end there first.
-        Some(last) if last.is_live() => return Ok(None),
+        // It lives in an older lot: nothing is made twice, so a person finds out what became of it.
+        Some(last) if last.is_live() => {
+            tracing::error!(%order, lot = %lot.id, "held: {} is under way in lot {}", last.id, last.lot);
+            line.hold(order, STEP_IN_DOUBT.id).await?;
+            return Ok(None);
+        }
         Some(last) => {
             if !told(line, last.id).await? {
                 return Ok(None);

@@ -12,12 +12,21 @@ use crate::job::lot::Lot;
 use crate::job::stock::Move;
 
 use super::Line;
+use super::tap::Waiting;
 
 #[derive(Debug, Default)]
 struct State {
     trays: BTreeMap<LotId, Lot>,
     packing: BTreeSet<OfficeCode>,
     promised: BTreeSet<PackId>,
+    /// Every desk, whether it is free, and who waits for a tap there.
+    desks: BTreeMap<MachineId, DeskState>,
+}
+
+#[derive(Debug, Default)]
+struct DeskState {
+    free: bool,
+    tap: Option<Waiting>,
 }
 
 /// Shared by all machines and desks.
@@ -93,6 +102,31 @@ impl Floor {
     pub fn is_quiet(&self) -> bool {
         let state = self.state();
         state.trays.is_empty() && state.packing.is_empty()
+    }
+
+    /// A desk is there, and is free for a tap or is not.
+    pub(super) fn set_free(&self, desk: &MachineId, free: bool) {
+        self.state().desks.entry(desk.clone()).or_default().free = free;
+    }
+
+    /// Waits for a tap at a desk: nothing if there is no such desk, false if it is not free.
+    pub(super) fn wait_for_tap(&self, desk: &MachineId, waiting: Waiting) -> Option<bool> {
+        let mut state = self.state();
+        let desk = state.desks.get_mut(desk)?;
+        // Whoever waited before and gave up has closed the other end.
+        let taken = desk.tap.as_ref().is_some_and(|tap| !tap.is_closed());
+        let free = desk.free && !taken;
+        if free {
+            desk.tap = Some(waiting);
+            drop(state);
+            self.bell.notify_waiters();
+        }
+        Some(free)
+    }
+
+    /// Who waits for a tap at this desk.
+    pub(super) fn next_tap(&self, desk: &MachineId) -> Option<Waiting> {
+        self.state().desks.get_mut(desk)?.tap.take()
     }
 
     /// Wakes desks.

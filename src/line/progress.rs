@@ -35,6 +35,9 @@ pub struct MachineProgress {
     pub spoiled: u64,
     /// A person must let it go on.
     pub stopped: bool,
+    /// Why.
+    #[serde(skip)]
+    code: &'static str,
 }
 
 /// The whole line at a moment.
@@ -104,9 +107,14 @@ impl Progress {
         self.state().wanted += orders;
     }
 
-    /// A machine does this now.
+    /// A machine does this now; one that has nothing to do because it is stopped is shown as stopped.
     pub fn activity(&self, machine: &MachineId, activity: Activity) {
-        self.machine(machine, |state| state.activity = activity);
+        self.machine(machine, |state| {
+            state.activity = match activity {
+                Activity::Waiting if state.stopped => Activity::Stopped(state.code),
+                other => other,
+            };
+        });
     }
 
     /// A card left a machine, or stays with a person.
@@ -146,6 +154,7 @@ impl Progress {
     pub fn stopped(&self, machine: &MachineId, code: &'static str) {
         self.machine(machine, |state| {
             state.stopped = true;
+            state.code = code;
             state.activity = Activity::Stopped(code);
         });
     }
@@ -189,6 +198,7 @@ impl Progress {
             made: 0,
             spoiled: 0,
             stopped: false,
+            code: "",
         };
         change(self.state().machines.entry(machine.clone()).or_insert(idle));
     }

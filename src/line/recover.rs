@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use crate::base::ids::{LotId, MachineId, OrderKey};
+use crate::base::ids::{ChipId, LotId, MachineId, OrderKey};
 use crate::base::{Blame, Fault};
 use crate::chip::{Sealed, identify, probe_sealed};
-use crate::job::fault::{PRINT_IN_DOUBT, STEP_IN_DOUBT, STOPPED_BY_REGISTRY, WRONG_CHIP};
+use crate::job::decide::{Doubt, Question, Seen, SeenChip, in_doubt};
+use crate::job::fault::{STEP_IN_DOUBT, STILL_STOPPED, STOPPED_BY_REGISTRY};
 use crate::job::lot::Lot;
-use crate::job::{Aim, Attempt, Event, Evidence, Output, Phase, Step};
+use crate::job::{Attempt, Event, Evidence, Fact, Phase, Step};
 use crate::port::{Attempts, Instruction, OrderState};
 use crate::printer::Status;
 
@@ -41,7 +42,7 @@ pub async fn books(line: &Line) -> Result<Found, Fault> {
             Phase::Did(Step::Deliver | Step::Prove) | Phase::Doing(Step::Prove | Step::Box) => {
                 trays.entry(attempt.lot).or_default().push(attempt);
             }
-            Phase::Doing(_) | Phase::Did(_) | Phase::Failed(_) => {
+            _ if is_in_path(&attempt) => {
                 found.in_machines.insert(attempt.machine.clone(), attempt);
             }
             // A card in doubt may lie in its lot's tray: many printers push out by themselves what they fail with.
@@ -139,6 +140,80 @@ async fn orders(line: &Line, found: &Found) -> Result<(), Fault> {
     }
 }
 
+/// Positions that were stopped when the controller before this one ended stay stopped: a restart removes no cause, and
+/// nobody but a person lets a position go on (law 6).
+///
+/// # Errors
+/// The ledger's.
+pub async fn positions(line: &Line, positions: &[MachineId]) -> Result<(), Fault> {
+    for position in positions {
+        if let Some(code) = stopped_for(line, position).await? {
+            tracing::warn!(machine = %position, code, "stopped since before the start");
+            line.progress.stopped(position, STILL_STOPPED.id);
+        }
+    }
+    Ok(())
+}
+
+/// The attempt whose card is in this machine's path by the record, or may be.
+///
+/// # Errors
+/// The ledger's.
+pub async fn in_path(line: &Line, machine: &MachineId) -> Result<Option<Attempt>, Fault> {
+    let open = line.ports.ledger.attempts(Attempts::Open).await?;
+    Ok(open
+        .into_iter()
+        .find(|attempt| attempt.machine == *machine && is_in_path(attempt)))
+}
+
+/// Cards in machines that the configuration does not have any more: nobody can ask such a machine, so a person finds the
+/// card and taps it. Its lots stay open until it is back.
+///
+/// # Errors
+/// The ledger's.
+pub async fn without_machine(line: &Line, found: &Found, stations: &[MachineId]) -> Result<(), Fault> {
+    for lot in found.lots.values().flatten() {
+        if !stations.contains(&lot.machine) {
+            tracing::error!(lot = %lot.id, machine = %lot.machine, "its machine is not in the configuration");
+        }
+    }
+    for (machine, attempt) in &found.in_machines {
+        if stations.contains(machine) {
+            continue;
+        }
+        tracing::error!(%machine, attempt = %attempt.id, "in doubt: its machine is not in the configuration");
+        let mut hand = Hand::new(attempt.clone());
+        hand.add(Event::Quarantined {
+            code: STEP_IN_DOUBT.id.to_owned(),
+        })?;
+        hand.record(line).await?;
+    }
+    Ok(())
+}
+
+fn is_in_path(attempt: &Attempt) -> bool {
+    match attempt.phase {
+        Phase::Doing(step) => step <= Step::Deliver,
+        Phase::Did(step) => step < Step::Deliver,
+        Phase::Failed(step) => step <= Step::Deliver,
+        _ => false,
+    }
+}
+
+/// The fault code a position is stopped for by the record, if it is.
+///
+/// # Errors
+/// The ledger's.
+pub async fn stopped_for(line: &Line, position: &MachineId) -> Result<Option<String>, Fault> {
+    let history = line.ports.ledger.history(position.as_str()).await?;
+    let last = history.into_iter().rev().find_map(|entry| match entry.fact {
+        Fact::PositionStopped { code, .. } => Some(Some(code)),
+        Fact::PositionResumed { .. } => Some(None),
+        _ => None,
+    });
+    Ok(last.flatten())
+}
+
 /// A card in the path of a machine that has none by the books is taken out before anything is fed; whoever taps it
 /// learns what it is.
 ///
@@ -177,91 +252,54 @@ pub async fn machine(line: &Line, station: &mut Station, attempt: Attempt) -> Re
     Ok(goes_on.then_some(hand))
 }
 
+/// Asks what [`in_doubt`] wants to know and does what it says.
 async fn settle_doubt(line: &Line, station: &mut Station, hand: &mut Hand) -> Result<(), Fault> {
-    let status = with_serial(&mut *station.printer, Status::new(&station.model)).await?;
-    let inside = status.card_inside;
-    let phase = hand.attempt().phase;
-    let undone = |step, because: &str| Event::Undone {
-        step,
-        because: because.to_owned(),
-    };
-    match phase {
-        Phase::Doing(Step::Bind) if !inside => return hand.add(undone(Step::Bind, "no card in the path")),
-        Phase::Doing(Step::Deliver) if !inside => {
-            let Some(Aim::Output(output)) = hand.attempt().aim.clone() else {
-                return Err(Fault::new(&STEP_IN_DOUBT, "to which output?"));
-            };
-            return hand.add(Event::Done {
-                evidence: Evidence::Deliver { output },
-            });
-        }
-        _ if !inside => return Err(Fault::new(&STEP_IN_DOUBT, "the card is not in the machine")),
-        Phase::Doing(Step::Print) => {
-            // Nobody can tell what is on it: it leaves by the reject output.
-            let code = PRINT_IN_DOUBT.id.to_owned();
-            return hand.add(Event::Failed {
-                step: Step::Print,
-                code,
-                detail: String::new(),
-            });
-        }
-        Phase::Doing(Step::Deliver) => {
-            let reject = hand.attempt().aim == Some(Aim::Output(Output::Reject));
-            if reject {
-                let code = hand
-                    .attempt()
-                    .code
-                    .clone()
-                    .unwrap_or_else(|| STEP_IN_DOUBT.id.to_owned());
-                return hand.add(Event::Failed {
-                    step: Step::Deliver,
-                    code,
-                    detail: String::new(),
-                });
+    let mut seen = Seen::default();
+    loop {
+        match in_doubt(hand.attempt(), &seen) {
+            Doubt::GoOn => return Ok(()),
+            Doubt::Person(why) => return Err(why),
+            Doubt::Settled(event) => {
+                if let Event::Done {
+                    evidence: Evidence::Bind { pack, .. },
+                } = &event
+                {
+                    let moved = line.floor.came_from(line, &station.id, pack).await?;
+                    moved.into_iter().for_each(|fact| hand.also(fact));
+                }
+                return hand.add(event);
             }
-            return hand.add(undone(Step::Deliver, "the card is still inside"));
+            Doubt::Ask(Question::Path) => {
+                let status = with_serial(&mut *station.printer, Status::new(&station.model)).await?;
+                seen.inside = Some(status.card_inside);
+            }
+            Doubt::Ask(Question::Chip) => {
+                seen.chip = Some(chip_at(line, station, hand.attempt().chip.as_ref()).await?);
+            }
+            Doubt::Ask(Question::Seal) => {
+                let sealed = with_chip(&mut *station.encoder, probe_sealed()).await?;
+                seen.sealed = Some(sealed == Sealed::Sealed);
+            }
         }
-        Phase::Did(Step::Print) | Phase::Failed(_) => return Ok(()),
-        _ => {}
     }
-    // The chip is still in reach and names itself.
+}
+
+/// The chip at a position, and what the books know of it. An attempt without a chip is looking for a blank: one that was
+/// written before is a fault.
+async fn chip_at(line: &Line, station: &mut Station, bound: Option<&ChipId>) -> Result<SeenChip, Fault> {
     let atr = station.encoder.power_on().await?;
     line.rules.chip.check_atr(&atr)?;
     let identity = with_chip(&mut *station.encoder, identify(&line.rules.chip)).await?;
-    match (&hand.attempt().chip, phase) {
-        (None, Phase::Doing(Step::Bind)) => {
-            identity.require_blank()?;
-            let chip = identity.chip;
-            let known = line.ports.ledger.blank(&chip).await?;
-            let used = !line
-                .ports
-                .ledger
-                .attempts(Attempts::OfChip(chip.clone()))
-                .await?
-                .is_empty();
-            match known {
-                Some((blank, pack)) if !used => {
-                    line.floor
-                        .came_from(line, &station.id, &pack)
-                        .await?
-                        .into_iter()
-                        .for_each(|fact| hand.also(fact));
-                    hand.add(Event::Done {
-                        evidence: Evidence::Bind { chip, blank, pack },
-                    })
-                }
-                _ => Err(Fault::new(&WRONG_CHIP, chip.to_string())),
-            }
-        }
-        (Some(bound), _) if *bound != identity.chip => {
-            Err(Fault::new(&WRONG_CHIP, identity.chip.to_string()))
-        }
-        (_, Phase::Doing(Step::Seal)) => match with_chip(&mut *station.encoder, probe_sealed()).await? {
-            Sealed::Sealed => hand.add(Event::Done {
-                evidence: Evidence::Seal,
-            }),
-            Sealed::Open => hand.add(undone(Step::Seal, "the chip is still open")),
-        },
-        _ => Ok(()),
+    if bound == Some(&identity.chip) {
+        return Ok(SeenChip::Bound);
     }
+    if bound.is_none() {
+        identity.require_blank()?;
+    }
+    let chip = identity.chip;
+    let used = line.ports.ledger.attempts(Attempts::OfChip(chip.clone())).await?;
+    Ok(match line.ports.ledger.blank(&chip).await? {
+        Some((blank, pack)) if used.is_empty() => SeenChip::Unused { chip, blank, pack },
+        _ => SeenChip::Other(chip),
+    })
 }

@@ -1,8 +1,10 @@
 //! What follows the end of an attempt: the registry hears of it, then the order is done or made again.
 
-use crate::base::ids::{MachineId, OrderKey, PackId};
+use std::time::Duration;
+
+use crate::base::ids::{MachineId, OrderKey, PackId, PersonId};
 use crate::base::limits::ATTEMPTS_PER_ORDER;
-use crate::base::{Blame, Fault, Place};
+use crate::base::{Blame, Code, Fault, Place};
 use crate::job::brake::Pull;
 use crate::job::fault::{BRAKE, TOO_MANY_ATTEMPTS};
 use crate::job::{Attempt, Event, Fact, Phase};
@@ -10,9 +12,12 @@ use crate::port::{Attempts, OrderState, Outcome, Report};
 
 use super::Line;
 use super::costs::Effort;
+use super::progress::Activity;
 
 /// Reports in one transaction of the registry.
 const BATCH: u32 = 100;
+/// How often a stopped position asks whether it may go on.
+pub(super) const STOPPED: Duration = Duration::from_millis(200);
 /// Pause before the registry is asked again after a failure: first, and most.
 const BACK_OFF_MS: (u64, u64) = (200, 30_000);
 
@@ -28,13 +33,13 @@ pub async fn settle(line: &Line) -> Result<(), Fault> {
             Ok(0) => {
                 let _ = line
                     .clock
-                    .within(std::time::Duration::from_millis(500), line.floor.settled())
+                    .within(Duration::from_millis(500), line.floor.settled())
                     .await;
             }
             Ok(_) => pause = BACK_OFF_MS.0,
             Err(fault) if fault.blame() == Blame::Registry && !line.is_stopping() => {
                 tracing::warn!(code = fault.code.id, "the registry is asked again: {fault}");
-                line.clock.sleep(std::time::Duration::from_millis(pause)).await;
+                line.clock.sleep(Duration::from_millis(pause)).await;
                 pause = (pause * 2).min(BACK_OFF_MS.1);
             }
             Err(fault) => return Err(fault),
@@ -115,6 +120,12 @@ async fn follow(line: &Line, attempt: &Attempt) -> Result<(), Fault> {
     if !owed {
         return Ok(());
     }
+    // A crash came between this and the record that the registry knows: the remake has begun already, and the order
+    // must not be given to a second machine.
+    let attempts = line.ports.ledger.attempts(Attempts::Of(order)).await?;
+    if attempts.last().is_some_and(|last| last.id != attempt.id) {
+        return Ok(());
+    }
     let followed = if attempt.id.number >= ATTEMPTS_PER_ORDER {
         line.hold(order, TOO_MANY_ATTEMPTS.id).await
     } else {
@@ -146,15 +157,45 @@ impl Line {
     /// # Errors
     /// The ledger's.
     pub async fn stop_position(&self, machine: &MachineId, fault: &Fault) -> Result<(), Fault> {
+        self.stop_by_hand(machine, fault.code, Vec::new()).await
+    }
+
+    /// Stops a position because these people say so.
+    ///
+    /// # Errors
+    /// The ledger's.
+    pub async fn stop_by_hand(
+        &self,
+        machine: &MachineId,
+        code: &'static Code,
+        by: Vec<PersonId>,
+    ) -> Result<(), Fault> {
         if self.progress.is_stopped(machine) {
             return Ok(());
         }
-        self.progress.stopped(machine, fault.code.id);
+        self.progress.stopped(machine, code.id);
         let fact = Fact::PositionStopped {
             machine: machine.clone(),
-            code: fault.code.id.to_owned(),
+            code: code.id.to_owned(),
+            by,
         };
         self.record(vec![fact], Vec::new()).await
+    }
+
+    /// Does this fault stop the position it came up at, until a person has looked, and nothing else? A bug stops
+    /// everything, and so does a ledger that cannot be written: it has stopped the line already.
+    #[must_use]
+    pub fn is_left_to_a_person(&self, fault: &Fault) -> bool {
+        fault.blame() != Blame::Bug && !self.is_stopping()
+    }
+
+    /// Waits while the position is stopped; false when the line stops meanwhile.
+    pub async fn may_go_on(&self, machine: &MachineId) -> bool {
+        while self.progress.is_stopped(machine) && !self.is_stopping() {
+            self.progress.activity(machine, Activity::Waiting);
+            self.clock.sleep(STOPPED).await;
+        }
+        !self.is_stopping()
     }
 
     /// Stops every position that feeds from a pack: a person takes it out.

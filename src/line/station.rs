@@ -2,16 +2,13 @@
 
 mod card;
 
-use std::sync::Arc;
-use std::time::Duration;
-
 use tokio::sync::mpsc;
 
 use crate::base::ids::{MachineId, PackId};
 use crate::base::{Fault, Place};
-use crate::job::Fact;
 use crate::job::fault::TOO_MANY_PRINTS;
 use crate::job::stock::Move;
+use crate::job::{Fact, Phase, Step};
 use crate::port::{Answer, Encoder, Instruction, Screen, Serial};
 use crate::printer::{Connect, Connected, Counters, Model, ReadCounters};
 
@@ -21,9 +18,6 @@ use super::feed::Work;
 use super::prepare::Ready;
 use super::progress::Activity;
 use super::talk::with_serial;
-
-/// How often a stopped station asks whether it may go on.
-const STOPPED: Duration = Duration::from_millis(200);
 
 /// A station and the ports to it.
 pub struct Station {
@@ -39,6 +33,8 @@ pub struct Station {
     pub screen: Box<dyn Screen>,
     /// The printer's counters after the last card.
     pub counters: Counters,
+    /// What a door's fault interrupted.
+    begun: Option<Work>,
 }
 
 impl std::fmt::Debug for Station {
@@ -48,6 +44,26 @@ impl std::fmt::Debug for Station {
 }
 
 impl Station {
+    /// A station that nothing is known of yet.
+    #[must_use]
+    pub fn new(
+        id: MachineId,
+        encoder: Box<dyn Encoder>,
+        printer: Box<dyn Serial>,
+        model: Model,
+        screen: Box<dyn Screen>,
+    ) -> Self {
+        Self {
+            id,
+            encoder,
+            printer,
+            model,
+            screen,
+            counters: Counters::default(),
+            begun: None,
+        }
+    }
+
     /// Gets in step with the printer and reads its counters.
     ///
     /// # Errors
@@ -58,76 +74,108 @@ impl Station {
         Ok(connected)
     }
 
-    /// Makes the cards it is given until there are no more, and hands each lot on when it is complete.
-    /// Stopped by a fault, it
-    /// waits for a person to let it go on.
+    /// Makes the cards it is given until there are no more, and hands each lot on when it is complete. Stopped by a
+    /// fault, it waits for a person to let it go on.
     ///
     /// # Errors
-    /// The ledger's: without it nothing may be done.
+    /// The ledger's: without it nothing may be done. Those of the machine's own doors: what was begun is kept, and the
+    /// next call goes on with it once the machine has been started again.
     pub async fn run(
-        mut self,
-        line: Arc<Line>,
+        &mut self,
+        line: &Line,
         resumed: Option<Hand>,
-        mut work: mpsc::Receiver<Work>,
+        work: &mut mpsc::Receiver<Work>,
     ) -> Result<(), Fault> {
         let mut last: Option<Hand> = None;
         if let Some(hand) = resumed {
-            let ready = super::prepare::resume(&line, hand.attempt().clone()).await?;
-            last = Some(self.make(&line, &ready, hand).await?);
+            if !line.may_go_on(&self.id).await {
+                return self.last_reading(line).await;
+            }
+            let ready = super::prepare::resume(line, hand.attempt().clone()).await?;
+            last = Some(self.make(line, &ready, hand).await?);
         }
+        let mut next = self.begun_before(line).await?;
         loop {
             // The outcome of a card shares a commit with the next card's intent, if that follows at once.
-            let next = match work.try_recv() {
-                Ok(next) => Some(next),
-                Err(_) => {
+            let work = match next.take().or_else(|| work.try_recv().ok()) {
+                Some(at_once) => Some(at_once),
+                None => {
                     if let Some(hand) = &mut last {
-                        hand.record(&line).await?;
+                        hand.record(line).await?;
                     }
-                    self.idle(&line);
+                    self.idle(line);
                     work.recv().await
                 }
             };
-            match next {
-                None => return self.last_reading(&line).await,
-                Some(Work::Card(ready)) => {
-                    // A stopped machine's last card is known and must not wait for a person to be recorded.
-                    if line.progress.is_stopped(&self.id)
-                        && let Some(hand) = &mut last
-                    {
-                        hand.record(&line).await?;
-                    }
-                    if !self.may_go_on(&line).await {
-                        continue;
-                    }
-                    let mut hand = Hand::new(ready.attempt.clone());
-                    if let Some(before) = last.take() {
-                        before.into_pending().into_iter().for_each(|fact| hand.also(fact));
-                    }
-                    last = Some(self.make(&line, &ready, hand).await?);
-                }
-                Some(Work::EndOfLot(lot)) => {
-                    if let Some(mut hand) = last.take() {
-                        hand.record(&line).await?;
-                    }
-                    if line.is_stopping() {
-                        continue;
-                    }
-                    self.check_counters(&line).await?;
-                    self.screen_must(&Instruction::EmptyHopper { lot: lot.id })
-                        .await?;
-                    line.record(vec![Fact::LotClosed { lot: lot.id }], Vec::new())
-                        .await?;
-                    line.floor.tray(lot);
-                }
+            let Some(work) = work else {
+                return self.last_reading(line).await;
+            };
+            let done = self.work(line, &work, &mut last).await;
+            if done.is_err() {
+                self.begun = Some(work);
             }
+            done?;
         }
     }
 
-    /// More prints than jobs stop the machine before its lot is closed (law 7). A printer that does not answer is found
-    /// out at its next card.
-    async fn check_counters(&mut self, line: &Line) -> Result<(), Fault> {
+    /// What a door's fault interrupted, unless recovery has seen to it.
+    async fn begun_before(&mut self, line: &Line) -> Result<Option<Work>, Fault> {
+        match self.begun.take() {
+            Some(Work::Card(mut ready)) => {
+                let attempt = line.ports.ledger.attempt(ready.attempt.id).await?;
+                let untouched = attempt.filter(|attempt| attempt.phase == Phase::Ready);
+                Ok(untouched.map(|attempt| {
+                    ready.attempt = attempt;
+                    Work::Card(ready)
+                }))
+            }
+            lot => Ok(lot),
+        }
+    }
+
+    async fn work(&mut self, line: &Line, work: &Work, last: &mut Option<Hand>) -> Result<(), Fault> {
+        match work {
+            Work::Card(ready) => {
+                // A person may be long in coming: what is done must not wait for that.
+                if let (true, Some(hand)) = (line.progress.is_stopped(&self.id), last.as_mut()) {
+                    hand.record(line).await?;
+                }
+                if !line.may_go_on(&self.id).await {
+                    return Ok(());
+                }
+                let mut hand = Hand::new(ready.attempt.clone());
+                if let Some(before) = last.take() {
+                    before.into_pending().into_iter().for_each(|fact| hand.also(fact));
+                }
+                *last = Some(self.make(line, ready, hand).await?);
+            }
+            Work::EndOfLot(lot) => {
+                if let Some(mut hand) = last.take() {
+                    hand.record(line).await?;
+                }
+                if line.is_stopping() {
+                    return Ok(());
+                }
+                let explained = self.check_counters(line).await?;
+                if !explained && !line.may_go_on(&self.id).await {
+                    return Ok(());
+                }
+                self.screen_must(&Instruction::EmptyHopper { lot: lot.id })
+                    .await?;
+                line.record(vec![Fact::LotClosed { lot: lot.id }], Vec::new())
+                    .await?;
+                line.floor.tray(lot.clone());
+            }
+        }
+        Ok(())
+    }
+
+    /// More prints than jobs stop the machine, and its lot is not closed before a person has looked (law 7): a twin of
+    /// one of its cards may lie among them. False if there are more. A printer that does not answer is found out at its
+    /// next card.
+    async fn check_counters(&mut self, line: &Line) -> Result<bool, Fault> {
         let Ok(now) = with_serial(&mut *self.printer, ReadCounters::new(&self.model)).await else {
-            return Ok(());
+            return Ok(true);
         };
         let before = std::mem::replace(&mut self.counters, now);
         if now.panels_printed > before.panels_printed {
@@ -137,8 +185,9 @@ impl Station {
             );
             line.stop_position(&self.id, &Fault::new(&TOO_MANY_PRINTS, detail))
                 .await?;
+            return Ok(false);
         }
-        Ok(())
+        Ok(true)
     }
 
     /// What the next start compares with.
@@ -152,18 +201,14 @@ impl Station {
         }
     }
 
-    /// Waits while the position is stopped; false when the line stops meanwhile, and the card stays ready
-    /// for the next start.
-    pub(super) async fn may_go_on(&mut self, line: &Line) -> bool {
-        while line.progress.is_stopped(&self.id) && !line.is_stopping() {
-            line.clock.sleep(STOPPED).await;
-        }
-        !line.is_stopping()
-    }
-
     async fn make(&mut self, line: &Line, ready: &Ready, hand: Hand) -> Result<Hand, Fault> {
         let hand = card::make(self, line, ready, hand).await?;
         line.progress.card_left(&self.id, hand.attempt());
+        if hand.attempt().phase == Phase::Did(Step::Deliver) {
+            // Failures count in a row and among the last cards only if the good ones are counted too.
+            let attempt = hand.attempt();
+            line.brake().good(&self.id, attempt.id, attempt.pack.as_ref());
+        }
         if hand.attempt().is_over() {
             line.floor.settle();
         }
@@ -179,9 +224,16 @@ impl Station {
         let Some((pack, count)) = line.floor.take_pack(line).await? else {
             return Ok(None);
         };
+        let loaded = self.load_pack(line, &pack, count).await;
+        // Loaded or not: a promise that outlived this would keep the pack from every feeder.
+        line.floor.release(&pack);
+        Ok(loaded?.then_some(pack))
+    }
+
+    async fn load_pack(&mut self, line: &Line, pack: &PackId, count: u32) -> Result<bool, Fault> {
         let instruction = Instruction::LoadPack { pack: pack.clone() };
         if self.screen.ask(&instruction).await? != Answer::Done {
-            return Ok(None);
+            return Ok(false);
         }
         let step = Move {
             pack: pack.clone(),
@@ -192,7 +244,7 @@ impl Station {
             reason: "loaded at the screen's request".to_owned(),
         };
         line.record(vec![Fact::Stock { step }], Vec::new()).await?;
-        Ok(Some(pack))
+        Ok(true)
     }
 
     async fn screen_must(&mut self, instruction: &Instruction) -> Result<(), Fault> {

@@ -7,15 +7,19 @@ use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinSet;
 
 use crate::base::Fault;
-use crate::base::ids::OrderKey;
+use crate::base::ids::{MachineId, OrderKey};
 use crate::base::limits::READY_CARDS_PER_MACHINE;
 use crate::job::Fact;
+use crate::job::fault::STOPPING;
+use crate::job::lot::Lot;
 use crate::port::OrderState;
 
 use super::Line;
 use super::checkpoint::Checkpoints;
+use super::context::Hand;
 use super::desk::Desk;
-use super::feed::feed;
+use super::feed::{Work, feed};
+use super::patience::Patient;
 use super::progress::{Activity, MachineProgress};
 use super::settle::{settle, settle_once};
 use super::station::Station;
@@ -37,6 +41,12 @@ pub enum Ending {
     WhenDrained,
 }
 
+/// Everybody's names.
+struct Places {
+    stations: Vec<MachineId>,
+    desks: Vec<MachineId>,
+}
+
 /// Recovers, runs all machines and desks, and ends when told to or when there is no more work.
 ///
 /// # Errors
@@ -53,45 +63,24 @@ pub async fn run(
     line.record(started, Vec::new()).await?;
     let heads = Arc::new(Mutex::new(Checkpoints::new(&line)));
     let mut found = recover::books(&line).await?;
+    let places = Places {
+        stations: stations.iter().map(|station| station.id.clone()).collect(),
+        desks: desks.iter().map(|desk| desk.id.clone()).collect(),
+    };
+    recover::positions(&line, &places.stations).await?;
+    recover::positions(&line, &places.desks).await?;
+    recover::without_machine(&line, &found, &places.stations).await?;
     let mut tasks: JoinSet<Result<Option<Desk>, Fault>> = JoinSet::new();
     for mut station in stations {
+        station.screen = Patient::new(&line, station.screen);
         let lots = found.lots.remove(&station.id).unwrap_or_default();
-        let in_path = found.in_machines.remove(&station.id);
         let own = Arc::clone(&line);
-        tasks.spawn(async move {
-            // A printer that does not answer stops its position like any other fault: a person looks, and lets it go
-            // on.
-            while let Err(fault) = station.connect().await {
-                own.stop_position(&station.id, &fault).await?;
-                if !station.may_go_on(&own).await {
-                    return Ok(None);
-                }
-            }
-            readings::printer(&own, &station.id, &station.counters).await?;
-            let resumed = match in_path {
-                Some(attempt) => recover::machine(&own, &mut station, attempt).await?,
-                None => {
-                    recover::empty_machine(&mut station).await?;
-                    None
-                }
-            };
-            let (out, work) = mpsc::channel(READY_CARDS_PER_MACHINE);
-            let feeding = feed(Arc::clone(&own), station.id.clone(), lots, out);
-            let making = async {
-                let made = station.run(Arc::clone(&own), resumed, work).await;
-                if made.is_err() {
-                    // Who feeds it has no other way to learn that nobody takes its cards any more.
-                    own.stop();
-                }
-                made
-            };
-            let (fed, made) = tokio::join!(feeding, making);
-            fed.and(made).map(|()| None)
-        });
+        tasks.spawn(async move { machine(own, station, lots).await.map(|()| None) });
     }
-    for desk in desks {
+    for mut desk in desks {
+        desk.screen = Patient::new(&line, desk.screen);
         let own = Arc::clone(&line);
-        tasks.spawn(async move { desk.run(own).await.map(Some) });
+        tasks.spawn(async move { pack(&own, desk).await.map(Some) });
     }
     let own = Arc::clone(&line);
     tasks.spawn(async move { settle(&own).await.map(|()| None) });
@@ -114,7 +103,7 @@ pub async fn run(
     if ending == Ending::WhenDrained {
         let own = Arc::clone(&line);
         tasks.spawn(async move {
-            let outcome = drained(&own).await;
+            let outcome = drained(&own, &places).await;
             own.stop();
             outcome.map(|()| None)
         });
@@ -148,9 +137,100 @@ pub async fn run(
     signed.map(|_| ())
 }
 
+/// A machine to the line's end. Whatever fails at its own doors stops it alone; when a person lets it go on, it begins
+/// as after a restart.
+async fn machine(line: Arc<Line>, mut station: Station, lots: Vec<Lot>) -> Result<(), Fault> {
+    // Nothing is prepared for it before it is known what lies in it.
+    let Some(resumed) = begin(&line, &mut station).await? else {
+        return Ok(());
+    };
+    let (out, work) = mpsc::channel(READY_CARDS_PER_MACHINE);
+    let feeding = feed(Arc::clone(&line), station.id.clone(), lots, out);
+    let making = async {
+        let made = make(&line, station, resumed, work).await;
+        if made.is_err() {
+            // Who feeds it has no other way to learn that nobody takes its cards any more.
+            line.stop();
+        }
+        made
+    };
+    let (fed, made) = tokio::join!(feeding, making);
+    fed.and(made)
+}
+
+async fn make(
+    line: &Line,
+    mut station: Station,
+    mut resumed: Option<Hand>,
+    mut work: mpsc::Receiver<Work>,
+) -> Result<(), Fault> {
+    loop {
+        match station.run(line, resumed.take(), &mut work).await {
+            Err(fault) if line.is_left_to_a_person(&fault) => {
+                tracing::error!(machine = %station.id, code = fault.code.id, "stopped: {fault}");
+                line.stop_position(&station.id, &fault).await?;
+                if !line.may_go_on(&station.id).await {
+                    return Ok(());
+                }
+                match begin(line, &mut station).await? {
+                    Some(settled) => resumed = settled,
+                    None => return Ok(()),
+                }
+            }
+            // Nobody answered, and the line stops: the next start asks again.
+            Err(fault) if *fault.code == STOPPING => return Ok(()),
+            ended => return ended,
+        }
+    }
+}
+
+/// Gets in step with a machine and settles what is in doubt in it: the card to go on with, if there is one. Nothing at
+/// all if the line stops meanwhile.
+async fn begin(line: &Line, station: &mut Station) -> Result<Option<Option<Hand>>, Fault> {
+    loop {
+        let begun = async {
+            station.connect().await?;
+            readings::printer(line, &station.id, &station.counters).await?;
+            match recover::in_path(line, &station.id).await? {
+                Some(attempt) => recover::machine(line, station, attempt).await,
+                None => recover::empty_machine(station).await.map(|()| None),
+            }
+        };
+        match begun.await {
+            // A machine that does not answer is looked at by a person like one that fails later.
+            Err(fault) if line.is_left_to_a_person(&fault) => {
+                tracing::error!(machine = %station.id, code = fault.code.id, "stopped: {fault}");
+                line.stop_position(&station.id, &fault).await?;
+                if !line.may_go_on(&station.id).await {
+                    return Ok(None);
+                }
+            }
+            Err(fault) if *fault.code == STOPPING => return Ok(None),
+            begun => return begun.map(Some),
+        }
+    }
+}
+
+/// A desk to the line's end; its own doors stop it alone.
+async fn pack(line: &Line, mut desk: Desk) -> Result<Desk, Fault> {
+    loop {
+        match desk.run(line).await {
+            Err(fault) if line.is_left_to_a_person(&fault) => {
+                tracing::error!(desk = %desk.id, code = fault.code.id, "stopped: {fault}");
+                line.stop_position(&desk.id, &fault).await?;
+                if !line.may_go_on(&desk.id).await {
+                    return Ok(desk);
+                }
+            }
+            Err(fault) if *fault.code == STOPPING => return Ok(desk),
+            ended => return ended.map(|()| desk),
+        }
+    }
+}
+
 /// Returns when no order waits or is being made, or when nothing moves any more because machines are stopped and nobody
 /// lets them go on.
-async fn drained(line: &Line) -> Result<(), Fault> {
+async fn drained(line: &Line, places: &Places) -> Result<(), Fault> {
     let mut still = Duration::ZERO;
     loop {
         line.clock.sleep(DRAINING).await;
@@ -161,21 +241,30 @@ async fn drained(line: &Line) -> Result<(), Fault> {
             let first = line.ports.book.in_state(state, OrderKey(0), 1).await?;
             Ok(first.is_empty())
         };
-        let quiet = line.floor.is_quiet() && none(OrderState::Waiting).await?;
-        if quiet && none(OrderState::InLot).await? {
+        let (quiet, claimed) = (line.floor.is_quiet(), none(OrderState::Waiting).await?);
+        if quiet && claimed && none(OrderState::InLot).await? && lots_are_closed(line, places).await? {
             return Ok(());
         }
         let machines = line.progress.snapshot().machines;
-        let all_stopped = !machines.is_empty() && machines.values().all(|machine| machine.stopped);
-        let at_rest = |machine: &MachineProgress| machine.stopped || machine.activity == Activity::Waiting;
-        let stuck = machines.values().any(|machine| machine.stopped) && machines.values().all(at_rest);
-        still = if quiet && stuck {
-            still + DRAINING
-        } else {
-            Duration::ZERO
+        let stopped = |places: &[MachineId]| places.iter().all(|place| line.progress.is_stopped(place));
+        let at_rest = |machine: &MachineProgress| {
+            machine.stopped && !matches!(machine.activity, Activity::Step(_))
+                || machine.activity == Activity::Waiting
         };
-        if all_stopped || still >= PATIENCE {
+        // Whoever could go on with what waits is stopped.
+        let stuck = machines.values().any(|machine| machine.stopped)
+            && machines.values().all(at_rest)
+            && (claimed || stopped(&places.stations))
+            && (quiet || stopped(&places.desks));
+        still = if stuck { still + DRAINING } else { Duration::ZERO };
+        if still >= PATIENCE {
             return Ok(());
         }
     }
+}
+
+/// A lot of which no card is owed any more must be closed all the same.
+async fn lots_are_closed(line: &Line, places: &Places) -> Result<bool, Fault> {
+    let open = line.ports.ledger.open_lots().await?;
+    Ok(!open.iter().any(|lot| places.stations.contains(&lot.machine)))
 }

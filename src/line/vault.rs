@@ -67,10 +67,18 @@ impl Line {
     /// # Errors
     /// The HSM's.
     pub async fn person_hash(&self, number: &str) -> Result<String, Fault> {
+        self.look_up_hash(number).await
+    }
+
+    /// The keyed hash of a text that must be known again without being kept (law 10).
+    ///
+    /// # Errors
+    /// The HSM's.
+    pub async fn look_up_hash(&self, text: &str) -> Result<String, Fault> {
         let hash = self
             .ports
             .signer
-            .hmac(&self.rules.keys.lookup, number.as_bytes())
+            .hmac(&self.rules.keys.lookup, text.as_bytes())
             .await?;
         Ok(hex::encode(&hash))
     }

@@ -1,8 +1,7 @@
 //! ECDSA P-256 signatures: raw r‖s as PKCS#11 speaks (v3.1, section 6.3.1), DER as X.509 and CMS write (RFC 3279,
 //! section 2.2.3).
 
-use p256::ecdsa::signature::hazmat::PrehashVerifier;
-use p256::ecdsa::{Signature, VerifyingKey};
+use p256::ecdsa::Signature;
 use ring::signature::{ECDSA_P256_SHA256_FIXED, UnparsedPublicKey};
 
 use super::fault;
@@ -16,15 +15,6 @@ pub fn to_der(raw: &[u8; 64]) -> Result<Vec<u8>, Fault> {
     Ok(read(raw)?.to_der().as_bytes().to_vec())
 }
 
-/// The raw form of a DER signature.
-///
-/// # Errors
-/// `PKI-009` if it is not the DER of two numbers between 1 and n - 1.
-pub fn to_raw(der: &[u8]) -> Result<[u8; 64], Fault> {
-    let signature = Signature::from_der(der).map_err(|_| Fault::new(&fault::SIGNATURE_MALFORMED, "DER"))?;
-    Ok(signature.to_bytes().into())
-}
-
 /// Verifies a raw signature over a message with ring, which is neither the library of the HSM simulator nor our
 /// encoder.
 ///
@@ -36,18 +26,6 @@ pub fn verify_message(point: &[u8; 65], message: &[u8], raw: &[u8; 64]) -> Resul
         .map_err(|_| Fault::new(&fault::SIGNATURE_WRONG, "ECDSA P-256"))
 }
 
-/// Verifies a raw signature over a digest, for where the message is no longer at hand. ring only takes messages, so
-/// this one is p256's word.
-///
-/// # Errors
-/// `PKI-001` if the point is not on the curve, `PKI-009` or `PKI-002` if the signature is malformed or wrong.
-pub fn verify_prehashed(point: &[u8; 65], digest: &[u8; 32], raw: &[u8; 64]) -> Result<(), Fault> {
-    VerifyingKey::from_sec1_bytes(point)
-        .map_err(|_| Fault::new(&fault::KEY_REFUSED, "point"))?
-        .verify_prehash(digest, &read(raw)?)
-        .map_err(|_| Fault::new(&fault::SIGNATURE_WRONG, "ECDSA P-256"))
-}
-
 fn read(raw: &[u8; 64]) -> Result<Signature, Fault> {
     Signature::from_slice(raw).map_err(|_| Fault::new(&fault::SIGNATURE_MALFORMED, "raw r‖s"))
 }
@@ -56,7 +34,6 @@ fn read(raw: &[u8; 64]) -> Result<Signature, Fault> {
 mod tests {
     use super::*;
     use hex_literal::hex;
-    use sha2::{Digest, Sha256};
 
     // RFC 6979, A.2.5: P-256, SHA-256, message "sample".
     const POINT: [u8; 65] = hex!(
@@ -69,28 +46,20 @@ mod tests {
     );
 
     #[test]
-    fn the_vector_of_rfc_6979_verifies_in_both_libraries() {
+    fn the_vector_of_rfc_6979_verifies() {
         verify_message(&POINT, b"sample", &RAW).unwrap();
-        verify_prehashed(&POINT, &Sha256::digest(b"sample").into(), &RAW).unwrap();
         assert_eq!(
             verify_message(&POINT, b"simple", &RAW).unwrap_err().code,
             &fault::SIGNATURE_WRONG
         );
-        let wrong = verify_prehashed(&POINT, &[7; 32], &RAW).unwrap_err();
-        assert_eq!(wrong.code, &fault::SIGNATURE_WRONG);
-        assert_eq!(
-            verify_prehashed(&[4; 65], &[7; 32], &RAW).unwrap_err().code,
-            &fault::KEY_REFUSED
-        );
     }
 
     #[test]
-    fn the_forms_lead_to_each_other() {
+    fn the_der_form_is_that_of_x509() {
         let der = to_der(&RAW).unwrap();
         assert_eq!(der.get(..5), Some(&[0x30, 0x46, 0x02, 0x21, 0x00][..]));
-        assert_eq!(to_raw(&der).unwrap(), RAW);
+        assert_eq!(Signature::from_der(&der).unwrap().to_bytes().as_slice(), RAW);
         assert_eq!(to_der(&[0; 64]).unwrap_err().code, &fault::SIGNATURE_MALFORMED);
         assert_eq!(to_der(&[0xFF; 64]).unwrap_err().code, &fault::SIGNATURE_MALFORMED);
-        assert!(to_raw(der.get(..70).unwrap()).is_err() && to_raw(&[]).is_err());
     }
 }

@@ -5,6 +5,7 @@ use time::{Date, Duration, OffsetDateTime, UtcOffset};
 use super::fault;
 use super::trust::Certificate;
 use crate::base::Fault;
+use crate::base::clock::VIET_NAM;
 
 /// A document signer in the HSM and what is known of it.
 #[derive(Clone, Debug)]
@@ -140,7 +141,6 @@ fn end_of(day: Date) -> OffsetDateTime {
     )
 }
 
-const VIET_NAM: UtcOffset = time::macros::offset!(+7);
 /// Some readers refuse a signing time equal to notBefore, and clocks differ.
 const SETTLING_TIME: Duration = Duration::hours(1);
 

@@ -180,11 +180,11 @@ impl Generated {
     }
 }
 
-/// Takes the portrait out of the document and leaves its name and hash.
+/// Takes the portrait out of the document and leaves its name and hash. A plain name: the picture lies beside it.
 fn detach_portrait(document: &mut Value, dossier: &Dossier) -> Option<(String, Vec<u8>)> {
     let image = dossier.portrait.as_ref()?;
     let face = document.pointer_mut("/biometricData/0")?;
-    let name = format!("portraits/{}.jpg", dossier.request);
+    let name = format!("{}.jpg", dossier.request);
     face.as_object_mut()?.remove("image");
     face["imageRef"] = name.as_str().into();
     face["hash"] = json!(hex::encode(&Sha256::digest(&image.bytes)));

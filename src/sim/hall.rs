@@ -4,12 +4,12 @@
 //! opinion. In
 //! its directory lie
 //!
-//! - `hall.json`, the [`Plan`]; `packs/<pack>.json`, the [`SupplierList`]s;
+//! - `hall.json`, the [`Plan`]; `packs/<pack>.json`, the lists that came with the packs;
 //! - `journal.jsonl`, every move of every card, in order: the hall's one book of positions;
 //! - `cards/<blank>.json`, `.front.png`, `.back.png`: chip and faces of every card that was out of a feeder;
 //! - `stations/<name>/encoder.sock`, `printer` (a serial port), `screen.sock`, `printer.json`,
 //!   `times.json`;
-//! - `desks/<name>/reader.sock`, `scanner` (a serial port), `screen.sock`;
+//! - `desks/<name>/reader.sock`, `scanner` (a serial port), `screen.sock`, `hand.sock`;
 //! - `ready`, while all of these are open: the number of the process.
 //!
 //! How sockets and scanner speak is said in `wire` and `desk`. A hall that is stopped goes on later where it was. One
@@ -39,8 +39,9 @@ mod tests;
 pub use card::{Card, card};
 pub use floor::set_printer;
 pub use inventory::{Boxed, Inventory, Spot, Whereabouts, inventory};
-pub use plan::{Plan, ReaderPace, SupplierList, create};
+pub use plan::{Plan, ReaderPace, create};
 pub use times::{Times, times};
+pub use wire::{Held, hold};
 
 pub(super) use desk::{Desk, Followed, Scan, spoken};
 pub(super) use floor::Floor;

@@ -42,6 +42,11 @@ crate::fault_codes! {
         "the registry does not answer", "cơ quan quản lý không trả lời",
         "Check the connection to the registry: reports wait until it answers.",
         "Kiểm tra kết nối với cơ quan quản lý: báo cáo sẽ chờ đến khi có trả lời.";
+    /// The authority's registry is not where the configuration says.
+    NO_REGISTRY = "STO-010", Operator, true,
+        "there is no registry here", "không có cơ sở dữ liệu quản lý tại đây",
+        "Name the authority's registry in cardwright.toml: paths.registry.",
+        "Ghi đường dẫn cơ sở dữ liệu quản lý trong cardwright.toml: paths.registry.";
 }
 
 /// A database error as a fault. Unique-index violations are laws speaking; texts of the driver hold no values.

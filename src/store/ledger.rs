@@ -52,7 +52,30 @@ pub struct SqliteLedger {
     queue: mpsc::Sender<Append>,
     writer: Option<JoinHandle<()>>,
     commits: Commits,
-    _lock: Option<File>,
+    _lock: Option<LedgerLock>,
+}
+
+/// The exclusive lock of a ledger, held as long as this lives.
+#[derive(Debug)]
+pub struct LedgerLock {
+    ledger: PathBuf,
+    _file: File,
+}
+
+impl LedgerLock {
+    /// Takes the lock beside the ledger in this file; `create` if it is still to be made.
+    ///
+    /// # Errors
+    /// `STO-002` if another process holds it, `STO-008` if there is no ledger.
+    pub fn take(ledger: &Path, create: bool) -> Result<Self, Fault> {
+        if !create && !ledger.exists() {
+            return Err(Fault::new(&NO_FILE, ledger.display().to_string()));
+        }
+        Ok(Self {
+            ledger: ledger.to_owned(),
+            _file: lock(ledger)?,
+        })
+    }
 }
 
 /// One append on its way to the writer.
@@ -69,10 +92,20 @@ impl SqliteLedger {
     /// # Errors
     /// `STO-002` if another process holds it, `STO-008` if there is none, `STO-001` for the database's own troubles.
     pub async fn open(path: &Path, create: bool, author: Author, clock: Clock) -> Result<Self, Fault> {
-        if !create && !path.exists() {
-            return Err(Fault::new(&NO_FILE, path.display().to_string()));
-        }
-        let lock = lock(path)?;
+        Self::open_locked(LedgerLock::take(path, create)?, create, author, clock).await
+    }
+
+    /// Opens the ledger whose lock was taken before, so that whoever is refused has touched nothing.
+    ///
+    /// # Errors
+    /// `STO-001` for the database's own troubles.
+    pub async fn open_locked(
+        lock: LedgerLock,
+        create: bool,
+        author: Author,
+        clock: Clock,
+    ) -> Result<Self, Fault> {
+        let path = lock.ledger.as_path();
         let pool = open(path, create, 4, MIGRATIONS).await?;
         let (queue, requests) = mpsc::channel(LEDGER_QUEUE);
         let name = author.ledger.clone();

@@ -16,7 +16,7 @@ use crate::base::Fault;
 use crate::base::ids::{ChipId, SodHash};
 use crate::port::{Outcome, Registry, Report, Statement, StopList};
 
-use super::fault::{NO_FILE, REGISTRY};
+use super::fault::{NO_REGISTRY, REGISTRY};
 
 /// A connection to the registry.
 #[derive(Debug)]
@@ -28,10 +28,10 @@ impl SqliteRegistry {
     /// Connects; the registry's schema is its own.
     ///
     /// # Errors
-    /// `STO-008` if there is no registry at this place, `STO-009` if it does not answer.
+    /// `STO-010` if there is no registry at this place, `STO-009` if it does not answer.
     pub async fn open(path: &Path) -> Result<Self, Fault> {
         if !path.exists() {
-            return Err(Fault::new(&NO_FILE, path.display().to_string()));
+            return Err(Fault::new(&NO_REGISTRY, path.display().to_string()));
         }
         let options = SqliteConnectOptions::new()
             .filename(path)

@@ -14,14 +14,14 @@ use std::sync::Arc;
 use cardwright::base::ids::{MachineId, OfficeCode, OrderKey, PersonId};
 use cardwright::base::{Clock, Entropy, Fault, Mode};
 use cardwright::chip::ChipProfile;
-use cardwright::control::client::{Connection, ask};
+use cardwright::control::client::Connection;
 use cardwright::control::people::myself;
 use cardwright::control::serve::Server;
-use cardwright::control::wire::Call;
+use cardwright::control::wire::{Call, Refusal};
 use cardwright::control::{Answer, Control, Name, Request, card, order, position, whereabouts};
 use cardwright::document::face::Press;
 use cardwright::dossier::name::Glyphs;
-use cardwright::dossier::{Holidays, OfficeTable, Requirements};
+use cardwright::dossier::{Holidays, OfficeTable};
 use cardwright::job::Fact;
 use cardwright::line::context::KeyLabels;
 use cardwright::line::{Line, Ports, Rules};
@@ -41,7 +41,11 @@ const NUMBER: &str = "001099000017";
 
 /// A line that makes no cards: its books, its token and its rules are all that people's requests need.
 async fn line(mode: Mode) -> Arc<Line> {
-    let clock = Clock::system();
+    line_at(mode, Clock::system()).await
+}
+
+/// The same, at another time.
+pub(crate) async fn line_at(mode: Mode, clock: Clock) -> Arc<Line> {
     let power = Power::new(clock);
     let signer = MemorySigner::new(Arc::clone(&power), 7);
     signer.generate("lookup", KeyPurpose::Lookup).await.unwrap();
@@ -60,7 +64,6 @@ async fn line(mode: Mode) -> Arc<Line> {
             intake: label("intake"),
         },
         manifest_key: [0; 65],
-        requirements: Requirements::viet_nam(),
         offices: OfficeTable::default(),
         glyphs: Glyphs::of(cardwright::base::font::SANS).unwrap(),
         holidays: Holidays::viet_nam().unwrap(),
@@ -122,9 +125,17 @@ async fn serve(path: &Path, line: &Arc<Line>) -> Serving {
     Serving(tokio::spawn(server.run()))
 }
 
+/// Asks one thing; nothing if no controller runs.
+async fn ask(path: &Path, call: &Call) -> Result<Option<Answer>, Box<Refusal>> {
+    match Connection::open(path, Clock::system()).await? {
+        Some(mut connection) => connection.ask(call).await.map(Some),
+        None => Ok(None),
+    }
+}
+
 async fn asked(path: &Path, request: Request) -> Result<Answer, String> {
     let call = Call::new(request, None);
-    match ask(path, &call, Clock::system()).await {
+    match ask(path, &call).await {
         Ok(answer) => Ok(answer.expect("a controller runs")),
         Err(refusal) => Err(refusal.code),
     }
@@ -154,11 +165,7 @@ async fn the_socket_is_the_owners_and_goes_with_the_controller() {
     let path = dir.path().join("control.sock");
     let line = line(Mode::Rehearsal).await;
     let hello = Call::new(Request::Hello, None);
-    assert_eq!(
-        ask(&path, &hello, line.clock).await.unwrap(),
-        None,
-        "nobody answers yet"
-    );
+    assert_eq!(ask(&path, &hello).await.unwrap(), None, "nobody answers yet");
 
     let serving = serve(&path, &line).await;
     let mode = std::fs::metadata(&path).unwrap().permissions().mode();
@@ -294,6 +301,15 @@ async fn a_stopped_position_is_let_go_on_by_a_person_and_the_record_says_who() {
         machine: machine.clone(),
     };
     assert!(change(stop.clone()).await.is_ok());
+    let stopped = line.ports.ledger.history("S01").await.unwrap().pop().unwrap();
+    assert_eq!(
+        stopped.fact,
+        Fact::PositionStopped {
+            machine: machine.clone(),
+            code: "CTL-018".to_owned(),
+            by: vec![myself()]
+        }
+    );
     assert_eq!(change(stop).await, Err("CTL-015".to_owned()));
     assert!(!change(position::Request::List).await.unwrap().good);
     assert!(line.progress.is_stopped(&machine));

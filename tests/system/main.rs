@@ -7,4 +7,7 @@ mod hsm;
 mod ledger;
 mod licences;
 mod office;
+mod production;
 mod rehearsal;
+mod report;
+mod tapping;

@@ -13,9 +13,9 @@ use cardwright::base::Clock;
 use cardwright::base::ids::{AttemptId, LotId, MachineId, OfficeCode, OrderKey, PackId, SodHash};
 use cardwright::job::fault::{MISSING_CARD, STEP_IN_DOUBT};
 use cardwright::job::lot::Lot;
+use cardwright::job::stock::SupplierList;
 use cardwright::job::{Event, Evidence, Fact, Step};
 use cardwright::port::{Ledger, OrderBook, OrderState};
-use cardwright::sim::hall::SupplierList;
 use cardwright::store::{SqliteLedger, SqliteOrderBook};
 
 const NAME: &str = "rehearsal/K1";
@@ -257,12 +257,57 @@ fn blanks(office: &Office<'_>) {
         "must be explained",
     );
     assert!(office.run("stock count").1.contains("not explained"));
-    office.by_two(
-        "stock explain S01 --reason unseen",
+    // A reason that may not be kept is refused before it waits for anybody, and one that may waits unread.
+    office.bad("stock explain S01 --reason 001099123456 --as an", "CTL-010");
+    office.bad("stock explain S01 --reason unseen --as chi", "a second person");
+    let waiting = std::fs::read_to_string(office.0.join("proposals.json")).unwrap();
+    assert!(
+        waiting.contains("chi") && !waiting.contains("unseen"),
+        "{waiting}"
+    );
+    office.bad("stock explain S01 --reason unseen --as chi", "a second person");
+    office.good(
+        "stock explain S01 --reason unseen --as binh",
         "1 blanks are declared not found",
     );
+    assert_eq!(
+        std::fs::read_to_string(office.0.join("proposals.json")).unwrap(),
+        "{}"
+    );
+    loading(office);
     assert!(!office.run("stock count").1.contains("not explained"));
     office.good("audit verify", "sound");
+}
+
+/// A feeder is emptied into the vault and gets another pack from the floor.
+fn loading(office: &Office<'_>) {
+    let counted = |machine: &str| -> (String, u64) {
+        let told: serde_json::Value = serde_json::from_str(&office.run("stock count --json").1).unwrap();
+        let packs = told["packs"].as_array().unwrap().clone();
+        let in_feeder = |pack: &serde_json::Value| {
+            let places = pack["places"].as_array().unwrap();
+            let there = places.iter().find(|place| place["place"]["feeder"] == machine)?;
+            Some((
+                pack["pack"].as_str().unwrap().to_owned(),
+                there["blanks"].as_u64().unwrap(),
+            ))
+        };
+        packs.iter().find_map(in_feeder).unwrap()
+    };
+    let (pack, blanks) = counted("S02");
+    let load = "stock load PX --machine S02";
+    office.bad(load, "CTL-041");
+    office.good("stock issue PX", "on the floor");
+    office.bad(load, "CTL-042");
+    office.good(
+        &format!("stock return {pack} --from S02 --count {blanks}"),
+        "returned to the vault; 0 are left",
+    );
+    office.good(load, "S02: 1 blanks of pack PX are in its feeder");
+    assert_eq!(counted("S02"), ("PX".to_owned(), 1));
+    office.bad(load, "CTL-041");
+    office.good(&format!("stock issue {pack}"), "on the floor");
+    office.bad(&format!("stock load {pack} --machine S02"), "CTL-042");
 }
 
 /// Cards that were lost sight of: rejected, taken for good, given up, found after all, destroyed.

@@ -15,6 +15,7 @@ use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 use cardwright::base::{Clock, Entropy};
+use cardwright::control::fault::SOCKET;
 use cardwright::document::FileId;
 use cardwright::sim::hall;
 
@@ -154,6 +155,44 @@ fn approved_dossiers_become_proven_cards_in_boxes() {
     strangers_accept_a_card(dir.path());
     // Run again, it continues: nothing is made twice.
     assert_eq!(judge(dir.path(), &to_the_end(dir.path())), first);
+}
+
+/// Reconciling reads five sets of books one after the other while the line writes in them.
+#[test]
+fn the_books_agree_while_cards_are_made() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut controller = rehearse(dir.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut told = BufReader::new(controller.stdout.take().unwrap()).lines();
+    let making = told.any(|line| line.unwrap().starts_with("Making cards"));
+    assert!(making, "it ended before the machines started");
+    let (mut asked, mut busy) = (0, 0);
+    while controller.try_wait().unwrap().is_none() {
+        let output = Command::new(env!("CARGO_BIN_EXE_cardwright"))
+            .env_remove("HSM_SIM_DIR")
+            .args(["reconcile", "--json", "--dir"])
+            .arg(dir.path())
+            .output()
+            .unwrap();
+        let answer: serde_json::Value = serde_json::from_slice(&output.stdout).expect("an answer");
+        if answer["refusal"]["code"] == SOCKET.id {
+            // It has made its last card while it was asked.
+            break;
+        }
+        assert!(output.status.success(), "{answer:#}");
+        assert_eq!(answer["balanced"], true, "{answer:#}");
+        asked += 1;
+        let signatures = &answer["signatures"];
+        busy += u32::from(signatures["under_way"] != 0 || signatures["unused"] != 0);
+    }
+    println!("asked {asked} times, {busy} of them with cards on their way");
+    assert!(busy > 0, "it was never asked while cards were made");
+    assert!(controller.wait().unwrap().success());
+    let told: Vec<String> = told.map(Result::unwrap).collect();
+    judge(dir.path(), &told.join("\n"));
 }
 
 #[test]

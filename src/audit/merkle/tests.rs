@@ -117,17 +117,6 @@ fn published_consistency_proofs() {
     assert_eq!(prove_growth(&leaves, 9), None);
 }
 
-#[test]
-fn a_kept_frontier_goes_on_where_it_was() {
-    let leaves = numbered_leaves(21);
-    let mut first = Frontier::new();
-    leaves[..13].iter().for_each(|leaf| first.push(*leaf));
-    let mut second = Frontier::from_parts(first.size(), first.peaks().to_vec()).unwrap();
-    leaves[13..].iter().for_each(|leaf| second.push(*leaf));
-    assert_eq!((second.size(), second.root()), (21, root(&leaves)));
-    assert_eq!(Frontier::from_parts(13, vec![leaves[0]; 2]), None);
-}
-
 proptest! {
     #[test]
     fn every_leaf_is_proven_and_nothing_else_is(

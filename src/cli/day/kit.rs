@@ -12,7 +12,7 @@ use crate::config::Keys;
 use crate::document::face::Press;
 use crate::document::profile::{BUILTIN, CardProfile};
 use crate::dossier::name::Glyphs;
-use crate::dossier::{Holidays, OfficeTable, Requirements};
+use crate::dossier::{Holidays, OfficeTable};
 use crate::line::Rules;
 use crate::line::context::KeyLabels;
 use crate::pki::TrustStore;
@@ -119,7 +119,6 @@ impl Kit {
                 intake: keys.intake,
             },
             manifest_key: self.manifest_key,
-            requirements: Requirements::viet_nam(),
             offices: self.offices.clone(),
             glyphs: self.glyphs.clone(),
             holidays: self.holidays.clone(),

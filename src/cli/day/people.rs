@@ -15,8 +15,8 @@ use crate::sim::hall::{Spot, Whereabouts};
 
 use super::Day;
 
-/// How often the supervisor makes a round.
-const ROUND: Duration = Duration::from_secs(30);
+/// When the first round is made: what stood still when a controller ended stands still at the next start.
+const FIRST: Duration = Duration::from_secs(1);
 /// Times a card is brought to a desk; if no desk takes it, it is waste.
 const VISITS_MAX: u32 = 2;
 
@@ -29,8 +29,11 @@ struct Memory {
 /// Makes rounds for ever.
 pub(super) async fn supervise(day: &Day, line: &Line) {
     let mut memory = Memory::default();
+    let mut pause = FIRST;
     loop {
-        line.clock.sleep(ROUND).await;
+        line.clock
+            .sleep(std::mem::replace(&mut pause, day.plan.round))
+            .await;
         // What cannot be done in this round is tried in the next: the ledger has refused it, and nothing has changed.
         if let Err(fault) = round(day, line, &mut memory).await {
             tracing::warn!(code = fault.code.id, "the supervisor comes again: {fault}");

@@ -54,7 +54,7 @@ impl Outcome {
 /// # Errors
 /// The books', or broken built-in data.
 pub async fn weather(day: &Day, faults: &Faults) -> Result<Outcome, Fault> {
-    day.admit().await?;
+    day.admit(day.requests()).await?;
     let mut dice = Dice(ChaCha8Rng::seed_from_u64(day.plan.seed));
     trouble(day, faults, &mut dice);
     power_of_printers(day, faults);

@@ -1,30 +1,36 @@
 //! Whole days of the hall.
 
-use async_trait::async_trait;
+mod doors;
+mod foreign;
+mod once;
+mod stopped;
+mod tapped;
 
 use super::faults::Faults;
 use super::kit::People;
 use super::*;
-use crate::job::{Attempt, Event};
-use crate::port::{Encoder, Entry};
+use crate::job::Attempt;
+use crate::port::Entry;
 use crate::sim::memory::Slip;
 use crate::sim::printer::{What, When};
 
-fn plan(seed: u64) -> Plan {
+fn plan(seed: u64, dossiers: usize) -> Plan {
     Plan {
         seed,
+        dossiers,
         stations: 2,
         desks: 1,
         pack: 5,
         lot: 4,
         box_cards: 3,
+        round: Duration::from_secs(30),
     }
 }
 
-async fn whole_day(people: People, cards: usize, plan: Plan) -> (Day, Vec<Entry>) {
-    let kit = Kit::new(7, cards, people).await.unwrap();
-    let day = Day::new(&kit, plan).await.unwrap();
-    day.admit().await.unwrap();
+async fn whole_day(people: People, plan: Plan) -> (Day, Vec<Entry>) {
+    let kit = Kit::new(7, plan.dossiers, people).await.unwrap();
+    let day = Day::with(&kit, plan).await.unwrap();
+    day.admit(day.requests()).await.unwrap();
     assert_eq!(day.work(None).await.unwrap(), End::Done);
     assert!(day.is_done().await.unwrap());
     assert_eq!(judge::judge(&day).await.unwrap(), [""; 0]);
@@ -35,14 +41,14 @@ async fn whole_day(people: People, cards: usize, plan: Plan) -> (Day, Vec<Entry>
 
 #[test]
 fn dossiers_become_boxed_cards_in_memory() {
-    let (day, _) = pass(whole_day(People::All, 8, plan(7))).unwrap();
+    let (day, _) = pass(whole_day(People::All, plan(7, 8))).unwrap();
     let boxed = day.hall.inventory().boxes.len();
     assert!(boxed >= 6, "{:?}", day.hall.inventory().packs);
 }
 
 #[test]
 fn one_seed_is_one_day() {
-    let live = |seed| pass(whole_day(People::SmallChildren, 4, plan(seed))).unwrap().1;
+    let live = |seed| pass(whole_day(People::SmallChildren, plan(seed, 4))).unwrap().1;
     let first = live(8);
     assert_eq!(first, live(8));
     assert_ne!(first, live(9));
@@ -69,7 +75,7 @@ fn live_through(faults: &str, cards: usize, usual: std::ops::Range<u64>) {
     let mut bad = Vec::new();
     for seed in seeds(usual) {
         let lived = pass(async {
-            let day = Day::new(&kit, plan(seed)).await.unwrap();
+            let day = Day::with(&kit, plan(seed, cards)).await.unwrap();
             let outcome = storm::weather(&day, &plan_of_faults).await.unwrap();
             (outcome, codes(&day))
         });
@@ -109,7 +115,7 @@ fn a_storm_of_everything_at_once_is_survived() {
 /// A day of eight cards on which one mistake is made, and what gives occasion to it goes wrong.
 async fn day_with(slip: Slip) -> Day {
     let kit = Kit::new(7, 8, People::SmallChildren).await.unwrap();
-    let day = Day::new(&kit, plan(7)).await.unwrap();
+    let day = Day::with(&kit, plan(7, 8)).await.unwrap();
     for machine in day.hall.stations().cloned().collect::<Vec<_>>() {
         let jam = match slip {
             Slip::RefeedCleared => Some(("Se", 2)),
@@ -179,7 +185,7 @@ fn days_that_failed_once_do_so_no_more() {
         assert_eq!(kit.requests.len(), *cards);
         let faults_of_day = Faults::named(faults).unwrap();
         let lived = pass(async {
-            let day = Day::new(&kit, Plan::usual(*seed, 3, 2)).await.unwrap();
+            let day = Day::with(&kit, Plan::usual(*seed, *cards, 3, 2)).await.unwrap();
             storm::weather(&day, &faults_of_day).await.unwrap().wrong
         });
         assert_eq!(lived.unwrap(), [""; 0], "{faults}, seed {seed}");
@@ -194,10 +200,10 @@ fn power_may_fail_at_any_byte_of_a_print() {
     let kit = pass(Kit::new(7, 2, People::SmallChildren)).unwrap().unwrap();
     let alone = || Plan {
         stations: 1,
-        ..plan(7)
+        ..plan(7, 2)
     };
     let live = async |fails_after: Option<u64>| {
-        let day = Day::new(&kit, alone()).await.unwrap();
+        let day = Day::with(&kit, alone()).await.unwrap();
         let machine = day.hall.stations().next().unwrap().clone();
         if let Some(bytes) = fails_after {
             day.hall.printer_power_fails(&machine, bytes);
@@ -224,63 +230,4 @@ fn codes(day: &Day) -> String {
         .iter()
         .map(|attempt| attempt.code.as_deref().unwrap_or("good"));
     words.collect::<Vec<_>>().join(" ")
-}
-
-/// A reader in whose field another kind of chip lies at first.
-struct ForeignFirst {
-    reader: Box<dyn Encoder>,
-    foreign: bool,
-    /// Commands that the foreign chip was sent.
-    heard: Arc<Mutex<usize>>,
-}
-
-#[async_trait]
-impl Encoder for ForeignFirst {
-    async fn power_on(&mut self) -> Result<Vec<u8>, Fault> {
-        let atr = self.reader.power_on().await?;
-        Ok(if self.foreign {
-            vec![0x3B, 0x80, 0x80, 0x01, 0x01]
-        } else {
-            atr
-        })
-    }
-
-    async fn transmit(&mut self, command: &[u8], deadline: Duration) -> Result<Vec<u8>, Fault> {
-        if self.foreign {
-            *self.heard.lock().unwrap() += 1;
-        }
-        self.reader.transmit(command, deadline).await
-    }
-
-    async fn power_off(&mut self) -> Result<(), Fault> {
-        self.foreign = false;
-        self.reader.power_off().await
-    }
-}
-
-#[test]
-fn a_chip_of_another_kind_is_not_sent_a_single_command() {
-    let heard = Arc::new(Mutex::new(0));
-    let lived = pass(async {
-        let kit = Kit::new(10, 3, People::SmallChildren).await.unwrap();
-        let day = Day::new(&kit, plan(10)).await.unwrap();
-        day.admit().await.unwrap();
-        let stations = day.stations().unwrap().into_iter().map(|mut station| {
-            station.encoder = Box::new(ForeignFirst {
-                reader: station.encoder,
-                foreign: true,
-                heard: Arc::clone(&heard),
-            });
-            station
-        });
-        assert_eq!(day.work_at(stations.collect()).await.unwrap(), End::Done);
-        assert_eq!(judge::judge(&day).await.unwrap(), [""; 0]);
-        day.ledger.entries()
-    });
-    assert_eq!(*heard.lock().unwrap(), 0);
-    let entries = lived.unwrap();
-    let refused = entries.iter().filter(|entry| {
-        matches!(&entry.fact, Fact::Attempt { event: Event::Undone { because, .. }, .. } if because == "CHIP-005")
-    });
-    assert!(refused.count() > 0);
 }

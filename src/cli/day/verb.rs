@@ -167,9 +167,9 @@ fn one(
 }
 
 fn live(arguments: &Arguments, faults: &Faults, kit: &Arc<Kit>, seed: u64) -> anyhow::Result<Lived> {
-    let plan = Plan::usual(seed, arguments.stations, arguments.desks);
+    let plan = Plan::usual(seed, arguments.cards, arguments.stations, arguments.desks);
     pass(async {
-        let day = Day::new(kit, plan).await?;
+        let day = Day::with(kit, plan).await?;
         let outcome = storm::weather(&day, faults).await?;
         let attempts = day.ledger.all_attempts();
         Ok::<_, anyhow::Error>(Lived {

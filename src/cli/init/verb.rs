@@ -17,7 +17,7 @@ Examples:
       --module /usr/lib/vendor/libpkcs11.so --stations 0 --desks 0
 
 Rehearsal or production is decided once and for ever: it is the first record of the ledger. A rehearsal gets keys,
-certificates and a registry of its own. In production keys come with cardwright key request and key import.")]
+certificates and a registry of its own. In production the HSM's vendor initializes the token; keys come with cardwright key make, key request and key import.")]
 pub struct Arguments {
     /// The facility's new folder.
     #[arg(long, default_value = "facility")]

@@ -8,16 +8,16 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::super::facility::fault::REFUSED;
-use super::super::facility::{inspect, open_hsm, with_token_env};
+use super::super::facility::{announce_tests, inspect, open_books, open_hsm, with_token_env};
 use super::super::say;
-use super::{ceremony, import, list, request};
+use super::{ceremony, import, list, made_if_missing, own, request};
 use crate::base::{Clock, Fault};
 use crate::config::{Config, FILE as CONFIG_FILE};
 use crate::device::pkcs11::Hsm;
 use crate::document::profile::CardProfile;
 use crate::job::Fact;
 use crate::pki::{Curve, EntityName};
-use crate::port::{Ledger, Signer};
+use crate::port::{KeyPurpose, Ledger};
 use crate::store::{SqliteLedger, SqliteOrderBook};
 
 /// What to do with keys.
@@ -28,6 +28,12 @@ pub enum Verb {
         /// The card profile whose rules the certificates follow.
         #[arg(long, default_value = "cc-2024")]
         profile: String,
+        #[command(flatten)]
+        at: At,
+    },
+    /// Make the facility's own keys that the HSM does not have yet: for wrapping, look-ups, manifests, checkpoints and
+    /// dossiers. In production this comes first, once for a token; a rehearsal's ceremony has made them.
+    Make {
         #[command(flatten)]
         at: At,
     },
@@ -99,6 +105,7 @@ pub enum CurveForm {
 pub fn main(verb: Verb) -> anyhow::Result<bool> {
     let dir = match &verb {
         Verb::Ceremony { at, .. }
+        | Verb::Make { at }
         | Verb::Request { at, .. }
         | Verb::Import { at, .. }
         | Verb::List { at, .. } => at.dir.clone(),
@@ -135,16 +142,19 @@ async fn carry_out(verb: Verb, config: &mut Config, hsm: &Hsm, clock: Clock) -> 
                 CurveForm::Explicit => Curve::Explicit,
                 CurveForm::Named => Curve::Named,
             };
-            let known = hsm.keys().await?.iter().any(|key| key.label == label);
             let books = Books::open(config, clock).await?;
-            let made = request(hsm, &label, subject, curve).await;
-            let change = if known {
-                None
-            } else {
-                Some((label.as_str(), "made"))
-            };
-            books.close(change.filter(|_| made.is_ok())).await?;
+            let made = ask_csca(hsm, &books, &label, subject, curve).await;
+            books.close(None).await?;
             say(made?.trim_end());
+        }
+        Verb::Make { .. } => {
+            let books = Books::open(config, clock).await?;
+            let made = make_own(hsm, &books, config).await;
+            books.close(None).await?;
+            match made?.as_slice() {
+                [] => say("The HSM has them all."),
+                made => say(format_args!("Made: {}", made.join(", "))),
+            }
         }
         Verb::Import {
             label, certificate, ..
@@ -163,6 +173,33 @@ async fn carry_out(verb: Verb, config: &mut Config, hsm: &Hsm, clock: Clock) -> 
         Verb::List { json, .. } => show_keys(config, hsm, clock, json).await?,
     }
     Ok(())
+}
+
+/// Makes what is missing of the facility's own keys; labels of those made. A key that a crash kept out of the ledger is
+/// entered now.
+async fn make_own(hsm: &Hsm, books: &Books, config: &Config) -> Result<Vec<String>, Fault> {
+    let mut made = Vec::new();
+    for (label, purpose) in own(&config.keys) {
+        if made_if_missing(hsm, label, purpose).await? {
+            made.push(label.to_owned());
+        }
+        books.record_made(label).await?;
+    }
+    Ok(made)
+}
+
+/// Makes the signer's key if there is none, and the request; its signature goes on no card and is announced as such.
+async fn ask_csca(
+    hsm: &Hsm,
+    books: &Books,
+    label: &str,
+    subject: EntityName,
+    curve: Curve,
+) -> Result<String, Fault> {
+    made_if_missing(hsm, label, KeyPurpose::DocumentSigner).await?;
+    books.record_made(label).await?;
+    announce_tests(&books.ledger, hsm, std::iter::once(label)).await?;
+    request(hsm, label, subject, curve).await
 }
 
 async fn hold_ceremony(config: &mut Config, hsm: &Hsm, profile: &str, clock: Clock) -> Result<(), Fault> {
@@ -198,20 +235,12 @@ async fn show_keys(config: &Config, hsm: &Hsm, clock: Clock, json: bool) -> anyh
         return Ok(());
     }
     for key in keys {
-        let count = key
-            .signatures
-            .map_or_else(String::new, |count| format!("{count} signatures"));
-        let days = key
-            .days_left
-            .map_or_else(String::new, |days| format!(", may sign for {days} days"));
-        let cards = key
-            .cards_left
-            .map_or_else(String::new, |cards| format!(", {cards} cards left"));
-        println!(
-            "{:<18} {:<16} {count}{days}{cards}",
-            key.label,
-            format!("{:?}", key.purpose)
-        );
+        let count = key.signatures.map(|count| format!("{count} signatures"));
+        let days = key.days_left.map(|days| format!("may sign for {days} days"));
+        let cards = key.cards_left.map(|cards| format!("{cards} cards left"));
+        let left: Vec<String> = [count, days, cards].into_iter().flatten().collect();
+        let purpose = format!("{:?}", key.purpose);
+        say(format!("{:<18} {purpose:<16} {}", key.label, left.join(", ")).trim_end());
     }
     Ok(())
 }
@@ -224,15 +253,7 @@ struct Books {
 
 impl Books {
     async fn open(config: &Config, clock: Clock) -> Result<Self, Fault> {
-        let order_book = SqliteOrderBook::open(
-            &config.path(&config.paths.order_book),
-            false,
-            &config.ledger_name(),
-            &config.controller,
-        )
-        .await?;
-        let author = order_book.author().clone();
-        let ledger = SqliteLedger::open(&config.path(&config.paths.ledger), false, author, clock).await?;
+        let (order_book, ledger) = open_books(config, false, clock).await?;
         Ok(Self { order_book, ledger })
     }
 
@@ -242,6 +263,16 @@ impl Books {
             change: change.to_owned(),
         };
         self.ledger.append(vec![fact], Vec::new()).await
+    }
+
+    /// Records that a key was made, if that is not on record.
+    async fn record_made(&self, label: &str) -> Result<(), Fault> {
+        let known = self.ledger.history(label).await?;
+        let is_made = |fact: &Fact| matches!(fact, Fact::Key { change, .. } if change == "made");
+        if known.iter().any(|entry| is_made(&entry.fact)) {
+            return Ok(());
+        }
+        self.record(label, "made").await
     }
 
     async fn close(self, change: Option<(&str, &str)>) -> Result<(), Fault> {

@@ -11,7 +11,8 @@ use crate::base::Place;
 use crate::base::ids::{MachineId, PackId};
 use crate::cli::ask::{self, Options};
 use crate::control::Request;
-use crate::control::stock::{self, SupplierList};
+use crate::control::stock;
+use crate::job::stock::SupplierList;
 
 /// What to do with blanks.
 #[derive(Debug, Subcommand)]

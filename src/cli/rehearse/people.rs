@@ -3,11 +3,17 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use anyhow::Context;
+use serde::{Deserialize, Serialize};
+use time::Date;
 use tokio::sync::mpsc;
 
 use crate::base::Clock;
+use crate::base::ids::{MachineId, PersonId};
+use crate::job::Fact;
 use crate::line::Line;
 use crate::line::admit::Intake;
+use crate::line::recover::stopped_for;
 use crate::sim::{dossiers, registry};
 
 use super::super::facility::Facility;
@@ -15,10 +21,51 @@ use super::Scale;
 
 /// Requests that are drawn ahead of admission.
 const AHEAD: usize = 16;
+/// Where a rehearsal keeps what its people were invented from.
+const CAST: &str = "people.json";
+
+time::serde::format_description!(day, Date, "[year]-[month]-[day]");
+
+/// What a rehearsal's people are invented from. It stays in the folder: ages, dates and numbers follow from the day, so
+/// on any other day the same seed would give other people.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::cli) struct Cast {
+    /// The seed.
+    pub(in crate::cli) seed: u64,
+    /// The day on which the rehearsal was set up; its first cards are issued then.
+    #[serde(with = "day")]
+    pub(in crate::cli) day: Date,
+}
+
+impl Cast {
+    /// The people of the rehearsal in this folder.
+    pub(in crate::cli) fn of(dir: &Path) -> anyhow::Result<Self> {
+        let file = dir.join(CAST);
+        let text = std::fs::read(&file)
+            .with_context(|| format!("{}: this folder is not a rehearsal's", file.display()))?;
+        serde_json::from_slice(&text).with_context(|| file.display().to_string())
+    }
+
+    /// The first people of this number, and the registry that signs for them.
+    pub(in crate::cli) fn invent(self, count: usize, intake: Option<[u8; 65]>) -> dossiers::Generated {
+        dossiers::generate(dossiers::Plan {
+            seed: self.seed,
+            count,
+            issued: self.day,
+            intake,
+        })
+    }
+}
 
 /// Tells the facility its offices and the registry's root certificate.
 pub(in crate::cli) fn introduce(scale: &Scale, dir: &Path, clock: Clock) -> anyhow::Result<()> {
-    let people = invent(scale, clock, None);
+    let cast = Cast {
+        seed: scale.seed,
+        day: clock.today(),
+    };
+    std::fs::write(dir.join(CAST), serde_json::to_vec_pretty(&cast)?)?;
+    let people = cast.invent(scale.cards, None);
     std::fs::write(
         dir.join("offices.json"),
         serde_json::to_vec_pretty(&people.offices)?,
@@ -41,7 +88,10 @@ pub(in crate::cli) async fn admit(
     if mark.exists() {
         return Ok(());
     }
-    let people = invent(scale, line.clock, Some(facility.intake_key));
+    let mut people = Cast::of(dir)?.invent(scale.cards, Some(facility.intake_key));
+    if let Some(quality) = scale.portrait_quality {
+        people = people.with_portrait_quality(quality);
+    }
     // Drawing people takes as long as admitting them: one goes on while the other does.
     let (send, mut requests) = mpsc::channel(AHEAD);
     let drawing = tokio::spawn(async move {
@@ -80,15 +130,17 @@ pub(in crate::cli) async fn admit(
     Ok(())
 }
 
-fn invent(scale: &Scale, clock: Clock, intake: Option<[u8; 65]>) -> dossiers::Generated {
-    let people = dossiers::generate(dossiers::Plan {
-        seed: scale.seed,
-        count: scale.cards,
-        issued: clock.today(),
-        intake,
-    });
-    match scale.portrait_quality {
-        Some(quality) => people.with_portrait_quality(quality),
-        None => people,
+/// The rehearsal's supervisor has looked at every machine that stopped in the run before: nobody else would.
+pub(in crate::cli) async fn resume(line: &Line, machines: &[MachineId]) -> anyhow::Result<()> {
+    for machine in machines {
+        if let Some(code) = stopped_for(line, machine).await? {
+            println!("  the supervisor lets {machine} go on, which had stopped for {code}");
+            let resumed = Fact::PositionResumed {
+                machine: machine.clone(),
+                by: vec![PersonId::new("rehearsal-supervisor")],
+            };
+            line.record(vec![resumed], Vec::new()).await?;
+        }
     }
+    Ok(())
 }

@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use crate::base::ids::PersonId;
-use crate::base::{Clock, Mode, Place};
+use crate::base::{Clock, Mode};
 use crate::job::Fact;
-use crate::job::stock::Move;
+use crate::job::stock::{Move, SupplierList};
 use crate::port::Ledger;
 use crate::sim::hall;
 
@@ -98,29 +98,14 @@ pub(in crate::cli) async fn receive_packs(facility: &Facility, hall_dir: &Path) 
     let mut lists: Vec<_> = std::fs::read_dir(hall_dir.join("packs"))?.collect::<Result<_, _>>()?;
     lists.sort_by_key(std::fs::DirEntry::path);
     for list in lists {
-        let list: hall::SupplierList = serde_json::from_slice(&std::fs::read(list.path())?)?;
+        let list: SupplierList = serde_json::from_slice(&std::fs::read(list.path())?)?;
         if known.iter().any(|(pack, _)| *pack == list.pack) {
             continue;
         }
         let count = u32::try_from(list.blanks.len())?;
-        let issue = Move {
-            pack: list.pack.clone(),
-            from: Some(Place::Vault),
-            to: Place::Issued,
-            count,
-            by: by.clone(),
-            reason: "issued to the floor".to_owned(),
-        };
-        let received = Fact::PackReceived {
-            pack: list.pack,
-            blank_type: list.blank_type,
-            blanks: list.blanks,
-            by: by.clone(),
-        };
-        facility
-            .ledger
-            .append(vec![received, Fact::Stock { step: issue }], Vec::new())
-            .await?;
+        let step = Move::issued(list.pack.clone(), count, by.clone());
+        let facts = vec![list.received(by.clone()), Fact::Stock { step }];
+        facility.ledger.append(facts, Vec::new()).await?;
     }
     Ok(())
 }

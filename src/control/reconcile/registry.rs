@@ -1,6 +1,6 @@
 //! Order by order with the registry's own books.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 
@@ -11,9 +11,12 @@ use crate::line::Line;
 use crate::port::{Attempts, Order, OrderState, Statement};
 
 use super::Difference;
+use crate::control::subject::each_order;
 
 /// Lines of the registry's books read at once.
 const PAGE: u32 = 500;
+/// Looks at one request before what differs is a difference.
+const LOOKS_MAX: u8 = 3;
 const STATES: [OrderState; 5] = [
     OrderState::Waiting,
     OrderState::Held,
@@ -35,70 +38,90 @@ pub(super) struct Orders {
     pub(super) elsewhere: u64,
 }
 
-/// Compares in both directions.
+/// Compares in both directions, while the line goes on.
 pub(super) async fn compare(line: &Line, found: &mut Vec<Difference>) -> Result<Orders, Fault> {
+    // The orders before the registry's books: it knows a request before it sends the dossier.
+    let mut strange: BTreeMap<OrderKey, String> = BTreeMap::new();
+    each_order(line, &STATES, |order| {
+        strange.insert(order.key, order.request.clone());
+    })
+    .await?;
     let mut orders = Orders::default();
-    let mut seen: BTreeSet<OrderKey> = BTreeSet::new();
-    let mut after = String::new();
+    let mut before = String::new();
     loop {
-        let page = line.ports.registry.statement(&after, PAGE).await?;
-        let Some(last) = page.last() else { break };
-        after.clone_from(&last.request);
+        let page = line.ports.registry.statement(&before, PAGE).await?;
+        if page.is_empty() {
+            break;
+        }
         for statement in page {
             orders.compared += 1;
-            let before = found.len();
-            match line.ports.book.by_request(&statement.request).await? {
+            let request = statement.request.clone();
+            match line.ports.book.by_request(&request).await? {
                 Some(order) => {
-                    seen.insert(order.key);
-                    let told = one(line, &statement, &order, found).await?;
-                    if !told {
-                        orders.untold += 1;
-                    } else if found.len() == before {
-                        orders.agree += 1;
+                    strange.remove(&order.key);
+                    match settled(line, &before, statement, order).await? {
+                        None => orders.untold += 1,
+                        Some(differences) if differences.is_empty() => orders.agree += 1,
+                        Some(differences) => found.extend(differences),
                     }
                 }
                 None => {
                     orders.elsewhere += 1;
                     if statement.status == "ISSUED" || statement.sod.is_some() {
                         found.push(differs(
-                            &statement.request,
+                            &request,
                             "the registry counts a card as valid, and there is no order here",
                             "ask the registry which facility made it",
                         ));
                     }
                 }
             }
+            before = request;
         }
     }
-    for state in STATES {
-        let mut after = OrderKey(0);
-        loop {
-            let page = line.ports.book.in_state(state, after, PAGE).await?;
-            let Some(last) = page.last() else { break };
-            after = last.key;
-            for order in page.iter().filter(|order| !seen.contains(&order.key)) {
-                found.push(differs(
-                    &order.request,
-                    &format!("the registry does not know the request of {}", order.key),
-                    "hold the order (cardwright order hold) and ask the registry",
-                ));
-            }
-        }
-    }
+    found.extend(strange.iter().map(|(order, request)| {
+        differs(
+            request,
+            &format!("the registry does not know the request of {order}"),
+            "hold the order (cardwright order hold) and ask the registry",
+        )
+    }));
     Ok(orders)
 }
 
-/// One request; false if the registry has not been told of everything yet, so that nothing can be compared.
-async fn one(
+/// One request, with the one before it in the registry's books. Books that are being written need not agree at one
+/// look: what differs is looked at again, and only what stays is a difference.
+async fn settled(
     line: &Line,
-    statement: &Statement,
-    order: &Order,
-    found: &mut Vec<Difference>,
-) -> Result<bool, Fault> {
+    before: &str,
+    mut statement: Statement,
+    mut order: Order,
+) -> Result<Option<Vec<Difference>>, Fault> {
+    let mut looks = 1;
+    loop {
+        let found = one(line, &statement, &order).await?;
+        if looks == LOOKS_MAX || found.as_ref().is_none_or(Vec::is_empty) {
+            return Ok(found);
+        }
+        looks += 1;
+        let fresh = line.ports.registry.statement(before, 1).await?;
+        if let Some(fresh) = fresh.into_iter().find(|fresh| fresh.request == statement.request) {
+            statement = fresh;
+        }
+        if let Some(fresh) = line.ports.book.order(order.key).await? {
+            order = fresh;
+        }
+    }
+}
+
+/// What differs about one request; nothing at all if the registry has not been told of everything yet, so that nothing
+/// can be compared.
+async fn one(line: &Line, statement: &Statement, order: &Order) -> Result<Option<Vec<Difference>>, Fault> {
     let attempts = line.ports.ledger.attempts(Attempts::Of(order.key)).await?;
     if attempts.iter().any(Attempt::must_be_reported) {
-        return Ok(false);
+        return Ok(None);
     }
+    let mut found = Vec::new();
     let mut say = |what: String, next| found.push(differs(&statement.request, &what, next));
     let good = attempts.iter().find(|attempt| attempt.is_good());
     match (good, &statement.sod) {
@@ -160,7 +183,7 @@ async fn one(
             "find out who reported it",
         );
     }
-    Ok(true)
+    Ok(Some(found))
 }
 
 fn differs(request: &str, what: &str, next: &'static str) -> Difference {

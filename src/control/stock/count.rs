@@ -184,13 +184,7 @@ pub(in crate::control) async fn everything(line: &Line) -> Result<Balance, Fault
     let mut readings = 0;
     loop {
         let size = ledger.size().await?;
-        let mut balance = Balance::new();
-        for (pack, count) in ledger.received().await? {
-            balance.receive(&pack, count);
-        }
-        for (pack, place, count) in ledger.stock().await?.rows() {
-            balance.place(pack, place.clone(), u64::from(count));
-        }
+        let balance = Balance::of(ledger.received().await?, ledger.stock().await?.rows());
         readings += 1;
         // Two readings of books that change in between need not agree.
         if balance.check().is_empty() || readings == READINGS_MAX || ledger.size().await? == size {

@@ -1,9 +1,8 @@
 //! An invented person with drawn pictures, for the tests of faces and of what reads them.
 
-use time::macros::date;
-
-use crate::base::ids::OfficeCode;
-use crate::dossier::{Capture, Dossier, Expiry, Finger, Image, ImageFormat, Person, Place, Reason, Sex};
+use crate::document::example;
+use crate::dossier::record::{LEFT_INDEX, RIGHT_INDEX};
+use crate::dossier::{Capture, Dossier, Finger, Image, ImageFormat};
 
 /// The zone of the invented person.
 pub(crate) fn mrz() -> [String; 3] {
@@ -23,49 +22,21 @@ pub(crate) fn qr(dossier: &Dossier) -> String {
     )
 }
 
+/// The example's man with pictures that can be decoded, for a card of 2024.
 pub(crate) fn dossier() -> Dossier {
     let finger = |position| Finger {
         position,
         capture: Capture::Taken(print()),
     };
-    Dossier {
-        request: "00000000-0000-0000-0000-000000000001".to_owned(),
-        version: 1,
-        priority: 5,
+    let mut dossier = Dossier {
         profile: "cc-2024".to_owned(),
-        reason: Reason::New,
-        office: OfficeCode::new("00001"),
-        place: Place {
-            village: "Tràng Tiền".to_owned(),
-            team: "1".to_owned(),
-            sequence: 1,
-        },
-        issued: date!(2021 - 05 - 20),
-        expiry: Expiry::On(date!(2028 - 04 - 15)),
-        received: date!(2021 - 05 - 10),
-        manual_entry: false,
-        residence_verified: true,
-        person: Person {
-            number: "001203012345".to_owned(),
-            name: "Đỗ Văn Đạt".to_owned(),
-            born: date!(2003 - 04 - 15),
-            sex: Sex::Male,
-            nationality: "Việt Nam".to_owned(),
-            ethnicity: "Kinh".to_owned(),
-            religion: "Không".to_owned(),
-            origin: "Quảng Phú, Lương Tài, Bắc Ninh".to_owned(),
-            birth_place: "Tràng Tiền, Hoàn Kiếm, Hà Nội".to_owned(),
-            residence: "Số 1, Tràng Tiền, Hoàn Kiếm, Hà Nội".to_owned(),
-            marks: "Nốt ruồi cách 1,5 cm dưới sau đuôi mắt trái".to_owned(),
-            father: None,
-            mother: None,
-            spouse: None,
-            old_number: None,
-            cancelled_number: None,
-        },
         portrait: Some(portrait()),
-        fingers: vec![finger(2), finger(7)],
-    }
+        fingers: vec![finger(RIGHT_INDEX), finger(LEFT_INDEX)],
+        ..example::dossier()
+    };
+    // A place in three parts, as most are: it takes more than one line on a card.
+    "Tràng Tiền, Hoàn Kiếm, Hà Nội".clone_into(&mut dossier.person.birth_place);
+    dossier
 }
 
 /// A light oval on a dark gradient, as JPEG.

@@ -1,6 +1,7 @@
 //! What a profile must not say: contradictions, and what this program cannot make.
 
-use super::{CardProfile, Portrait, Typeface};
+use super::{CardProfile, Typeface};
+use crate::dossier::admit::Requirements;
 
 /// Data groups that can be built.
 const BUILDABLE: [u8; 5] = [1, 2, 13, 14, 15];
@@ -29,7 +30,19 @@ fn identity(profile: &CardProfile) -> Result<(), String> {
         profile.state_code.len() == 3 && upper(&profile.state_code),
         "state_code must be three letters A-Z",
     )?;
-    ensure(distinct(&profile.required), "required names a field twice")
+    requirements(&profile.requirements)
+}
+
+fn requirements(needs: &Requirements) -> Result<(), String> {
+    ensure(distinct(&needs.fields), "requirements.fields names a field twice")?;
+    ensure(
+        needs.age_max.is_none_or(|oldest| needs.age_min <= oldest),
+        "requirements.age_max must not be below requirements.age_min",
+    )?;
+    ensure(
+        needs.validity.milestones.is_sorted_by(|one, next| one < next),
+        "requirements.validity.milestones must ascend",
+    )
 }
 
 fn mrz(profile: &CardProfile) -> Result<(), String> {
@@ -69,10 +82,7 @@ fn chip(profile: &CardProfile) -> Result<(), String> {
         has(2) != chip.without_dg2,
         "chip.data_groups must have DG2, or chip.without_dg2 must say that this is meant",
     )?;
-    ensure(
-        has(2) == (profile.portrait == Portrait::Required),
-        "a portrait and DG2 go together",
-    )?;
+    ensure(has(2) == profile.has_portrait(), "a portrait and DG2 go together")?;
     ensure(
         has(13) == profile.dg13.is_some(),
         "the table dg13 and the data group go together",
@@ -168,7 +178,8 @@ fn distinct<T: PartialEq>(items: &[T]) -> bool {
 mod tests {
     use super::*;
     use crate::document::example;
-    use crate::document::field::Field;
+    use crate::dossier::admit::Biometrics;
+    use crate::dossier::field::Field;
 
     #[test]
     fn contradictions_are_refused() {
@@ -179,7 +190,7 @@ mod tests {
             ("DG14", |p| p.chip.data_groups.retain(|number| *number != 14)),
             ("DG2", |p| p.chip.data_groups.retain(|number| *number != 2)),
             ("DG2", |p| p.chip.without_dg2 = true),
-            ("portrait", |p| p.portrait = Portrait::None),
+            ("portrait", |p| p.requirements.biometrics = Biometrics::None),
             ("dg13", |p| p.dg13 = None),
             ("DG3", |p| p.chip.data_groups.push(3)),
             ("twice", |p| p.chip.data_groups.push(1)),
@@ -205,7 +216,13 @@ mod tests {
             ("root", |p| p.certificates.ds_validity_years = 40),
             ("mrz_font", |p| p.face.mrz_font = Typeface::NotoSans),
             ("text_font", |p| p.face.text_font = Typeface::OcrB),
-            ("required", |p| p.required = vec![Field::Marks, Field::Marks]),
+            ("fields", |p| {
+                p.requirements.fields = vec![Field::Marks, Field::Marks]
+            }),
+            ("age_max", |p| p.requirements.age_max = Some(13)),
+            ("milestones", |p| {
+                p.requirements.validity.milestones = vec![25, 25, 40]
+            }),
             ("separator", |p| p.qr.iter_mut().for_each(|qr| qr.separator = ',')),
             ("fields", |p| p.qr.iter_mut().for_each(|qr| qr.fields.clear())),
             ("id", |p| p.id = "CCCD 2021".into()),

@@ -1,8 +1,9 @@
 //! Number and texts of the person.
 
-use super::requirements::{Field, Requirements};
+use super::requirements::Requirements;
 use crate::base::Code;
 use crate::dossier::fault;
+use crate::dossier::field::{Field, Value};
 use crate::dossier::finding::Finding;
 use crate::dossier::name::{Alphabet, Flaw, Glyphs, flaws};
 use crate::dossier::number::{Mismatch, PersonalNumber};
@@ -24,9 +25,8 @@ pub(super) fn check(
     let person = &dossier.person;
     numbers(person, findings);
     for field in &requirements.fields {
-        let (text, path) = field.of(person);
-        if text.is_empty() {
-            findings.push(Finding::new(&fault::FIELD_MISSING, path));
+        if field.of(dossier) == Value::Absent {
+            findings.push(Finding::new(&fault::FIELD_MISSING, field.path()));
         }
     }
     let name = Alphabet::Name {
@@ -56,8 +56,10 @@ pub(super) fn check(
         Field::Residence,
         Field::Marks,
     ] {
-        let (text, path) = field.of(person);
-        one_text(text, path, Alphabet::Text, TEXT_CHARACTERS_MAX, glyphs, findings);
+        if let Value::Text(text) = field.of(dossier) {
+            let path = field.path();
+            one_text(text, path, Alphabet::Text, TEXT_CHARACTERS_MAX, glyphs, findings);
+        }
     }
     // These order the boxes and are printed on manifests.
     for (text, path) in [

@@ -1,17 +1,15 @@
 //! What a card profile needs of a dossier.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
-use crate::dossier::record::Person;
+use crate::dossier::field::Field;
 use crate::dossier::validity::Validity;
 
-/// What a card profile needs. A profile's file may carry it as a table.
+/// What a card profile needs: the table `requirements` of its file.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Requirements {
-    /// Texts that must be there.
+    /// Fields that must not be empty.
     pub fields: Vec<Field>,
     /// Portrait and index fingers, or neither.
     pub biometrics: Biometrics,
@@ -58,101 +56,5 @@ impl Default for PortraitRules {
             proportion: (3, 4),
             tolerance_percent: 4,
         }
-    }
-}
-
-/// A text of the person that a profile may need.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Field {
-    /// Quốc tịch.
-    Nationality,
-    /// Dân tộc.
-    Ethnicity,
-    /// Tôn giáo.
-    Religion,
-    /// Quê quán.
-    Origin,
-    /// Nơi đăng ký khai sinh.
-    BirthPlace,
-    /// Nơi cư trú.
-    Residence,
-    /// Đặc điểm nhận dạng.
-    Marks,
-}
-
-impl Field {
-    /// Its text and its place in the document.
-    pub(super) fn of(self, person: &Person) -> (&str, &'static str) {
-        match self {
-            Self::Nationality => (&person.nationality, "biographicData.nationality"),
-            Self::Ethnicity => (&person.ethnicity, "biographicData.ethnicity"),
-            Self::Religion => (&person.religion, "biographicData.religion"),
-            Self::Origin => (&person.origin, "biographicData.placeOfOrigin"),
-            Self::BirthPlace => (&person.birth_place, "biographicData.placeOfBirth"),
-            Self::Residence => (&person.residence, "biographicData.residence"),
-            Self::Marks => (&person.marks, "biographicData.identifyingMarks"),
-        }
-    }
-}
-
-impl Requirements {
-    /// Căn cước công dân of 2021 (Thông tư 06/2021/TT-BCA): origin, residence and marks; from 14 years.
-    #[must_use]
-    pub fn cccd_2021() -> Self {
-        Self {
-            fields: vec![
-                Field::Nationality,
-                Field::Ethnicity,
-                Field::Religion,
-                Field::Origin,
-                Field::Residence,
-                Field::Marks,
-            ],
-            biometrics: Biometrics::PortraitAndFingers,
-            age_min: 14,
-            age_max: None,
-            validity: Validity::law_2014(),
-            hyphen_in_names: true,
-            apostrophe_in_names: true,
-        }
-    }
-
-    /// Thẻ căn cước of 2024 (Thông tư 16/2024/TT-BCA): place of birth and residence; from six years.
-    #[must_use]
-    pub fn cc_2024() -> Self {
-        Self {
-            fields: vec![
-                Field::Nationality,
-                Field::Ethnicity,
-                Field::Religion,
-                Field::BirthPlace,
-                Field::Residence,
-            ],
-            age_min: 6,
-            validity: Validity::law_2023(),
-            ..Self::cccd_2021()
-        }
-    }
-
-    /// The same card for children under six: no portrait, no fingerprints.
-    #[must_use]
-    pub fn cc_2024_child() -> Self {
-        Self {
-            biometrics: Biometrics::None,
-            age_min: 0,
-            age_max: Some(5),
-            ..Self::cc_2024()
-        }
-    }
-
-    /// The three profiles by their names.
-    #[must_use]
-    pub fn viet_nam() -> BTreeMap<String, Self> {
-        BTreeMap::from([
-            ("cccd-2021".to_owned(), Self::cccd_2021()),
-            ("cc-2024".to_owned(), Self::cc_2024()),
-            ("cc-2024-child".to_owned(), Self::cc_2024_child()),
-        ])
     }
 }

@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use time::macros::date;
@@ -69,6 +70,22 @@ pub(in crate::dossier) fn sample() -> Dossier {
     }
 }
 
+/// What the card profiles that come with the program need, out of their files: the rest of them is not for this room.
+static REQUIREMENTS: LazyLock<BTreeMap<String, Requirements>> = LazyLock::new(|| {
+    #[derive(serde::Deserialize)]
+    struct Profile {
+        id: String,
+        requirements: Requirements,
+    }
+    let files = [
+        include_str!("../../document/profiles/cccd-2021.toml"),
+        include_str!("../../document/profiles/cc-2024.toml"),
+        include_str!("../../document/profiles/cc-2024-child.toml"),
+    ];
+    let profiles = files.map(|text| toml::from_str::<Profile>(text).unwrap());
+    profiles.map(|profile| (profile.id, profile.requirements)).into()
+});
+
 static GLYPHS: LazyLock<Glyphs> = LazyLock::new(|| Glyphs::of(font::SANS).unwrap());
 
 fn findings(change: impl FnOnce(&mut Dossier)) -> Vec<Finding> {
@@ -90,7 +107,7 @@ fn findings(change: impl FnOnce(&mut Dossier)) -> Vec<Finding> {
     let mut dossier = sample();
     change(&mut dossier);
     let rules = Rules {
-        profiles: &Requirements::viet_nam(),
+        requirements: REQUIREMENTS.get(&dossier.profile),
         offices: &offices.unwrap(),
         glyphs: &GLYPHS,
         portrait: PortraitRules::default(),

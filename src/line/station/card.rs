@@ -1,8 +1,8 @@
 //! One card through a station: intent, act, outcome, and what follows a fault (design of the steps: [`crate::job`]).
 
-use super::{STOPPED, Station};
+use super::Station;
 use crate::base::ids::{ChipId, MachineId};
-use crate::base::{Fault, Place};
+use crate::base::{Blame, Fault, Place};
 use crate::chip::{
     CardImage, Inspection, Password, Request, Verdict, Wanted, identify, inspect, personalize,
     refuses_writes, seal,
@@ -11,8 +11,8 @@ use crate::document::sod::{self, passive_authentication};
 use crate::document::{FileId, build};
 use crate::job::decide::{self, Card, Position};
 use crate::job::fault::{
-    CONTENT_DIFFERS, ILLEGAL, NOT_AUTHENTIC, STOPPED_BY_REGISTRY, TOO_MANY_PRINTS, UNKNOWN_BLANK, USED_BLANK,
-    WRONG_CHIP,
+    CONTENT_DIFFERS, FEEDER_EMPTY, ILLEGAL, NOT_AUTHENTIC, STOPPED_BY_REGISTRY, TOO_MANY_PRINTS,
+    UNKNOWN_BLANK, USED_BLANK, WRONG_CHIP,
 };
 use crate::job::stock::Move;
 use crate::job::{Aim, Event, Evidence, Fact, Output, Phase, Step};
@@ -21,6 +21,7 @@ use crate::line::context::Hand;
 use crate::line::costs::Effort;
 use crate::line::prepare::Ready;
 use crate::line::progress::Activity;
+use crate::line::settle::STOPPED;
 use crate::line::talk::{with_chip, with_serial};
 use crate::port::{Attempts, Instruction, OrderState};
 use crate::printer::{Connect, Deliver, Feed, Outlet, Print, ReadCounters, fault as printer_fault};
@@ -110,6 +111,8 @@ async fn may_bind(machine: &MachineId, line: &Line, ready: &Ready, hand: &mut Ha
                 return Ok(false);
             }
             Err(fault) => {
+                // The card before this one must not wait for the registry with its outcome.
+                hand.record(line).await?;
                 line.progress.activity(machine, Activity::Stopped(fault.code.id));
                 line.clock.sleep(STOPPED).await;
             }
@@ -134,6 +137,7 @@ async fn perform(
         Step::Verify => verify(station, line, ready).await,
         Step::Print => print(station, ready).await,
         Step::Deliver if matches!(aim, Some(Aim::Output(Output::Good))) => {
+            may_deliver(line, ready, hand).await?;
             deliver(station, Output::Good).await
         }
         Step::Deliver => deliver(station, Output::Reject).await,
@@ -141,9 +145,36 @@ async fn perform(
     }
 }
 
+/// The stop list is read once more before a finished card falls among the good ones (law 9). A list that is too old to
+/// say holds up no card that is made: the registry is asked again before its box is sealed.
+async fn may_deliver(line: &Line, ready: &Ready, hand: &Hand) -> Result<(), Fault> {
+    match line.stop_reason(&ready.dossier.request) {
+        Ok(Some(reason)) => {
+            let order = hand.attempt().id.order;
+            tracing::info!(%order, reason, "rejected: stopped by the registry");
+            // Cancelled first: an order whose card is waste is made again.
+            line.ports
+                .book
+                .set_state(order, OrderState::Cancelled, false)
+                .await?;
+            line.progress.held();
+            Err(Fault::new(&STOPPED_BY_REGISTRY, "before it was delivered"))
+        }
+        Ok(None) | Err(_) => Ok(()),
+    }
+}
+
 /// Feeds a blank and learns from its chip which one it is.
 async fn bind(station: &mut Station, line: &Line) -> Result<Evidence, Fault> {
-    with_serial(&mut *station.printer, Feed::new(&station.model)).await?;
+    let fed = with_serial(&mut *station.printer, Feed::new(&station.model)).await;
+    fed.map_err(|fault| {
+        // Each printer has a word of its own for it; what follows is decided in one place.
+        if *fault.code == printer_fault::FEEDER_EMPTY {
+            Fault::new(&FEEDER_EMPTY, fault.detail)
+        } else {
+            fault
+        }
+    })?;
     let atr = station.encoder.power_on().await?;
     line.rules.chip.check_atr(&atr)?;
     let identity = with_chip(&mut *station.encoder, identify(&line.rules.chip)).await?;
@@ -300,14 +331,7 @@ async fn after_fault(
     let out_of_step = with_serial(&mut *station.printer, Connect::new(&station.model))
         .await
         .is_err();
-    let mut verdict = decide::after(step, fault, tries);
-    // A printer that says so in the middle of a card is not believed: then it is a fault like any other.
-    if step == Step::Bind && *fault.code == printer_fault::FEEDER_EMPTY {
-        verdict = decide::Verdict {
-            card: Card::Wait,
-            position: Position::GoOn,
-        };
-    }
+    let verdict = decide::after(step, fault, tries);
     let failed = Event::Failed {
         step,
         code: fault.code.id.to_owned(),
@@ -346,7 +370,8 @@ async fn after_fault(
             false
         }
     };
-    if verdict.card != Card::Wait {
+    // What the registry wants says nothing about the machine.
+    if verdict.card != Card::Wait && fault.blame() != Blame::Registry {
         let attempt = hand.attempt();
         let pulls = line.brake().failed(
             &station.id,

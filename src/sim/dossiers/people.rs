@@ -1,11 +1,14 @@
 //! Invented people: names, numbers, births, addresses.
 
+use std::sync::LazyLock;
+
 use time::{Date, Duration};
 
 use super::offices::{SERVED, SUCCEEDED, Served};
 use super::pictures::{Texture, face, fingerprint};
 use super::{Dice, jpeg};
 use crate::base::ids::OfficeCode;
+use crate::document::CardProfile;
 use crate::dossier::Requirements;
 use crate::dossier::record::{
     Capture, Dossier, Finger, Image, LEFT_INDEX, Person, Place, RIGHT_INDEX, Reason, Sex,
@@ -113,12 +116,19 @@ fn birth(issued: Date, ages: Ages, dice: &mut Dice) -> Date {
     issued - Duration::days(days.into())
 }
 
-fn profile(born: Date, issued: Date, dice: &mut Dice) -> (&'static str, Requirements) {
-    let requirements = Requirements::cc_2024();
-    match requirements.validity.age(born, issued) {
-        0..6 => ("cc-2024-child", Requirements::cc_2024_child()),
-        14.. if dice.per_mille(120) => ("cccd-2021", Requirements::cccd_2021()),
-        _ => ("cc-2024", requirements),
+/// The card somebody of this age asks for, and what it needs.
+fn profile(born: Date, issued: Date, dice: &mut Dice) -> (&'static str, &'static Requirements) {
+    static NEEDS: LazyLock<[Requirements; 3]> = LazyLock::new(|| {
+        ["cc-2024", "cc-2024-child", "cccd-2021"].map(|id| match CardProfile::builtin(id) {
+            Ok(profile) => profile.requirements,
+            Err(fault) => unreachable!("a profile that comes with the program: {fault}"),
+        })
+    });
+    let [card, child, chip_card] = &*NEEDS;
+    match card.validity.age(born, issued) {
+        0..6 => ("cc-2024-child", child),
+        14.. if dice.per_mille(120) => ("cccd-2021", chip_card),
+        _ => ("cc-2024", card),
     }
 }
 

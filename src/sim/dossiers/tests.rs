@@ -7,11 +7,12 @@ use time::macros::{date, datetime};
 
 use super::*;
 use crate::base::font;
+use crate::document::profile::{BUILTIN, CardProfile};
 use crate::dossier::admit::PortraitRules;
 use crate::dossier::finding::{Finding, Severity, worst};
 use crate::dossier::jwe::Sealed;
 use crate::dossier::name::Glyphs;
-use crate::dossier::{Expiry, OfficeTable, Requirements, Rules, check, open};
+use crate::dossier::{Expiry, OfficeTable, Rules, check, open};
 
 const ISSUED: Date = date!(2026 - 11 - 20);
 const NOW: OffsetDateTime = datetime!(2026-11-20 08:00 UTC);
@@ -30,7 +31,7 @@ struct Intake {
     trust: Vec<Vec<u8>>,
     offices: OfficeTable,
     glyphs: Glyphs,
-    profiles: BTreeMap<String, Requirements>,
+    profiles: BTreeMap<&'static str, CardProfile>,
 }
 
 impl Intake {
@@ -39,24 +40,30 @@ impl Intake {
             trust: vec![generated.trust_anchor_der.clone()],
             offices: OfficeTable::new(generated.offices.clone()).unwrap(),
             glyphs: Glyphs::of(font::SANS).unwrap(),
-            profiles: Requirements::viet_nam(),
+            profiles: BUILTIN
+                .iter()
+                .map(|(id, text)| (*id, CardProfile::parse(text).unwrap()))
+                .collect(),
         }
     }
 
     fn findings(&self, request: &Request) -> Vec<Finding> {
+        // Production takes an attachment only from beside its document.
+        assert!(request.attachments.iter().all(|(name, _)| !name.contains('/')));
         let attached = |name: &str| request.attachments.iter().find(|(key, _)| key == name);
         let resolve = |name: &str| attached(name).map(|(_, bytes)| bytes.clone());
-        let rules = Rules {
-            profiles: &self.profiles,
-            offices: &self.offices,
-            glyphs: &self.glyphs,
-            portrait: PortraitRules::default(),
-            issue_ahead_days: 3,
-        };
         match open(&request.body, &self.trust, NOW, &resolve) {
             Ok(opened) => {
                 assert_eq!(opened.dossier.request, request.request_id);
                 assert_eq!(opened.dossier.office, request.office);
+                let profile = self.profiles.get(opened.dossier.profile.as_str());
+                let rules = Rules {
+                    requirements: profile.map(|profile| &profile.requirements),
+                    offices: &self.offices,
+                    glyphs: &self.glyphs,
+                    portrait: PortraitRules::default(),
+                    issue_ahead_days: 3,
+                };
                 check(&opened.dossier, &rules, ISSUED)
             }
             Err(rejected) => rejected.findings,

@@ -12,7 +12,7 @@ use super::books::Act;
 use super::card::Card;
 use super::floor::Floor;
 use crate::base::Bitmap;
-use crate::base::ids::{BoxId, MachineId};
+use crate::base::ids::{BlankId, BoxId, MachineId};
 use crate::port::{Answer, Instruction};
 use crate::sim::chip::Chip;
 use crate::sim::scan;
@@ -22,6 +22,8 @@ pub(in crate::sim) struct Desk {
     name: MachineId,
     floor: Arc<Floor>,
     reader: Mutex<Option<OnReader>>,
+    /// A card that somebody holds onto the reader and will put back where it was.
+    held: Mutex<Option<Card>>,
 }
 
 /// A card on the reader.
@@ -61,16 +63,40 @@ impl Desk {
             name: id,
             floor: Arc::clone(floor),
             reader: Mutex::new(card.map(OnReader::new)),
+            held: Mutex::default(),
         }))
     }
 
     /// Does this with the chip on the reader, if there is one.
     pub(in crate::sim) fn with_chip<T>(&self, act: impl FnOnce(Option<&mut Chip>) -> T) -> T {
-        let mut reader = self.reader();
-        act(reader.as_mut().map(|on_reader| {
+        let (mut reader, mut held) = (self.reader(), self.held());
+        let on_reader = reader.as_mut().map(|on_reader| {
             on_reader.touched = true;
             &mut on_reader.card.chip
-        }))
+        });
+        act(on_reader.or_else(|| held.as_mut().map(|card| &mut card.chip)))
+    }
+
+    /// Somebody holds a card onto the reader, wherever it lies; false if it is out of reach: in a machine, on a reader,
+    /// or in a hand already.
+    pub(in crate::sim) fn hold(&self, blank: &BlankId) -> io::Result<bool> {
+        let mut held = self.held();
+        if held.is_some() || self.reader().is_some() || !self.floor.in_reach(blank) {
+            return Ok(false);
+        }
+        *held = Some(self.floor.card(blank)?);
+        Ok(true)
+    }
+
+    /// The card that was held onto the reader goes back to where it was.
+    pub(in crate::sim) fn put_down(&self) -> io::Result<()> {
+        let Some(mut card) = self.held().take() else {
+            return Ok(());
+        };
+        card.chip.power_off();
+        self.floor.save_chip(&card)?;
+        self.floor.lay_down(card);
+        Ok(())
     }
 
     /// The person at the desk does what the screen says.
@@ -183,6 +209,10 @@ impl Desk {
         let card = blank.map(|blank| self.floor.card(&blank)).transpose()?;
         *self.reader() = card.map(OnReader::new);
         Ok(true)
+    }
+
+    fn held(&self) -> MutexGuard<'_, Option<Card>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn reader(&self) -> MutexGuard<'_, Option<OnReader>> {

@@ -60,6 +60,7 @@ pub(super) fn desk(
         scanner,
         cable: Pty::open(&folder.join("scanner"))?,
     };
+    wire::serve_hand(&folder.join("hand.sock"), Arc::clone(desk), tasks)?;
     let reader = folder.join("reader.sock");
     wire::serve_reader(&reader, Arc::clone(desk), Arc::new(time), tasks)?;
     wire::serve_screen(&folder.join("screen.sock"), Arc::new(packer), tasks)

@@ -3,7 +3,7 @@
 //! A hall that is a process of its own keeps everything on disk; one in memory keeps it as long as it lives. Machines
 //! and desks do not know which it is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -12,10 +12,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::books::{Act, Positions};
 use super::card::Card;
 use super::disk;
-use super::inventory::{Inventory, count};
-use super::plan::{self, Plan, SupplierList};
+use super::inventory::{Inventory, Spot, count};
+use super::plan::{self, Plan};
 use crate::base::ids::{BlankId, BoxId, LotId, MachineId};
 use crate::chip::ChipProfile;
+use crate::job::stock::SupplierList;
 use crate::sim::printer::State;
 
 /// The file of all acts.
@@ -27,6 +28,8 @@ pub(in crate::sim) struct Floor {
     profile: ChipProfile,
     positions: Mutex<Positions>,
     keep: Keep,
+    /// Cards that somebody holds onto a reader and will put back.
+    hands: Mutex<BTreeSet<BlankId>>,
 }
 
 /// Where the hall remembers.
@@ -68,6 +71,7 @@ impl Floor {
             profile: plan::profile()?,
             positions: Mutex::new(positions),
             keep,
+            hands: Mutex::default(),
         })
     }
 
@@ -136,6 +140,18 @@ impl Floor {
         })
     }
 
+    /// May somebody take this card into a hand, for a moment? Not from inside a machine or off a reader, and not one
+    /// that is in a hand already.
+    pub(super) fn in_reach(&self, blank: &BlankId) -> bool {
+        let spot = self
+            .inventory()
+            .cards
+            .into_iter()
+            .find(|card| card.blank == *blank);
+        let lies = spot.is_some_and(|card| !matches!(card.spot, Spot::Machine { .. } | Spot::Reader { .. }));
+        lies && locked(&self.hands).insert(blank.clone())
+    }
+
     /// Takes a card into a hand.
     pub(super) fn card(&self, blank: &BlankId) -> io::Result<Card> {
         match &self.keep {
@@ -175,6 +191,7 @@ impl Floor {
 
     /// Lays a card out of the hand; it was saved, and its move is in the books.
     pub(super) fn lay_down(&self, card: Card) {
+        locked(&self.hands).remove(&card.blank);
         if let Keep::Memory { shelf } = &self.keep {
             locked(shelf).insert(card.blank.clone(), card);
         }

@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 use super::books::Positions;
 use super::disk;
 use super::floor;
-use super::plan::{Plan, SupplierList};
+use super::plan::Plan;
 use crate::base::ids::{BlankId, BoxId, ChipId, LotId, MachineId, PackId};
+use crate::job::stock::SupplierList;
 
 /// Where a card is.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]

@@ -12,6 +12,7 @@ use crate::base::hex;
 use crate::base::ids::{BlankId, ChipId, PackId};
 use crate::chip::ChipProfile;
 use crate::job::fact::Blank;
+use crate::job::stock::SupplierList;
 use crate::sim::chip::Chip;
 use crate::sim::printer::Setup;
 
@@ -64,17 +65,6 @@ impl ReaderPace {
                 .saturating_add(self.byte_us.saturating_mul(bytes)),
         )
     }
-}
-
-/// What a supplier says is in a pack.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-pub struct SupplierList {
-    /// The pack.
-    pub pack: PackId,
-    /// Kind of blank.
-    pub blank_type: String,
-    /// Its blanks, in the order in which they lie.
-    pub blanks: Vec<Blank>,
 }
 
 /// Builds a hall in this directory, which is made if needed, and returns the lists that came with the packs.

@@ -15,6 +15,7 @@ use crate::base::ids::{BlankId, BoxId, LotId, PackId};
 use crate::base::{Clock, Dialogue, Reply, Step};
 use crate::chip::{ChipProfile, LifeCycle, identify};
 use crate::device::serial::{SerialConfig, SerialPort};
+use crate::job::stock::SupplierList;
 use crate::port::{Answer, Instruction, Serial};
 use crate::printer::{Connect, Deliver, Feed, Model, Outlet, Print};
 use crate::sim::printer::Position;

@@ -8,6 +8,9 @@
 //! that leaves
 //! takes the field with it.
 //!
+//! A hand takes the number of a blank as a line, holds that card onto the reader, says `here` or `not here` as a line, and
+//! puts the card back where it was when the client leaves.
+//!
 //! A screen takes one [`Instruction`] as a line of JSON and gives one [`Answer`] as a line of JSON.
 
 use std::io;
@@ -18,7 +21,9 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::task::JoinSet;
 
+use super::desk::Desk;
 use super::times::Timekeeper;
+use crate::base::ids::{BlankId, MachineId};
 use crate::port::{Answer, Instruction};
 use crate::sim::chip::Chip;
 
@@ -79,6 +84,57 @@ pub(super) fn serve_screen(
         }
     });
     Ok(())
+}
+
+/// Opens the socket of a desk's hand and serves it.
+pub(super) fn serve_hand(
+    path: &Path,
+    desk: Arc<Desk>,
+    tasks: &mut JoinSet<io::Result<()>>,
+) -> io::Result<()> {
+    let listener = listen(path)?;
+    tasks.spawn(async move {
+        loop {
+            let (client, _) = listener.accept().await?;
+            let mut client = BufReader::new(client);
+            let Some(blank) = next_line(&mut client).await else {
+                continue;
+            };
+            let held = desk.hold(&BlankId::new(&blank))?;
+            let said: &[u8] = if held { b"here\n" } else { b"not here\n" };
+            if client.write_all(said).await.is_ok() {
+                while next_line(&mut client).await.is_some() {}
+            }
+            if held {
+                desk.put_down()?;
+            }
+        }
+    });
+    Ok(())
+}
+
+/// Holds a card onto a desk's reader in the hall that runs in `dir`, until what is returned is dropped; nothing if the
+/// card is out of reach.
+///
+/// # Errors
+/// The socket's.
+pub async fn hold(dir: &Path, desk: &MachineId, blank: &BlankId) -> io::Result<Option<Held>> {
+    let path = dir.join("desks").join(desk.as_str()).join("hand.sock");
+    let mut stream = BufReader::new(UnixStream::connect(path).await?);
+    stream.write_all(format!("{blank}\n").as_bytes()).await?;
+    let said = next_line(&mut stream).await;
+    Ok((said.as_deref() == Some("here")).then_some(Held(stream)))
+}
+
+/// A card that is held onto a reader.
+#[derive(Debug)]
+pub struct Held(#[expect(dead_code, reason = "the hand is where the other end is")] BufReader<UnixStream>);
+
+/// The next line of a client; nothing once it left.
+async fn next_line(client: &mut BufReader<UnixStream>) -> Option<String> {
+    let mut line = String::new();
+    client.take(LINE_BYTES_MAX).read_line(&mut line).await.ok()?;
+    line.strip_suffix('\n').map(str::to_owned)
 }
 
 /// A socket under this name; one that a former hall left is replaced.

@@ -13,9 +13,10 @@ use super::{Power, locked};
 use crate::base::Fault;
 use crate::base::ids::{BlankId, BoxId, LotId, MachineId};
 use crate::device::hall::fault::{LOST, NO_CARD, SILENT};
+use crate::job::stock::SupplierList;
 use crate::port::{Answer, Encoder, Instruction, Screen, Serial};
 use crate::sim::chip::Chip;
-use crate::sim::hall::{Card, Desk, Floor, Followed, Inventory, Plan, Scan, Station, SupplierList, spoken};
+use crate::sim::hall::{Card, Desk, Floor, Followed, Inventory, Plan, Scan, Station, spoken};
 use crate::sim::printer::{Effect, What, When};
 use crate::sim::scan;
 
@@ -179,6 +180,24 @@ impl Hall {
     pub fn screen(&self, id: &MachineId) -> Option<Box<dyn Screen>> {
         let spot = self.0.spot(id)?;
         Some(Box::new(Person::new(Arc::clone(&self.0), id.clone(), spot)))
+    }
+
+    /// Somebody holds a card onto a desk's reader until [`Self::put_down`]; false if it is out of reach.
+    ///
+    /// # Errors
+    /// None in memory.
+    pub fn hold(&self, desk: &MachineId, blank: &BlankId) -> io::Result<bool> {
+        self.desks
+            .get(desk)
+            .map_or(Ok(false), |spot| spot.desk.hold(blank))
+    }
+
+    /// The card that was held onto a desk's reader goes back to where it was.
+    ///
+    /// # Errors
+    /// None in memory.
+    pub fn put_down(&self, desk: &MachineId) -> io::Result<()> {
+        self.desks.get(desk).map_or(Ok(()), |spot| spot.desk.put_down())
     }
 
     /// Trouble to come for a machine's printer.

@@ -29,21 +29,6 @@ impl MemoryPapers {
             sheets: Mutex::default(),
         }
     }
-
-    /// Names of all papers in a folder, in order.
-    #[must_use]
-    pub fn names(&self, folder: &str) -> Vec<String> {
-        let sheets = locked(&self.sheets);
-        let inside = sheets.keys().filter(|(place, _)| place == folder);
-        inside.map(|(_, name)| name.clone()).collect()
-    }
-
-    /// One paper.
-    #[must_use]
-    pub fn paper(&self, folder: &str, name: &str) -> Option<Vec<u8>> {
-        let sheets = locked(&self.sheets);
-        sheets.get(&(folder.to_owned(), name.to_owned())).cloned()
-    }
 }
 
 #[async_trait]

@@ -16,7 +16,7 @@ use sha2::Sha256;
 
 use super::{Power, locked};
 use crate::base::{Entropy, Fault, Secret};
-use crate::device::pkcs11::fault::{KEY_EXISTS, KEY_UNKNOWN, REQUEST, SEALED};
+use crate::device::pkcs11::fault::{KEY_EXISTS, KEY_UNKNOWN, LOST, REQUEST, SEALED};
 use crate::port::{KeyInfo, KeyPurpose, Signer};
 
 /// One operation takes this long.
@@ -28,6 +28,8 @@ pub struct MemorySigner {
     power: Arc<Power>,
     entropy: Entropy,
     keys: Mutex<BTreeMap<String, Key>>,
+    /// Operations that will fail because the line to the token is down.
+    away: Mutex<u32>,
 }
 
 struct Key {
@@ -44,6 +46,7 @@ impl MemorySigner {
             power,
             entropy: Entropy::seeded(seed),
             keys: Mutex::default(),
+            away: Mutex::default(),
         }
     }
 
@@ -74,6 +77,11 @@ impl MemorySigner {
         of_purpose.map(|key| key.signatures).sum()
     }
 
+    /// The line to the token is down for so many operations.
+    pub fn go_away(&self, operations: u32) {
+        *locked(&self.away) = operations;
+    }
+
     /// Does this with a key made for this.
     async fn with<T>(
         &self,
@@ -83,6 +91,11 @@ impl MemorySigner {
     ) -> Result<T, Fault> {
         self.power
             .act(OPERATION, || {
+                let mut away = locked(&self.away);
+                if *away > 0 {
+                    *away -= 1;
+                    return Err(Fault::new(&LOST, ""));
+                }
                 let mut keys = locked(&self.keys);
                 let key = keys.get_mut(label).filter(|key| purposes.contains(&key.purpose));
                 act(key.ok_or_else(|| Fault::new(&KEY_UNKNOWN, label))?)

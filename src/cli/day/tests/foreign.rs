@@ -1,0 +1,136 @@
+//! Another kind of chip in the field.
+
+use std::sync::Mutex;
+
+use async_trait::async_trait;
+
+use super::*;
+use crate::job::{Attempt, Event, Phase, Step};
+use crate::port::Encoder;
+
+/// A reader in whose field another kind of chip lies at first.
+struct ForeignFirst {
+    reader: Box<dyn Encoder>,
+    foreign: bool,
+    /// Commands that the foreign chip was sent.
+    heard: Arc<Mutex<usize>>,
+}
+
+#[async_trait]
+impl Encoder for ForeignFirst {
+    async fn power_on(&mut self) -> Result<Vec<u8>, Fault> {
+        let atr = self.reader.power_on().await?;
+        Ok(if self.foreign {
+            vec![0x3B, 0x80, 0x80, 0x01, 0x01]
+        } else {
+            atr
+        })
+    }
+
+    async fn transmit(&mut self, command: &[u8], deadline: Duration) -> Result<Vec<u8>, Fault> {
+        if self.foreign {
+            *self.heard.lock().unwrap() += 1;
+        }
+        self.reader.transmit(command, deadline).await
+    }
+
+    async fn power_off(&mut self) -> Result<(), Fault> {
+        self.foreign = false;
+        self.reader.power_off().await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_chip_of_another_kind_is_not_sent_a_single_command() {
+    let day = Day::new(plan(10, 3)).await.unwrap();
+    day.admit(&day.requests()).await.unwrap();
+    let heard = Arc::new(Mutex::new(0));
+    let stations = day.stations().unwrap().into_iter().map(|mut station| {
+        station.encoder = Box::new(ForeignFirst {
+            reader: station.encoder,
+            foreign: true,
+            heard: Arc::clone(&heard),
+        });
+        station
+    });
+    assert_eq!(
+        day.work_with(stations.collect(), day.desks().unwrap())
+            .await
+            .unwrap(),
+        End::Done
+    );
+    assert_eq!(*heard.lock().unwrap(), 0);
+    assert_eq!(judge::judge(&day).await.unwrap(), [""; 0]);
+    let entries = day.ledger.entries();
+    let refused = entries.iter().filter(|entry| {
+        matches!(&entry.fact, Fact::Attempt { event: Event::Undone { because, .. }, .. } if because == "CHIP-005")
+    });
+    assert!(refused.count() > 0);
+}
+
+/// A reader in whose field another kind of chip lies at some of the times when a blank is bound.
+struct NowAndThen {
+    reader: Box<dyn Encoder>,
+    ledger: Arc<MemoryLedger>,
+    bound: usize,
+    foreign: fn(usize) -> bool,
+}
+
+#[async_trait]
+impl Encoder for NowAndThen {
+    async fn power_on(&mut self) -> Result<Vec<u8>, Fault> {
+        let atr = self.reader.power_on().await?;
+        let binding = |attempt: &Attempt| attempt.phase == Phase::Doing(Step::Bind);
+        if !self.ledger.all_attempts().iter().any(binding) {
+            return Ok(atr);
+        }
+        self.bound += 1;
+        Ok(if (self.foreign)(self.bound) {
+            vec![0x3B]
+        } else {
+            atr
+        })
+    }
+
+    async fn transmit(&mut self, command: &[u8], deadline: Duration) -> Result<Vec<u8>, Fault> {
+        self.reader.transmit(command, deadline).await
+    }
+
+    async fn power_off(&mut self) -> Result<(), Fault> {
+        self.reader.power_off().await
+    }
+}
+
+/// How often the brake stopped the only machine of a day with such blanks.
+async fn braked(foreign: fn(usize) -> bool) -> usize {
+    let day = Day::new(Plan {
+        stations: 1,
+        round: Duration::from_secs(1),
+        ..plan(16, 5)
+    })
+    .await
+    .unwrap();
+    day.admit(&day.requests()).await.unwrap();
+    let stations = day.stations().unwrap().into_iter().map(|mut station| {
+        station.encoder = Box::new(NowAndThen {
+            reader: station.encoder,
+            ledger: Arc::clone(&day.ledger),
+            bound: 0,
+            foreign,
+        });
+        station
+    });
+    let ended = day.work_with(stations.collect(), day.desks().unwrap()).await;
+    assert_eq!(ended.unwrap(), End::Done);
+    assert!(day.is_done().await.unwrap());
+    assert_eq!(judge::judge(&day).await.unwrap(), [""; 0]);
+    let braked =
+        |entry: &&Entry| matches!(&entry.fact, Fact::PositionStopped { code, .. } if code == "JOB-009");
+    day.ledger.entries().iter().filter(braked).count()
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_brake_counts_failures_in_a_row_and_not_for_ever() {
+    assert_eq!(braked(|number| number <= 3).await, 1);
+    assert_eq!(braked(|number| number % 2 == 1 && number <= 7).await, 0);
+}

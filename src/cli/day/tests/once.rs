@@ -1,0 +1,123 @@
+//! Nothing is made twice, whatever a crash left in the books.
+
+use super::*;
+use crate::base::ids::{AttemptId, SodHash};
+use crate::job::lot::Lot;
+use crate::job::{Event, Evidence, Step};
+use crate::line::prepare::prepare;
+use crate::line::settle::settle_once;
+use crate::port::Attempts;
+
+/// The first order, given to a machine as a lot of its own.
+pub(super) async fn first_lot(day: &Day, line: &Line) -> Lot {
+    let machine = day.hall.stations().next().unwrap();
+    let lot = day.book.claim(machine, 1).await.unwrap().unwrap();
+    let claimed = Fact::LotClaimed { lot: lot.clone() };
+    line.record(vec![claimed], Vec::new()).await.unwrap();
+    lot
+}
+
+fn planned(lot: &Lot, number: u16) -> (AttemptId, Fact) {
+    let id = AttemptId {
+        order: lot.orders[0],
+        number,
+    };
+    let replaces = (number > 1).then(|| AttemptId {
+        number: number - 1,
+        ..id
+    });
+    let event = Event::Planned {
+        lot: lot.id,
+        machine: lot.machine.clone(),
+        replaces,
+    };
+    (id, Fact::attempt(id, event))
+}
+
+/// What the record says of the first try at a lot's order whose card is in its machine, bound and no further.
+pub(super) fn bound(day: &Day, lot: &Lot) -> (AttemptId, Vec<Fact>) {
+    let list = day.hall.lists().remove(0);
+    let (id, begun) = planned(lot, 1);
+    let step = Move {
+        pack: list.pack.clone(),
+        from: Some(Place::Issued),
+        to: Place::Feeder(lot.machine.clone()),
+        count: 1,
+        by: Vec::new(),
+        reason: String::new(),
+    };
+    let events = [
+        Event::SignIntended {
+            signer: "ds-1".to_owned(),
+            digest: "00".to_owned(),
+            chip_key: None,
+        },
+        Event::Signed {
+            sod: SodHash("00".to_owned()),
+        },
+        Event::Intended {
+            step: Step::Bind,
+            machine: lot.machine.clone(),
+            aim: None,
+        },
+        Event::Done {
+            evidence: Evidence::Bind {
+                chip: list.blanks[0].chip.clone(),
+                blank: list.blanks[0].blank.clone(),
+                pack: list.pack.clone(),
+            },
+        },
+    ];
+    let mut facts = vec![begun, Fact::Stock { step }];
+    facts.extend(events.map(|event| Fact::attempt(id, event)));
+    (id, facts)
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_order_whose_remake_has_begun_is_not_given_to_a_second_machine() {
+    let day = Day::new(plan(14, 1)).await.unwrap();
+    day.admit(&day.requests()).await.unwrap();
+    let line = day.controller().unwrap();
+    let lot = first_lot(&day, &line).await;
+    let (first, mut facts) = bound(&day, &lot);
+    let spoiled = Event::Spoiled {
+        code: "CHIP-003".to_owned(),
+        by: Vec::new(),
+    };
+    facts.push(Fact::attempt(first, spoiled));
+    // The registry was told, the order waited and was claimed again, the remake was planned, and then the power was
+    // cut before the record that the registry knows.
+    facts.push(planned(&lot, 2).1);
+    line.record(facts, Vec::new()).await.unwrap();
+
+    assert_eq!(settle_once(&line).await.unwrap(), 1);
+    let order = day.book.order(first.order).await.unwrap().unwrap();
+    assert_eq!(order.state, OrderState::InLot);
+    assert!(day.ledger.attempt(first).await.unwrap().unwrap().reported);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_attempt_is_made_in_its_own_lot_only_and_else_a_person_is_asked() {
+    let day = Day::new(plan(14, 1)).await.unwrap();
+    day.admit(&day.requests()).await.unwrap();
+    let line = day.controller().unwrap();
+    let lot = first_lot(&day, &line).await;
+    prepare(&line, planned(&lot, 1).0, lot.id, &lot.machine, None)
+        .await
+        .unwrap();
+    // As no book should ever say: the order waits, and is under way.
+    day.book
+        .set_state(lot.orders[0], OrderState::Waiting, false)
+        .await
+        .unwrap();
+    drop(line);
+    assert_eq!(day.work(None).await.unwrap(), End::Done);
+    let attempts = day.ledger.attempts(Attempts::Of(lot.orders[0])).await.unwrap();
+    assert_eq!(attempts.len(), 1);
+    assert_eq!(attempts[0].chip, None);
+    let order = day.book.order(lot.orders[0]).await.unwrap().unwrap();
+    assert_eq!(
+        (order.state, order.hold.as_deref()),
+        (OrderState::Held, Some("JOB-006"))
+    );
+}

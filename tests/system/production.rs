@@ -1,0 +1,259 @@
+//! A production facility and its keys with the real program: SoftHSM2 in the HSM's place, OpenSSL in the national CSCA's.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests, which clippy does not count as tests"
+)]
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use cardwright::sim::registry::Registry;
+use time::format_description::StaticFormatDescription;
+use time::macros::format_description;
+use time::{Duration, OffsetDateTime};
+
+const PIN: &str = "12345678";
+/// As OpenSSL writes GeneralizedTime.
+const TIME: StaticFormatDescription = format_description!("[year][month][day]000000Z");
+
+/// A folder with a facility, a token and a CSCA in it.
+struct Site {
+    folder: tempfile::TempDir,
+}
+
+impl Site {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let site = Self { folder };
+        std::fs::create_dir(site.path("tokens")).unwrap();
+        std::fs::write(
+            site.path("softhsm2.conf"),
+            format!(
+                "directories.tokendir = {}\nobjectstore.backend = file\nlog.level = ERROR\n",
+                site.path("tokens").display()
+            ),
+        )
+        .unwrap();
+        let token = format!("--init-token --free --label cardwright --so-pin 87654321 --pin {PIN}");
+        site.run("softhsm2-util", &token, "").unwrap();
+        site
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Runs a program in this folder: what it said on its output, or all it said if it was not good.
+    fn run(&self, program: &str, words: &str, within: &str) -> Result<String, String> {
+        let output = Command::new(program)
+            .args(words.split(' '))
+            .current_dir(self.path(within))
+            .env_remove("HSM_SIM_DIR")
+            .env("SOFTHSM2_CONF", self.path("softhsm2.conf"))
+            .env("FROM", day(-30))
+            .env("CSCA_UNTIL", day(4 * 365))
+            .env("DS_UNTIL", day(60))
+            .output()
+            .unwrap();
+        let [said, complained] =
+            [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+        if output.status.success() {
+            Ok(said)
+        } else {
+            Err(said + &complained)
+        }
+    }
+
+    fn cardwright(&self, words: &str) -> Result<String, String> {
+        let words = format!("{words} --dir site");
+        self.run(env!("CARGO_BIN_EXE_cardwright"), &words, "")
+    }
+
+    fn good(&self, words: &str) -> String {
+        self.cardwright(words)
+            .unwrap_or_else(|said| panic!("{words}:\n{said}"))
+    }
+
+    fn refused(&self, words: &str, code: &str) {
+        let said = self.cardwright(words).expect_err(words);
+        assert!(said.contains(code), "{words}: {code} expected\n{said}");
+    }
+
+    fn openssl(&self, words: &str, within: &str) -> String {
+        self.run("openssl", words, within)
+            .unwrap_or_else(|said| panic!("openssl {words}:\n{said}"))
+    }
+
+    /// A new facility, its PIN in place.
+    fn facility(&self) {
+        let module = crate::hsm::soft_hsm();
+        self.good(&format!(
+            "init --name F1 --mode production --module {}",
+            module.display()
+        ));
+        std::fs::create_dir_all(self.path("site/secrets")).unwrap();
+        let pin = self.path("site/secrets/pin");
+        std::fs::write(&pin, PIN).unwrap();
+        private(&pin);
+    }
+
+    /// A country signing CA in a folder of its own.
+    fn csca(&self, name: &str) {
+        let folder = self.path(name);
+        std::fs::create_dir(&folder).unwrap();
+        let settings = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/pki/csca.cnf");
+        std::fs::copy(settings, folder.join("csca.cnf")).unwrap();
+        for (file, content) in [("issued", ""), ("serial", "01"), ("crlnumber", "01")] {
+            std::fs::write(folder.join(file), content).unwrap();
+        }
+        self.openssl(
+            "ecparam -name prime256v1 -param_enc explicit -genkey -noout -out csca.key",
+            name,
+        );
+        let root =
+            "req -x509 -new -key csca.key -config csca.cnf -extensions csca_parts -days 5500 -outform DER";
+        self.openssl(&format!("{root} -out csca.der"), name);
+        self.openssl("x509 -inform DER -in csca.der -out csca.pem", name);
+        self.revocations(name);
+    }
+
+    fn revocations(&self, name: &str) {
+        self.openssl("ca -gencrl -config csca.cnf -crldays 80 -out crl.pem", name);
+        self.openssl("crl -in crl.pem -outform DER -out csca.crl", name);
+    }
+
+    /// The CSCA certifies a request.
+    fn certify(&self, name: &str, request: &str, certificate: &str) {
+        let (from, until) = (day(-30), day(10 * 365));
+        self.openssl(
+            &format!(
+                "ca -batch -config csca.cnf -in ../{request} -notext -extensions ds_parts -startdate {from} -enddate \
+                 {until} -out {certificate}"
+            ),
+            name,
+        );
+    }
+
+    /// Two people have compared the CSCA's fingerprint and entered it.
+    fn trust(&self, name: &str) {
+        let pki = self.path("site/pki");
+        std::fs::create_dir_all(&pki).unwrap();
+        for file in ["csca.der", "csca.crl"] {
+            std::fs::copy(self.path(name).join(file), pki.join(file)).unwrap();
+        }
+        self.settings(|text| {
+            text.replace("cscas = []", "cscas = [\"pki/csca.der\"]")
+                .replace("crls = []", "crls = [\"pki/csca.crl\"]")
+        });
+    }
+
+    fn settings(&self, change: impl FnOnce(String) -> String) {
+        let path = self.path("site/cardwright.toml");
+        let text = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(&path, change(text)).unwrap();
+    }
+
+    /// Asks for a certificate; the request lies in `NAME.csr` then.
+    fn request(&self, label: &str) {
+        let request = self.good(&format!(
+            "key request {label} --country VN --organization F1 --name {label}"
+        ));
+        std::fs::write(self.path(&format!("{label}.csr")), request).unwrap();
+    }
+}
+
+fn private(path: &Path) {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
+}
+
+/// So many days from today.
+fn day(days: i64) -> String {
+    (OffsetDateTime::now_utc() + Duration::days(days))
+        .format(TIME)
+        .unwrap()
+}
+
+#[test]
+fn keys_for_real_cards_from_request_to_use() {
+    let site = Site::new();
+    site.facility();
+    let missing = site.cardwright("doctor").unwrap_err();
+    assert!(missing.contains("cardwright key make"), "{missing}");
+    site.refused("key ceremony", "FAC-006");
+
+    let made = site.good("key make");
+    assert!(
+        made.contains("Made: wrap, lookup, manifest, checkpoint, intake"),
+        "{made}"
+    );
+    assert!(site.good("key make").contains("has them all"));
+    site.request("ds-1");
+    let checked = site.openssl("req -in ds-1.csr -noout -verify -subject", "");
+    assert!(checked.contains("ds-1"), "{checked}");
+    // Asked again, it is the same key.
+    let first = site.openssl("req -in ds-1.csr -noout -pubkey", "");
+    site.request("ds-1");
+    assert_eq!(site.openssl("req -in ds-1.csr -noout -pubkey", ""), first);
+
+    site.csca("csca");
+    site.certify("csca", "ds-1.csr", "ds-1.pem");
+    site.refused("key import ds-1 csca/ds-1.pem", "PKI-014");
+    site.trust("csca");
+    let settings = site.good("key import ds-1 csca/ds-1.pem");
+    let settings = settings.split_once("[[signers]]").unwrap().1;
+    site.settings(|text| format!("{text}\n[[signers]]{settings}"));
+
+    let keys = site.good("key list");
+    let signer = keys.lines().find(|line| line.starts_with("ds-1 ")).unwrap();
+    assert!(
+        signer.contains("may sign for 5") || signer.contains("may sign for 60"),
+        "{keys}"
+    );
+    assert_eq!(keys.lines().count(), 6, "{keys}");
+    // The authority has its registry elsewhere; here it is a file. Then the facility opens, and proves its keys.
+    site.refused("status", "STO-010");
+    super::hsm::block_on(async {
+        let authority = Registry::open(&site.path("site/registry.db")).await.unwrap();
+        authority.close().await;
+    });
+    let status = site.good("status");
+    assert!(
+        status.contains("(production)") && status.contains("ds-1 "),
+        "{status}"
+    );
+    assert!(site.good("audit verify").contains("good") || site.cardwright("audit verify").is_ok());
+    site.good("run --drain");
+    let history = site.good("key list --json");
+    assert!(history.contains("\"document_signer\""), "{history}");
+}
+
+#[test]
+fn a_wrong_certificate_is_refused() {
+    let site = Site::new();
+    site.facility();
+    site.request("ds-1");
+    site.request("ds-2");
+    site.csca("csca");
+    site.trust("csca");
+    site.certify("csca", "ds-1.csr", "ds-1.pem");
+    site.certify("csca", "ds-2.csr", "ds-2.pem");
+    // Another key's, under a label without a key, and of somebody else's CSCA with the same name.
+    site.refused("key import ds-1 csca/ds-2.pem", "PKI-017");
+    site.refused("key import ds-3 csca/ds-1.pem", "FAC-004");
+    site.csca("stranger");
+    site.certify("stranger", "ds-1.csr", "ds-1.pem");
+    site.refused("key import ds-1 stranger/ds-1.pem", "PKI-014");
+    // A country root is no document signer.
+    site.refused("key import ds-1 csca/csca.pem", "PKI-011");
+    // Revoked meanwhile.
+    site.openssl("ca -config csca.cnf -revoke ds-1.pem", "csca");
+    site.revocations("csca");
+    site.trust("csca");
+    site.refused("key import ds-1 csca/ds-1.pem", "PKI-015");
+    assert!(!site.path("site/pki/ds-1.der").exists());
+    // What remains is good, and taken twice it is the same.
+    site.good("key import ds-2 csca/ds-2.pem");
+    site.good("key import ds-2 csca/ds-2.pem");
+}

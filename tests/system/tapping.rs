@@ -1,0 +1,99 @@
+//! A card in somebody's hand, tapped at a desk of the rehearsal's hall, with the real program and no controller running.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests, which clippy does not count as tests"
+)]
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use cardwright::base::Clock;
+use cardwright::sim::hall;
+
+/// The hall is asked so often, and so far apart, whether it is ready.
+const READY: (u32, Duration) = (500, Duration::from_millis(20));
+
+fn cardwright(words: &str, dir: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cardwright"));
+    command
+        .env_remove("HSM_SIM_DIR")
+        .args(words.split(' '))
+        .arg("--dir")
+        .arg(dir);
+    command
+}
+
+fn said(words: &str, dir: &Path) -> (bool, String) {
+    let output = cardwright(words, dir).output().unwrap();
+    let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    (output.status.success(), text.concat())
+}
+
+/// A process that ends with the test.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn enter(dir: &Path) -> Running {
+    let running = Command::new(env!("CARGO_BIN_EXE_cardwright"))
+        .args(["sim", "hall"])
+        .arg(dir)
+        .stdin(Stdio::null())
+        .spawn()
+        .unwrap();
+    let running = Running(running);
+    super::hsm::block_on(async {
+        for _ in 0..READY.0 {
+            if hall::running(dir) == Some(running.0.id()) {
+                return;
+            }
+            Clock::system().sleep(READY.1).await;
+        }
+        panic!("the hall does not open");
+    });
+    running
+}
+
+#[test]
+fn a_card_on_a_desks_reader_says_what_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().join("facility");
+    let (made, text) = said("rehearse --cards 3", &dir);
+    assert!(made, "{text}");
+    let place = dir.join("hall");
+    let boxed = hall::inventory(&place).unwrap().boxes.remove(0);
+    let _hall = enter(&place);
+
+    let mut tap = cardwright(&format!("sim tap {} --desk D1", boxed.blank), &place);
+    let mut tap = Running(tap.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap());
+    let mut line = String::new();
+    let output = tap.0.stdout.take().unwrap();
+    BufReader::new(output).read_line(&mut line).unwrap();
+    assert!(line.contains("lies on the reader of D1"), "{line}");
+
+    let (good, text) = said("card identify --tap D1", &dir);
+    let label = boxed.label.as_str();
+    assert!(
+        good && text.contains("it belongs in its box") && text.contains(label),
+        "{text}"
+    );
+    assert!(text.contains(boxed.chip.as_str()), "{text}");
+
+    // Enter: the card is taken away.
+    drop(tap.0.stdin.take());
+    assert!(tap.0.wait().unwrap().success());
+    let (good, text) = said("card identify --tap D1", &dir);
+    assert!(!good && text.contains("ENC-002"), "{text}");
+    let (good, text) = said("card identify --tap D99", &dir);
+    assert!(!good && text.contains("LIN-007"), "{text}");
+    // It lies where it lay.
+    assert_eq!(hall::inventory(&place).unwrap().boxes[0].blank, boxed.blank);
+}
