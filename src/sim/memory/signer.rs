@@ -66,6 +66,7 @@ impl MemorySigner {
             power,
             entropy: Entropy::seeded(seed),
             keys: Mutex::new(copied.collect()),
+            away: Mutex::default(),
         }
     }
 
