@@ -101,6 +101,8 @@ pub enum Attempts {
     Of(OrderKey),
     /// All of one lot.
     InLot(LotId),
+    /// All that are being put into a box, or were when the controller died.
+    Boxing,
     /// The one this chip was bound to.
     OfChip(ChipId),
     /// The one whose card carries this EF.SOD.
@@ -213,6 +215,8 @@ pub trait Ledger: Send + Sync {
     async fn blank(&self, chip: &ChipId) -> Result<Option<(BlankId, PackId)>, Fault>;
     /// All counts.
     async fn stock(&self) -> Result<Stock, Fault>;
+    /// The counts of one pack.
+    async fn stock_of(&self, pack: &PackId) -> Result<Stock, Fault>;
     /// All boxes that are open or sealed, and with `all` also those that left.
     async fn boxes(&self, all: bool) -> Result<Vec<BoxState>, Fault>;
     /// All boxes of an office, those that left as well.
@@ -259,6 +263,19 @@ pub struct NewOrder {
     /// Why it must wait, if it must.
     pub hold: Option<String>,
     /// The order's data key, wrapped by the HSM.
+    pub wrapped_key: Vec<u8>,
+    /// The dossier, sealed under the data key.
+    pub sealed: Vec<u8>,
+}
+
+/// A dossier at rest.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct SealedDossier {
+    /// The registry's request id.
+    pub request: String,
+    /// Dossier version.
+    pub version: u32,
+    /// Its data key, wrapped by the HSM.
     pub wrapped_key: Vec<u8>,
     /// The dossier, sealed under the data key.
     pub sealed: Vec<u8>,
@@ -386,8 +403,8 @@ pub trait OrderBook: Send + Sync {
     async fn by_person(&self, person: &str) -> Result<Vec<Order>, Fault>;
     /// Orders of one state, by key, after this key, at most `limit`.
     async fn in_state(&self, state: OrderState, after: OrderKey, limit: u32) -> Result<Vec<Order>, Fault>;
-    /// The wrapped data key and the sealed dossier.
-    async fn sealed(&self, key: OrderKey) -> Result<Option<(Vec<u8>, Vec<u8>)>, Fault>;
+    /// The sealed dossier of an order.
+    async fn sealed(&self, key: OrderKey) -> Result<Option<SealedDossier>, Fault>;
     /// Records where an order stands; `remake` when a good card is owed after a spoiled one.
     async fn set_state(&self, key: OrderKey, state: OrderState, remake: bool) -> Result<(), Fault>;
     /// A machine gives an order up for a person to decide: from `InLot` to `Held` in one step, so that no other machine

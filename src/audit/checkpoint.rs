@@ -6,7 +6,7 @@
 
 use std::fmt::Write;
 
-use base64ct::{Base64, Encoding};
+use data_encoding::BASE64;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
@@ -84,7 +84,7 @@ impl Checkpoint {
     #[must_use]
     pub fn note(&self, signature: &[u8; 64]) -> String {
         let mut note = self.text();
-        let _ = writeln!(note, "\n— {} {}", self.ledger, Base64::encode_string(signature));
+        let _ = writeln!(note, "\n— {} {}", self.ledger, BASE64.encode(signature));
         note
     }
 
@@ -102,7 +102,7 @@ impl Checkpoint {
             .and_then(|tail| tail.strip_prefix(checkpoint.ledger.as_str()))
             .and_then(|tail| tail.strip_prefix(' '))
             .and_then(|tail| tail.strip_suffix('\n'))
-            .and_then(|signature| Base64::decode_vec(signature).ok())
+            .and_then(|signature| BASE64.decode(signature.as_bytes()).ok())
             .ok_or_else(unreadable)?;
         seal::verify(point, text.as_bytes(), &signature)?;
         Ok(checkpoint)

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use base64ct::{Base64, Encoding};
+use data_encoding::BASE64;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 use sha2::{Digest, Sha256};
 
@@ -36,13 +36,14 @@ impl Hash {
     /// As base64 with padding, the way signed notes write hashes.
     #[must_use]
     pub fn to_base64(self) -> String {
-        Base64::encode_string(&self.0)
+        BASE64.encode(&self.0)
     }
 
     /// From base64 with padding, or nothing if it is not exactly that.
     #[must_use]
     pub fn from_base64(text: &str) -> Option<Self> {
-        Base64::decode_vec(text)
+        BASE64
+            .decode(text.as_bytes())
             .ok()
             .and_then(|bytes| Self::from_slice(&bytes))
     }

@@ -12,6 +12,7 @@ use crate::base::{Fault, Mode};
 
 mod code;
 mod document;
+mod embedded;
 mod grid;
 mod manifest_paper;
 mod sign_off_paper;

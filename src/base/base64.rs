@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use base64ct::{Base64, Encoding};
+use data_encoding::BASE64;
 use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
 /// Writes bytes as text.
@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serializer, de::Error};
 /// # Errors
 /// The serializer's own.
 pub fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&Base64::encode_string(bytes))
+    serializer.serialize_str(&BASE64.encode(bytes))
 }
 
 /// Reads them back.
@@ -19,5 +19,7 @@ pub fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S:
 /// When the text is not Base64.
 pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
     let text = Cow::<'de, str>::deserialize(deserializer)?;
-    Base64::decode_vec(&text).map_err(|_| D::Error::custom("not Base64"))
+    BASE64
+        .decode(text.as_bytes())
+        .map_err(|_| D::Error::custom("not Base64"))
 }

@@ -30,6 +30,10 @@ pub const HSM_QUEUE: usize = 256;
 pub const LEDGER_QUEUE: usize = 1_024;
 /// Appends that share one commit.
 pub const LEDGER_GROUP_MAX: usize = 256;
+/// From the beginning of one commit to the next at least. A card has a dozen commits to wait for, so a rush costs it a
+/// tenth of a second of the ten that its chip takes; a hall of instant devices shares each commit instead of waiting
+/// for the disk once per append.
+pub const LEDGER_COMMIT_PACE: Duration = Duration::from_millis(10);
 /// Signed cards kept ready for each machine: enough to hide the HSM, little to wipe when a lot is called back.
 pub const READY_CARDS_PER_MACHINE: usize = 4;
 /// Cards in one lot: no larger than the output hopper.

@@ -358,10 +358,8 @@ impl Desk {
     /// lot may lie in the very place that this lot's first card would be given.
     async fn settle_doubts(&mut self, line: &Line, packing: &Packing<'_>) -> Result<(), Fault> {
         let boxes = line.ports.ledger.boxes_of(&packing.lot.office).await?;
-        for attempt in line.ports.ledger.attempts(Attempts::Open).await? {
-            let (Phase::Doing(Step::Box), Some(Aim::Slot(label, slot))) =
-                (attempt.phase, attempt.aim.clone())
-            else {
+        for attempt in line.ports.ledger.attempts(Attempts::Boxing).await? {
+            let Some(Aim::Slot(label, slot)) = attempt.aim.clone() else {
                 continue;
             };
             if !boxes.iter().any(|state| state.label == label) {

@@ -201,7 +201,7 @@ impl Floor {
         machine: &MachineId,
         pack: &PackId,
     ) -> Result<Option<Fact>, Fault> {
-        let stock = line.ports.ledger.stock().await?;
+        let stock = line.ports.ledger.stock_of(pack).await?;
         let feeder = Place::Feeder(machine.clone());
         if stock.count(pack, &feeder) > 0 {
             return Ok(None);
@@ -209,7 +209,7 @@ impl Floor {
         let issued = stock.count(pack, &Place::Issued);
         let elsewhere = stock
             .rows()
-            .find(|(of, place, _)| *of == pack && matches!(place, Place::Feeder(_)));
+            .find(|(_, place, _)| matches!(place, Place::Feeder(_)));
         let (from, count) = match elsewhere {
             _ if issued > 0 => (Place::Issued, issued),
             Some((_, other, _)) => (other.clone(), 1),

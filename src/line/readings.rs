@@ -1,11 +1,12 @@
 //! What other people's counters say, put on record: the token's signatures, the printers' panels.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use crate::base::Fault;
 use crate::base::ids::{AttemptId, MachineId};
 use crate::job::fault::TOO_MANY_PRINTS;
 use crate::job::{Event, Evidence, Fact, Step};
+use crate::port::Entry;
 use crate::printer::Counters;
 
 use super::Line;
@@ -32,21 +33,34 @@ pub async fn signatures(line: &Line) -> Result<Vec<Fact>, Fault> {
     Ok(counted.collect())
 }
 
-/// Records what a printer's counters say, and stops the machine if it printed more since they were read last than it
-/// was told to (law 7): somebody used it while nobody watched.
+/// Records what a printer's counters say.
 ///
 /// # Errors
 /// The ledger's.
-pub async fn printer(line: &Line, machine: &MachineId, counters: &Counters) -> Result<(), Fault> {
-    let mut meters = known(line, machine).await?;
-    let seq = line.ports.ledger.size().await?;
-    meters.read(seq, machine, counters.panels_printed);
+pub async fn put_down(line: &Line, machine: &MachineId, counters: &Counters) -> Result<(), Fault> {
     let fact = Fact::Counters {
         machine: machine.clone(),
         cards: counters.cards_inserted,
         panels: counters.panels_printed,
     };
-    line.record(vec![fact], Vec::new()).await?;
+    line.record(vec![fact], Vec::new()).await
+}
+
+/// Records what a printer's counters say at the start, and stops the machine if it printed more since they were read
+/// last than it was told to (law 7): somebody used it while nobody watched.
+///
+/// # Errors
+/// The ledger's.
+pub async fn at_start(
+    line: &Line,
+    known: &Meters,
+    machine: &MachineId,
+    counters: &Counters,
+) -> Result<(), Fault> {
+    let mut meters = known.only(machine);
+    let seq = line.ports.ledger.size().await?;
+    meters.read(seq, machine, counters.panels_printed);
+    put_down(line, machine, counters).await?;
     for (_, found) in meters.found() {
         tracing::error!(%machine, "{found}");
         if found.stops().is_some() {
@@ -57,19 +71,26 @@ pub async fn printer(line: &Line, machine: &MachineId, counters: &Counters) -> R
     Ok(())
 }
 
-/// The counter as the ledger knows it: read last, and moved by every job since.
-async fn known(line: &Line, machine: &MachineId) -> Result<Meters, Fault> {
+/// The counters as the ledger knows them: read last, and moved by every job since. One pass for all machines.
+///
+/// # Errors
+/// The ledger's.
+pub async fn known(line: &Line, machines: &[MachineId]) -> Result<Meters, Fault> {
     let mut meters = Meters::default();
-    let last = line
-        .ports
-        .ledger
-        .history(machine.as_str())
-        .await?
-        .into_iter()
-        .rfind(|entry| matches!(entry.fact, Fact::Counters { .. }));
-    let Some(last) = last else { return Ok(meters) };
-    let mut printing: BTreeSet<AttemptId> = BTreeSet::new();
-    let mut after = last.seq.saturating_sub(1);
+    let mut last_read: BTreeMap<MachineId, u64> = BTreeMap::new();
+    for machine in machines {
+        let history = line.ports.ledger.history(machine.as_str()).await?;
+        let counters = |entry: &Entry| matches!(entry.fact, Fact::Counters { .. });
+        if let Some(last) = history.into_iter().rfind(counters) {
+            last_read.insert(machine.clone(), last.seq);
+        }
+    }
+    let Some(first) = last_read.values().min() else {
+        return Ok(meters);
+    };
+    let since = |machine: &MachineId, seq: u64| last_read.get(machine).is_some_and(|last| seq >= *last);
+    let mut printing: BTreeMap<AttemptId, MachineId> = BTreeMap::new();
+    let mut after = first - 1;
     loop {
         let page = line.ports.ledger.entries_after(after, PAGE).await?;
         let Some(end) = page.last() else { return Ok(meters) };
@@ -81,20 +102,20 @@ async fn known(line: &Line, machine: &MachineId) -> Result<Meters, Fault> {
             let fact = serde_json::from_slice(&entry.body)
                 .map_err(|error| unreadable(format!("record {}: {error}", entry.seq)))?;
             match fact {
-                Fact::Counters {
-                    machine: of, panels, ..
-                } if of == *machine => meters.read(entry.seq, machine, panels),
+                Fact::Counters { machine, panels, .. } if since(&machine, entry.seq) => {
+                    meters.read(entry.seq, &machine, panels);
+                }
                 Fact::Attempt {
                     attempt,
                     event:
                         Event::Intended {
                             step: Step::Print,
-                            machine: of,
+                            machine,
                             ..
                         },
-                } if of == *machine => {
-                    meters.ask(machine);
-                    printing.insert(attempt);
+                } if since(&machine, entry.seq) => {
+                    meters.ask(&machine);
+                    printing.insert(attempt, machine);
                 }
                 Fact::Attempt {
                     attempt,
@@ -106,12 +127,12 @@ async fn known(line: &Line, machine: &MachineId) -> Result<Meters, Fault> {
                                     panels_after,
                                 },
                         },
-                } if printing.remove(&attempt) => meters.printed(
-                    entry.seq,
-                    machine,
-                    u64::from(panels_before),
-                    u64::from(panels_after),
-                ),
+                } => {
+                    if let Some(machine) = printing.remove(&attempt) {
+                        let (before, after) = (u64::from(panels_before), u64::from(panels_after));
+                        meters.printed(entry.seq, &machine, before, after);
+                    }
+                }
                 _ => {}
             }
         }

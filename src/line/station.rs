@@ -192,8 +192,9 @@ impl Station {
 
     /// What the next start compares with.
     async fn last_reading(&mut self, line: &Line) -> Result<(), Fault> {
+        self.check_counters(line).await?;
         match with_serial(&mut *self.printer, ReadCounters::new(&self.model)).await {
-            Ok(counters) => super::readings::printer(line, &self.id, &counters).await,
+            Ok(counters) => super::readings::put_down(line, &self.id, &counters).await,
             Err(fault) => {
                 tracing::warn!(machine = %self.id, code = fault.code.id, "the counters cannot be read: {fault}");
                 Ok(())

@@ -15,6 +15,7 @@ use crate::job::lot::Lot;
 use crate::port::OrderState;
 
 use super::Line;
+use super::books::Meters;
 use super::checkpoint::Checkpoints;
 use super::context::Hand;
 use super::desk::Desk;
@@ -70,12 +71,13 @@ pub async fn run(
     recover::positions(&line, &places.stations).await?;
     recover::positions(&line, &places.desks).await?;
     recover::without_machine(&line, &found, &places.stations).await?;
+    let meters = Arc::new(readings::known(&line, &places.stations).await?);
     let mut tasks: JoinSet<Result<Option<Desk>, Fault>> = JoinSet::new();
     for mut station in stations {
         station.screen = Patient::new(&line, station.screen);
         let lots = found.lots.remove(&station.id).unwrap_or_default();
-        let own = Arc::clone(&line);
-        tasks.spawn(async move { machine(own, station, lots).await.map(|()| None) });
+        let (own, meters) = (Arc::clone(&line), Arc::clone(&meters));
+        tasks.spawn(async move { machine(own, station, lots, meters).await.map(|()| None) });
     }
     for mut desk in desks {
         desk.screen = Patient::new(&line, desk.screen);
@@ -139,9 +141,14 @@ pub async fn run(
 
 /// A machine to the line's end. Whatever fails at its own doors stops it alone; when a person lets it go on, it begins
 /// as after a restart.
-async fn machine(line: Arc<Line>, mut station: Station, lots: Vec<Lot>) -> Result<(), Fault> {
+async fn machine(
+    line: Arc<Line>,
+    mut station: Station,
+    lots: Vec<Lot>,
+    meters: Arc<Meters>,
+) -> Result<(), Fault> {
     // Nothing is prepared for it before it is known what lies in it.
-    let Some(resumed) = begin(&line, &mut station).await? else {
+    let Some(resumed) = begin(&line, &mut station, Some(meters)).await? else {
         return Ok(());
     };
     let (out, work) = mpsc::channel(READY_CARDS_PER_MACHINE);
@@ -172,7 +179,7 @@ async fn make(
                 if !line.may_go_on(&station.id).await {
                     return Ok(());
                 }
-                match begin(line, &mut station).await? {
+                match begin(line, &mut station, None).await? {
                     Some(settled) => resumed = settled,
                     None => return Ok(()),
                 }
@@ -185,12 +192,22 @@ async fn make(
 }
 
 /// Gets in step with a machine and settles what is in doubt in it: the card to go on with, if there is one. Nothing at
-/// all if the line stops meanwhile.
-async fn begin(line: &Line, station: &mut Station) -> Result<Option<Option<Hand>>, Fault> {
+/// all if the line stops meanwhile. What the ledger knows of its printer's counters is handed over when the line starts,
+/// and looked up when the machine begins again.
+async fn begin(
+    line: &Line,
+    station: &mut Station,
+    mut known: Option<Arc<Meters>>,
+) -> Result<Option<Option<Hand>>, Fault> {
     loop {
+        let known = known.take();
         let begun = async {
             station.connect().await?;
-            readings::printer(line, &station.id, &station.counters).await?;
+            let meters = match known {
+                Some(meters) => meters,
+                None => Arc::new(readings::known(line, std::slice::from_ref(&station.id)).await?),
+            };
+            readings::at_start(line, &meters, &station.id, &station.counters).await?;
             match recover::in_path(line, &station.id).await? {
                 Some(attempt) => recover::machine(line, station, attempt).await,
                 None => recover::empty_machine(station).await.map(|()| None),

@@ -109,11 +109,10 @@ impl Line {
     /// As [`Self::dossier`].
     pub async fn of_dossier<T: DeserializeOwned>(&self, order: OrderKey) -> Result<T, Fault> {
         let missing = || unreadable(format!("{order} has no dossier"));
-        let row = self.ports.book.order(order).await?.ok_or_else(missing)?;
-        let (wrapped, sealed) = self.ports.book.sealed(order).await?.ok_or_else(missing)?;
-        let context = dossier_context(&row.request, row.version);
-        let key = self.unwrap_key(&context, &wrapped).await?;
-        let plain = open(&key, &context, &sealed)?;
+        let at_rest = self.ports.book.sealed(order).await?.ok_or_else(missing)?;
+        let context = dossier_context(&at_rest.request, at_rest.version);
+        let key = self.unwrap_key(&context, &at_rest.wrapped_key).await?;
+        let plain = open(&key, &context, &at_rest.sealed)?;
         serde_json::from_slice(&plain).map_err(|_| unreadable(format!("dossier of {order}")))
     }
 }

@@ -248,6 +248,10 @@ impl Ledger for SqliteLedger {
                 sqlx::query("SELECT state FROM attempt WHERE lot = $1 ORDER BY order_key, number")
                     .bind(int(lot.0))
             }
+            Attempts::Boxing => sqlx::query(
+                "SELECT state FROM attempt WHERE over = 0 AND state ->> '$.phase.doing' IS 'box'
+                 ORDER BY lot, order_key, number",
+            ),
             Attempts::OfChip(chip) => sqlx::query("SELECT state FROM attempt WHERE chip = $1").bind(chip.0),
             Attempts::OfSod(sod) => sqlx::query("SELECT state FROM attempt WHERE sod = $1").bind(sod.0),
             Attempts::OfBlank(blank) => {
@@ -284,22 +288,20 @@ impl Ledger for SqliteLedger {
     }
 
     async fn stock(&self) -> Result<Stock, Fault> {
-        let rows: Vec<(String, String, i64)> =
-            sqlx::query_as("SELECT pack, place, count FROM stock ORDER BY pack, place")
-                .fetch_all(&self.pool)
-                .await
-                .map_err(|error| database(&error))?;
-        let rows: Vec<_> = rows
-            .into_iter()
-            .map(|(pack, place, count)| {
-                Ok((
-                    PackId(pack),
-                    json(&place)?,
-                    u32::try_from(count).map_err(|_| unreadable("stock count"))?,
-                ))
-            })
-            .collect::<Result<_, Fault>>()?;
-        Ok(Stock::from_rows(rows))
+        sqlx::query_as("SELECT pack, place, count FROM stock ORDER BY pack, place")
+            .fetch_all(&self.pool)
+            .await
+            .map_err(|error| database(&error))
+            .and_then(counts)
+    }
+
+    async fn stock_of(&self, pack: &PackId) -> Result<Stock, Fault> {
+        sqlx::query_as("SELECT pack, place, count FROM stock WHERE pack = $1 ORDER BY place")
+            .bind(pack.as_str())
+            .fetch_all(&self.pool)
+            .await
+            .map_err(|error| database(&error))
+            .and_then(counts)
     }
 
     async fn boxes(&self, all: bool) -> Result<Vec<BoxState>, Fault> {
@@ -435,6 +437,18 @@ fn json<T: DeserializeOwned>(text: &str) -> Result<T, Fault> {
 
 fn state(row: &SqliteRow) -> Result<Attempt, Fault> {
     json(row.get::<&str, _>(0))
+}
+
+/// Rows of the stock table: pack, place in JSON, count.
+fn counts(rows: Vec<(String, String, i64)>) -> Result<Stock, Fault> {
+    let rows: Vec<_> = rows
+        .into_iter()
+        .map(|(pack, place, count)| {
+            let count = u32::try_from(count).map_err(|_| unreadable("stock count"))?;
+            Ok((PackId(pack), json(&place)?, count))
+        })
+        .collect::<Result<_, Fault>>()?;
+    Ok(Stock::from_rows(rows))
 }
 
 fn states(rows: &[SqliteRow]) -> Result<Vec<Attempt>, Fault> {

@@ -12,7 +12,9 @@ use time::format_description::well_known::Iso8601;
 use crate::base::Fault;
 use crate::base::ids::{LotId, MachineId, OfficeCode, OrderKey};
 use crate::job::lot::Lot;
-use crate::port::{Admission, NewOrder, OfficeCounts, Order, OrderBook, OrderChange, OrderState, Returned};
+use crate::port::{
+    Admission, NewOrder, OfficeCounts, Order, OrderBook, OrderChange, OrderState, Returned, SealedDossier,
+};
 
 use super::fault::{NO_ORDER, TOO_LATE, database, unreadable};
 use super::ledger::Author;
@@ -250,12 +252,20 @@ impl OrderBook for SqliteOrderBook {
         rows.iter().map(order).collect()
     }
 
-    async fn sealed(&self, key: OrderKey) -> Result<Option<(Vec<u8>, Vec<u8>)>, Fault> {
-        sqlx::query_as("SELECT wrapped_key, sealed FROM dossier WHERE order_key = $1")
-            .bind(int(key.0))
-            .fetch_optional(&self.pool)
-            .await
-            .map_err(|error| database(&error))
+    async fn sealed(&self, key: OrderKey) -> Result<Option<SealedDossier>, Fault> {
+        let row: Option<(String, u32, Vec<u8>, Vec<u8>)> = sqlx::query_as(
+            "SELECT request, version, wrapped_key, sealed FROM orders JOIN dossier ON order_key = key WHERE key = $1",
+        )
+        .bind(int(key.0))
+        .fetch_optional(&self.pool)
+        .await
+        .map_err(|error| database(&error))?;
+        Ok(row.map(|(request, version, wrapped_key, sealed)| SealedDossier {
+            request,
+            version,
+            wrapped_key,
+            sealed,
+        }))
     }
 
     async fn set_state(&self, key: OrderKey, state: OrderState, remake: bool) -> Result<(), Fault> {

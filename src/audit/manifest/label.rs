@@ -4,7 +4,7 @@
 //! `CW1.<box>.<cards>.<digest>.<signature>`: the digest is the manifest's, the signature covers everything before its
 //! own full stop; both are base64url without padding (RFC 4648 section 5).
 
-use base64ct::{Base64UrlUnpadded, Encoding};
+use data_encoding::BASE64URL_NOPAD;
 
 use super::Manifest;
 use crate::audit::{Hash, fault, seal};
@@ -19,7 +19,7 @@ impl Manifest {
     /// # Errors
     /// `MANIFEST_REFUSED` if the manifest contradicts itself.
     pub fn label(&self) -> Result<String, Fault> {
-        let digest = Base64UrlUnpadded::encode_string(&self.digest()?.0);
+        let digest = BASE64URL_NOPAD.encode(&self.digest()?.0);
         Ok(format!("{CW1}.{}.{}.{digest}", self.box_id, self.lines.len()))
     }
 
@@ -36,7 +36,7 @@ impl Manifest {
     /// # Errors
     /// `MANIFEST_REFUSED` if the manifest contradicts itself.
     pub fn qr_text(&self, signature: &[u8; 64]) -> Result<String, Fault> {
-        let signature = Base64UrlUnpadded::encode_string(signature);
+        let signature = BASE64URL_NOPAD.encode(signature);
         Ok(format!("{}.{signature}", self.label()?))
     }
 }
@@ -51,7 +51,9 @@ pub fn verify_qr(text: &str, manifest_json: &[u8], point: &[u8]) -> Result<Manif
     let differs = |what: &str| Err(Fault::new(&fault::LABEL_DIFFERS, what));
 
     let (label, signature) = text.rsplit_once('.').ok_or_else(unreadable)?;
-    let signature = Base64UrlUnpadded::decode_vec(signature).map_err(|_| unreadable())?;
+    let signature = BASE64URL_NOPAD
+        .decode(signature.as_bytes())
+        .map_err(|_| unreadable())?;
     let &[CW1, box_id, cards, _digest] = label.split('.').collect::<Vec<_>>().as_slice() else {
         return Err(unreadable());
     };

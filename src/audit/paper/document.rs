@@ -5,10 +5,10 @@ use pdf_writer::{Content, Date, Filter, Finish, Name, Pdf, Rect, Ref, Str, TextS
 use time::OffsetDateTime;
 
 use super::code::Symbol;
+use super::embedded;
 use super::typeface::{Refs, Typeface};
 use crate::audit::{Hash, fault};
 use crate::base::Fault;
-use crate::base::font::{SANS, SANS_BOLD};
 
 /// A4 in millimetres.
 pub(super) const WIDTH: f32 = 210.0;
@@ -72,8 +72,8 @@ pub(super) struct Document {
 impl Document {
     pub(super) fn new() -> Result<Self, Fault> {
         Ok(Self {
-            regular: Typeface::new("NotoSans-Regular", SANS)?,
-            bold: Typeface::new("NotoSans-Bold", SANS_BOLD)?,
+            regular: Typeface::new(&embedded::REGULAR)?,
+            bold: Typeface::new(&embedded::BOLD)?,
             pages: Vec::new(),
             missing: None,
         })

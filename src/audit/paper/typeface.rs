@@ -7,14 +7,13 @@ use pdf_writer::types::{CidFontType, FontFlags, SystemInfo, UnicodeCmap};
 use pdf_writer::{Filter, Finish, Name, Pdf, Rect, Ref, Str};
 use unicode_normalization::UnicodeNormalization;
 
-use super::subset::subset;
-use crate::audit::{Hash, fault};
+use super::embedded::{Embedded, Source};
+use crate::audit::fault;
 use crate::base::Fault;
 
 /// A typeface and what has been used of it.
 pub(super) struct Typeface {
-    name: &'static str,
-    data: &'static [u8],
+    source: &'static Source,
     font: FontRef<'static>,
     known: BTreeMap<char, Glyph>,
 }
@@ -50,11 +49,11 @@ const IDENTITY: SystemInfo<'static> = SystemInfo {
 };
 
 impl Typeface {
-    pub(super) fn new(name: &'static str, data: &'static [u8]) -> Result<Self, Fault> {
-        let font = FontRef::try_from_slice(data).map_err(|_| Fault::new(&fault::PAPER_FAILED, name))?;
+    pub(super) fn new(source: &'static Source) -> Result<Self, Fault> {
+        let font = FontRef::try_from_slice(source.data)
+            .map_err(|_| Fault::new(&fault::PAPER_FAILED, source.name))?;
         Ok(Self {
-            name,
-            data,
+            source,
             font,
             known: BTreeMap::new(),
         })
@@ -99,63 +98,58 @@ impl Typeface {
             .iter()
             .map(|(letter, glyph)| (glyph.id, (*letter, glyph.advance)))
             .collect();
-        let file = subset(self.data, &glyphs.keys().copied().collect())
-            .ok_or_else(|| Fault::new(&fault::PAPER_FAILED, self.name))?;
-        let name = format!("{}+{}", subset_tag(&file), self.name);
-        let name = Name(name.as_bytes());
-
-        pdf.type0_font(refs.font)
-            .base_font(name)
-            .encoding_predefined(Name(b"Identity-H"))
-            .descendant_font(refs.descendant)
-            .to_unicode(refs.to_unicode);
-
-        let mut descendant = pdf.cid_font(refs.descendant);
-        descendant
-            .subtype(CidFontType::Type2)
-            .base_font(name)
-            .system_info(IDENTITY)
-            .font_descriptor(refs.descriptor)
-            .default_width(0.0)
-            .cid_to_gid_map_predefined(Name(b"Identity"));
-        let mut widths = descendant.widths();
-        for (glyph, (_, advance)) in &glyphs {
-            widths.consecutive(*glyph, [*advance]);
-        }
-        widths.finish();
-        descendant.finish();
-
-        // Noto Sans: values of the OS/2 and head tables, thousandths of the type size.
-        pdf.font_descriptor(refs.descriptor)
-            .name(name)
-            .flags(FontFlags::SYMBOLIC)
-            .bbox(Rect::new(-621.0, -389.0, 2_800.0, 1_067.0))
-            .italic_angle(0.0)
-            .ascent(1_069.0)
-            .descent(-293.0)
-            .cap_height(714.0)
-            .stem_v(80.0)
-            .font_file2(refs.file);
-
-        let packed = super::document::deflate(&file);
-        pdf.stream(refs.file, &packed)
-            .filter(Filter::FlateDecode)
-            .pair(Name(b"Length1"), i32::try_from(file.len()).unwrap_or(i32::MAX));
-
-        let mut map = UnicodeCmap::new(Name(b"CardwrightUnicode"), IDENTITY);
-        for (glyph, (letter, _)) in &glyphs {
-            map.pair(*glyph, *letter);
-        }
-        let packed = super::document::deflate(&map.finish());
-        pdf.cmap(refs.to_unicode, &packed).filter(Filter::FlateDecode);
-        Ok(())
+        let wanted = glyphs.keys().copied().collect();
+        self.source
+            .with_glyphs(&wanted, |file| write(pdf, refs, self.source.name, file, &glyphs))
+            .ok_or_else(|| Fault::new(&fault::PAPER_FAILED, self.source.name))
     }
 }
 
-/// ISO 32000-1, section 9.6.4: six capital letters that tell subsets apart.
-fn subset_tag(file: &[u8]) -> String {
-    Hash::of(&[file]).0[..6]
-        .iter()
-        .map(|byte| char::from(b'A' + byte % 26))
-        .collect()
+fn write(pdf: &mut Pdf, refs: &Refs, name: &str, file: &Embedded, glyphs: &BTreeMap<u16, (char, f32)>) {
+    let name = format!("{}+{name}", file.tag);
+    let name = Name(name.as_bytes());
+
+    pdf.type0_font(refs.font)
+        .base_font(name)
+        .encoding_predefined(Name(b"Identity-H"))
+        .descendant_font(refs.descendant)
+        .to_unicode(refs.to_unicode);
+
+    let mut descendant = pdf.cid_font(refs.descendant);
+    descendant
+        .subtype(CidFontType::Type2)
+        .base_font(name)
+        .system_info(IDENTITY)
+        .font_descriptor(refs.descriptor)
+        .default_width(0.0)
+        .cid_to_gid_map_predefined(Name(b"Identity"));
+    let mut widths = descendant.widths();
+    for (glyph, (_, advance)) in glyphs {
+        widths.consecutive(*glyph, [*advance]);
+    }
+    widths.finish();
+    descendant.finish();
+
+    // Noto Sans: values of the OS/2 and head tables, thousandths of the type size.
+    pdf.font_descriptor(refs.descriptor)
+        .name(name)
+        .flags(FontFlags::SYMBOLIC)
+        .bbox(Rect::new(-621.0, -389.0, 2_800.0, 1_067.0))
+        .italic_angle(0.0)
+        .ascent(1_069.0)
+        .descent(-293.0)
+        .cap_height(714.0)
+        .stem_v(80.0)
+        .font_file2(refs.file);
+
+    pdf.stream(refs.file, &file.packed)
+        .filter(Filter::FlateDecode)
+        .pair(Name(b"Length1"), i32::try_from(file.length).unwrap_or(i32::MAX));
+
+    let mut map = UnicodeCmap::new(Name(b"CardwrightUnicode"), IDENTITY);
+    for (glyph, (letter, _)) in glyphs {
+        map.pair(*glyph, *letter);
+    }
+    let packed = super::document::deflate(&map.finish());
+    pdf.cmap(refs.to_unicode, &packed).filter(Filter::FlateDecode);
 }

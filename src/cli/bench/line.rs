@@ -29,10 +29,10 @@ pub struct Arguments {
     #[arg(long, default_value_t = 1_000)]
     cards: usize,
     /// Machines.
-    #[arg(long, default_value_t = 8)]
+    #[arg(long, default_value_t = 32)]
     stations: usize,
     /// Packing desks.
-    #[arg(long, default_value_t = 4)]
+    #[arg(long, default_value_t = 12)]
     desks: usize,
     /// Do devices take their time?
     #[arg(long, value_enum, default_value_t = Timing::Instant)]

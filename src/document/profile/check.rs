@@ -217,11 +217,11 @@ mod tests {
             ("mrz_font", |p| p.face.mrz_font = Typeface::NotoSans),
             ("text_font", |p| p.face.text_font = Typeface::OcrB),
             ("fields", |p| {
-                p.requirements.fields = vec![Field::Marks, Field::Marks]
+                p.requirements.fields = vec![Field::Marks, Field::Marks];
             }),
             ("age_max", |p| p.requirements.age_max = Some(13)),
             ("milestones", |p| {
-                p.requirements.validity.milestones = vec![25, 25, 40]
+                p.requirements.validity.milestones = vec![25, 25, 40];
             }),
             ("separator", |p| p.qr.iter_mut().for_each(|qr| qr.separator = ',')),
             ("fields", |p| p.qr.iter_mut().for_each(|qr| qr.fields.clear())),

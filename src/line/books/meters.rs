@@ -62,6 +62,20 @@ impl Meters {
         self.machines.get(machine).copied().unwrap_or_default()
     }
 
+    /// The same for one printer alone, nothing found yet.
+    #[must_use]
+    pub fn only(&self, machine: &MachineId) -> Self {
+        Self {
+            machines: self
+                .machines
+                .get_key_value(machine)
+                .map(|(id, reading)| (id.clone(), *reading))
+                .into_iter()
+                .collect(),
+            found: Vec::new(),
+        }
+    }
+
     /// All machines whose counter was ever read.
     pub fn machines(&self) -> impl Iterator<Item = (&MachineId, &Reading)> {
         self.machines.iter()

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use base64ct::{Base64, Encoding};
+use data_encoding::BASE64;
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
@@ -93,12 +93,14 @@ mod bytes {
     use super::*;
 
     pub(super) fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&Base64::encode_string(bytes))
+        serializer.serialize_str(&BASE64.encode(bytes))
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
         let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        Base64::decode_vec(&text).map_err(|_| D::Error::custom("not base64"))
+        BASE64
+            .decode(text.as_bytes())
+            .map_err(|_| D::Error::custom("not base64"))
     }
 }
 
@@ -109,7 +111,7 @@ mod files {
         files: &BTreeMap<u16, Vec<u8>>,
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(files.iter().map(|(fid, file)| (fid, Base64::encode_string(file))))
+        serializer.collect_map(files.iter().map(|(fid, file)| (fid, BASE64.encode(file))))
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(
@@ -117,7 +119,7 @@ mod files {
     ) -> Result<BTreeMap<u16, Vec<u8>>, D::Error> {
         BTreeMap::<u16, String>::deserialize(deserializer)?
             .into_iter()
-            .map(|(fid, text)| Some((fid, Base64::decode_vec(&text).ok()?)))
+            .map(|(fid, text)| Some((fid, BASE64.decode(text.as_bytes()).ok()?)))
             .collect::<Option<_>>()
             .ok_or_else(|| D::Error::custom("not base64"))
     }

@@ -178,6 +178,14 @@ impl Ledger for MemoryLedger {
         self.ask(|books| books.tables.stock.clone()).await
     }
 
+    async fn stock_of(&self, pack: &PackId) -> Result<Stock, Fault> {
+        let rows = |stock: &Stock| {
+            let of_pack = stock.rows().filter(|(of, _, _)| *of == pack);
+            Stock::from_rows(of_pack.map(|(pack, place, count)| (pack.clone(), place.clone(), count)))
+        };
+        self.ask(|books| rows(&books.tables.stock)).await
+    }
+
     async fn boxes(&self, all: bool) -> Result<Vec<BoxState>, Fault> {
         self.ask(|books| books.tables.boxes(all)).await
     }

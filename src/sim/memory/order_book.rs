@@ -12,7 +12,9 @@ use super::{Power, locked};
 use crate::base::Fault;
 use crate::base::ids::{LotId, MachineId, OfficeCode, OrderKey};
 use crate::job::lot::{Lot, Waiting, choose};
-use crate::port::{Admission, NewOrder, OfficeCounts, Order, OrderBook, OrderChange, OrderState, Returned};
+use crate::port::{
+    Admission, NewOrder, OfficeCounts, Order, OrderBook, OrderChange, OrderState, Returned, SealedDossier,
+};
 use crate::store::fault::{NO_ORDER, TOO_LATE, TWICE};
 
 /// A commit takes this long.
@@ -112,10 +114,15 @@ impl OrderBook for MemoryOrderBook {
         .await
     }
 
-    async fn sealed(&self, key: OrderKey) -> Result<Option<(Vec<u8>, Vec<u8>)>, Fault> {
+    async fn sealed(&self, key: OrderKey) -> Result<Option<SealedDossier>, Fault> {
         self.ask(|books| {
             let row = books.orders.get(&key)?;
-            Some((row.wrapped_key.clone(), row.sealed.clone()))
+            Some(SealedDossier {
+                request: row.order.request.clone(),
+                version: row.order.version,
+                wrapped_key: row.wrapped_key.clone(),
+                sealed: row.sealed.clone(),
+            })
         })
         .await
     }

@@ -262,6 +262,9 @@ async fn chips(ledger: &dyn Ledger) {
     append(ledger, finished(id(1, 1))).await;
     let stock = ledger.stock().await.unwrap();
     assert_eq!(stock.count(&pack(), &Place::Hopper(machine())), 1);
+    assert!(ledger.stock_of(&pack()).await.unwrap().rows().eq(stock.rows()));
+    let other = ledger.stock_of(&PackId::new("no such pack")).await.unwrap();
+    assert_eq!(other.rows().count(), 0);
 }
 
 async fn boxes(ledger: &dyn Ledger) {
@@ -280,7 +283,12 @@ async fn boxes(ledger: &dyn Ledger) {
     refuses(ledger, "STO-003", [opened()]).await;
     // Boxes are filled in order.
     refuses(ledger, "STO-003", boxed(id(1, 1), "A-001", 2)).await;
-    append(ledger, boxed(id(1, 1), "A-001", 1)).await;
+    let mut putting: Vec<_> = boxed(id(1, 1), "A-001", 1).into_iter().collect();
+    let put = putting.pop().unwrap();
+    append(ledger, putting).await;
+    assert_eq!(ids(ledger, Attempts::Boxing).await, [id(1, 1)]);
+    append(ledger, [put]).await;
+    assert!(ids(ledger, Attempts::Boxing).await.is_empty());
     let attempt = ledger.attempt(id(1, 1)).await.unwrap().unwrap();
     assert!(attempt.is_good() && attempt.boxed == Some((label(), 1)));
     assert_eq!(ids(ledger, Attempts::InBox(label())).await, [id(1, 1)]);

@@ -82,8 +82,10 @@ async fn admission(book: &dyn OrderBook) {
     let order = book.by_request("A1").await.unwrap().unwrap();
     assert_eq!((order.key, order.version, order.place.as_str()), (first, 3, "3"));
     assert_eq!(book.order(first).await.unwrap().unwrap(), order);
+    let at_rest = book.sealed(first).await.unwrap().unwrap();
+    assert_eq!((at_rest.request.as_str(), at_rest.version), ("A1", 3));
     assert_eq!(
-        book.sealed(first).await.unwrap().unwrap(),
+        (at_rest.wrapped_key, at_rest.sealed),
         (b"key".to_vec(), b"corrected".to_vec())
     );
     assert!(book.order(OrderKey(99)).await.unwrap().is_none());

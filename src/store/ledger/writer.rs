@@ -9,6 +9,7 @@
 mod rows;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use sqlx::sqlite::{SqliteConnection, SqlitePool};
 use sqlx::{Connection, Sqlite, Transaction};
@@ -17,7 +18,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::audit::Hash;
 use crate::audit::chain::{ChainEntry, extend, genesis};
 use crate::base::ids::AttemptId;
-use crate::base::limits::LEDGER_GROUP_MAX;
+use crate::base::limits::{LEDGER_COMMIT_PACE, LEDGER_GROUP_MAX};
 use crate::base::{Clock, Fault, Place};
 use crate::job::fault::ILLEGAL;
 use crate::job::stock::{Move, Stock, implied};
@@ -95,7 +96,19 @@ impl Writer {
 
     pub(super) async fn run(mut self, mut requests: mpsc::Receiver<Append>) {
         let mut group = Vec::with_capacity(LEDGER_GROUP_MAX);
+        let mut free_at = Duration::ZERO;
         while requests.recv_many(&mut group, LEDGER_GROUP_MAX).await > 0 {
+            // After a pause the first append is committed at once; in a rush, more come together meanwhile.
+            let now = self.clock.elapsed();
+            if now < free_at {
+                self.clock.sleep(free_at - now).await;
+                while group.len() < LEDGER_GROUP_MAX
+                    && let Ok(append) = requests.try_recv()
+                {
+                    group.push(append);
+                }
+            }
+            free_at = self.clock.elapsed() + LEDGER_COMMIT_PACE;
             // A commit that failed may or may not be on disk: nothing can be promised any more. Whoever waited has been
             // told, the writer ends, and the next start finds out what is there.
             if let Err(fault) = self.commit(&mut group).await {

@@ -22,7 +22,11 @@ async fn tapped(day: &Day, line: &Line, desk: &MachineId, blank: &BlankId) -> Re
 
 /// A day's end: one order has its good card, and another card was spoiled on the way.
 async fn evening() -> Day {
-    let day = Day::new(plan(14, 1)).await.unwrap();
+    let plan = Plan {
+        stations: 1,
+        ..plan(14, 1)
+    };
+    let day = Day::new(plan).await.unwrap();
     day.admit(&day.requests()).await.unwrap();
     for station in day.hall.stations() {
         day.hall

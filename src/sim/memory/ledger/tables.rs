@@ -8,7 +8,7 @@ use crate::base::{Fault, Place};
 use crate::job::fault::ILLEGAL;
 use crate::job::lot::Lot;
 use crate::job::stock::{Move, Stock, implied};
-use crate::job::{Attempt, Event, Fact, apply};
+use crate::job::{Attempt, Event, Fact, Phase, Step, apply};
 use crate::port::{Attempts, BoxStanding, BoxState, BundlePart, Part};
 use crate::store::fault::{TOO_LATE, TWICE};
 
@@ -63,15 +63,12 @@ impl Tables {
         };
         let all = self.attempts.values();
         match which {
-            Attempts::Open => {
-                let mut open: Vec<_> = all.filter(|attempt| !attempt.is_over()).cloned().collect();
-                open.sort_by_key(|attempt| (attempt.lot, attempt.id));
-                open
-            }
+            Attempts::Open => by_lot(all.filter(|attempt| !attempt.is_over())),
             Attempts::Of(order) => all
                 .filter(|attempt| attempt.id.order == *order)
                 .cloned()
                 .collect(),
+            Attempts::Boxing => by_lot(all.filter(|attempt| attempt.phase == Phase::Doing(Step::Box))),
             Attempts::InLot(lot) => all.filter(|attempt| attempt.lot == *lot).cloned().collect(),
             Attempts::OfChip(chip) => one(self.chips.get(chip)),
             Attempts::OfSod(sod) => one(self.sods.get(sod)),
@@ -327,6 +324,12 @@ impl Tables {
             Undo::Lot(id, lot) => restore(&mut self.lots, id, lot),
         }
     }
+}
+
+fn by_lot<'a>(attempts: impl Iterator<Item = &'a Attempt>) -> Vec<Attempt> {
+    let mut attempts: Vec<_> = attempts.cloned().collect();
+    attempts.sort_by_key(|attempt| (attempt.lot, attempt.id));
+    attempts
 }
 
 fn restore<K: Ord, V>(table: &mut BTreeMap<K, V>, key: K, value: Option<V>) {
