@@ -156,7 +156,7 @@ fn each_mistake_is_caught() {
 
 /// The cards of every lot lie in their boxes in the lot's order.
 fn in_order(attempts: &[Attempt], facts: &[Fact]) -> bool {
-    let lots = facts.iter().filter_map(|fact| match fact {
+    let mut lots = facts.iter().filter_map(|fact| match fact {
         Fact::LotClaimed { lot } => Some(lot),
         _ => None,
     });
@@ -164,8 +164,7 @@ fn in_order(attempts: &[Attempt], facts: &[Fact]) -> bool {
         let mut of_order = attempts.iter().filter(|attempt| attempt.id.order == *order);
         of_order.find_map(|attempt| attempt.boxed.clone())
     };
-    lots.into_iter()
-        .all(|lot| lot.orders.iter().filter_map(place).is_sorted())
+    lots.all(|lot| lot.orders.iter().filter_map(place).is_sorted())
 }
 
 /// Days on which a bug showed, at the parent of the commit that mended it (README, *Bugs found by simulated days*).
