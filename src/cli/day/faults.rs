@@ -24,8 +24,8 @@ pub const BUILTIN: &[(&str, &str)] = &[
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq)]
 #[serde(default, deny_unknown_fields)]
 pub struct Faults {
-    /// Troubles of each printer: refusals, jams, half-printed panels, lost, late, doubled and garbled answers, restarts,
-    /// commands acknowledged and not done, cards pushed out unasked.
+    /// Troubles of each printer: refusals, jams, half-printed panels, lost, late, doubled and garbled answers,
+    /// restarts, commands acknowledged and not done, cards pushed out unasked.
     pub printer: u32,
     /// Troubles in each reader's field: a card torn away, an answer lost, a reader gone.
     pub reader: u32,

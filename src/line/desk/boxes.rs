@@ -32,8 +32,8 @@ impl Desk {
                 return Ok((state.label.clone(), cards + 1));
             }
             match self.seal(line, &state.label, office).await {
-                // Cards go on into the next box; this one is sealed when registry, HSM or disk answer again, or when what
-                // is missing in it has been found.
+                // Cards go on into the next box; this one is sealed when registry, HSM or disk answer again, or when
+                // what is missing in it has been found.
                 Err(fault)
                     if *fault.code == BOX_MISCOUNT
                         || matches!(fault.blame(), Blame::Registry | Blame::Key | Blame::Device) =>
