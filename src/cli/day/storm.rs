@@ -3,6 +3,7 @@
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
+use crate::base::ids::MachineId;
 use crate::base::{Blame, Fault};
 use crate::sim::memory::ReaderTrouble;
 use crate::sim::printer::{What, When};
@@ -136,7 +137,7 @@ fn power_of_printers(day: &Day, faults: &Faults) {
     let mut dice = Dice(random);
     let share = u32::try_from(day.requests().len() / day.hall.stations().count().max(1));
     let bytes = share.unwrap_or(u32::MAX).saturating_mul(BYTES_PER_CARD);
-    let stations: Vec<_> = day.hall.stations().collect();
+    let stations: Vec<MachineId> = day.hall.stations().cloned().collect();
     for _ in 0..dice.below(faults.printer_power + 1) {
         let bytes = dice.below(bytes).into();
         day.hall.printer_power_fails(dice.pick(&stations), bytes);

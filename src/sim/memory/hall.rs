@@ -187,7 +187,8 @@ impl Hall {
     /// # Errors
     /// None in memory.
     pub fn hold(&self, desk: &MachineId, blank: &BlankId) -> io::Result<bool> {
-        self.desks
+        self.0
+            .desks
             .get(desk)
             .map_or(Ok(false), |spot| spot.desk.hold(blank))
     }
@@ -197,7 +198,7 @@ impl Hall {
     /// # Errors
     /// None in memory.
     pub fn put_down(&self, desk: &MachineId) -> io::Result<()> {
-        self.desks.get(desk).map_or(Ok(()), |spot| spot.desk.put_down())
+        self.0.desks.get(desk).map_or(Ok(()), |spot| spot.desk.put_down())
     }
 
     /// Trouble to come for a machine's printer.

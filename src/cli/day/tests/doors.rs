@@ -183,7 +183,7 @@ async fn a_card_that_the_registry_stops_on_its_way_leaves_by_the_reject_output()
     let (stations, desks) = (day.stations().unwrap(), day.desks().unwrap());
     let working = line::run(Arc::clone(&line), stations, desks, Ending::WhenDrained);
     let authority = async {
-        let under_way = |attempt: &crate::job::Attempt| attempt.phase == Phase::Doing(Step::Verify);
+        let under_way = |attempt: &Attempt| attempt.phase == Phase::Doing(Step::Verify);
         while !day.ledger.all_attempts().iter().any(under_way) {
             line.clock.sleep(Duration::from_millis(1)).await;
         }
