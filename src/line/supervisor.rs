@@ -153,15 +153,7 @@ async fn machine(
     };
     let (out, work) = mpsc::channel(READY_CARDS_PER_MACHINE);
     let feeding = feed(Arc::clone(&line), station.id.clone(), lots, out);
-    let making = async {
-        let made = make(&line, station, resumed, work).await;
-        if made.is_err() {
-            // Who feeds it has no other way to learn that nobody takes its cards any more.
-            line.stop();
-        }
-        made
-    };
-    let (fed, made) = tokio::join!(feeding, making);
+    let (fed, made) = tokio::join!(feeding, make(&line, station, resumed, work));
     fed.and(made)
 }
 
@@ -186,7 +178,12 @@ async fn make(
             }
             // Nobody answered, and the line stops: the next start asks again.
             Err(fault) if *fault.code == STOPPING => return Ok(()),
-            ended => return ended,
+            Err(fault) => {
+                // Who feeds it has no other way to learn that nobody takes its cards any more.
+                line.stop();
+                return Err(fault);
+            }
+            Ok(()) => return Ok(()),
         }
     }
 }
