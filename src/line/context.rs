@@ -130,7 +130,7 @@ pub struct Line {
     /// Randomness of the host.
     pub entropy: Entropy,
     /// Composes faces.
-    pub press: Press,
+    pub press: Arc<Press>,
     /// Trays, boxes and who works on them.
     pub floor: Floor,
     /// What a supervisor sees.
@@ -159,13 +159,19 @@ impl fmt::Debug for Line {
 impl Line {
     /// A line that has not started yet.
     #[must_use]
-    pub fn new(ports: Ports, rules: Rules, clock: Clock, entropy: Entropy, press: Press) -> Self {
+    pub fn new(
+        ports: Ports,
+        rules: Rules,
+        clock: Clock,
+        entropy: Entropy,
+        press: impl Into<Arc<Press>>,
+    ) -> Self {
         Self {
             ports,
             rules,
             clock,
             entropy,
-            press,
+            press: press.into(),
             floor: Floor::default(),
             progress: Progress::new(clock),
             costs: Costs::default(),

@@ -24,7 +24,7 @@ use super::patience::Patient;
 use super::progress::{Activity, MachineProgress};
 use super::settle::{settle, settle_once};
 use super::station::Station;
-use super::{packing, readings, recover};
+use super::{readings, recover};
 
 /// How often the stop list is fetched.
 const STOP_LIST: Duration = Duration::from_secs(60);
@@ -133,7 +133,7 @@ pub async fn run(
     }
     outcome?;
     if let (Ending::WhenDrained, Some(mut desk)) = (ending, desk) {
-        packing::seal_all(&line, &mut *desk.screen).await?;
+        desk.seal_all(&line).await?;
         while settle_once(&line).await? > 0 {}
     }
     let mut stopped = readings::signatures(&line).await?;
@@ -182,7 +182,12 @@ async fn make(
             }
             // Nobody answered, and the line stops: the next start asks again.
             Err(fault) if *fault.code == STOPPING => return Ok(()),
-            ended => return ended,
+            Err(fault) => {
+                // Who feeds it has no other way to learn that nobody takes its cards any more.
+                line.stop();
+                return Err(fault);
+            }
+            Ok(()) => return Ok(()),
         }
     }
 }
