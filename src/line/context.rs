@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -142,6 +143,8 @@ pub struct Line {
     brake: Mutex<Brake>,
     stop_list: Mutex<Option<(StopList, Duration)>>,
     stopping: watch::Sender<bool>,
+    /// The ledger refused a record, or its disk did.
+    unrecorded: AtomicBool,
     /// Held while the registry is told of cards, and while a card it may have been told of is revoked.
     pub telling: tokio::sync::Mutex<()>,
     /// Rings when orders may have become available.
@@ -179,6 +182,7 @@ impl Line {
             brake: Mutex::default(),
             stop_list: Mutex::default(),
             stopping: watch::Sender::new(false),
+            unrecorded: AtomicBool::new(false),
             telling: tokio::sync::Mutex::default(),
             work: tokio::sync::Notify::new(),
         }
@@ -201,6 +205,7 @@ impl Line {
         }
         let outcome = self.ports.ledger.append(facts, parts).await;
         if outcome.is_err() {
+            self.unrecorded.store(true, Ordering::Relaxed);
             self.stop();
         }
         outcome
@@ -225,6 +230,12 @@ impl Line {
     #[must_use]
     pub fn is_stopping(&self) -> bool {
         *self.stopping.borrow()
+    }
+
+    /// Did the ledger fail to take a record?
+    #[must_use]
+    pub fn lacks_a_record(&self) -> bool {
+        self.unrecorded.load(Ordering::Relaxed)
     }
 
     /// Returns when the line is stopping.

@@ -169,6 +169,8 @@ async fn make(
 ) -> Result<(), Fault> {
     loop {
         match station.run(line, resumed.take(), &mut work).await {
+            // Nobody answered, and the line stops: the next start asks again.
+            Err(fault) if *fault.code == STOPPING => return Ok(()),
             Err(fault) if line.is_left_to_a_person(&fault) => {
                 tracing::error!(machine = %station.id, code = fault.code.id, "stopped: {fault}");
                 line.stop_position(&station.id, &fault).await?;
@@ -180,8 +182,6 @@ async fn make(
                     None => return Ok(()),
                 }
             }
-            // Nobody answered, and the line stops: the next start asks again.
-            Err(fault) if *fault.code == STOPPING => return Ok(()),
             Err(fault) => {
                 // Who feeds it has no other way to learn that nobody takes its cards any more.
                 line.stop();
@@ -215,6 +215,7 @@ async fn begin(
             }
         };
         match begun.await {
+            Err(fault) if *fault.code == STOPPING => return Ok(None),
             // A machine that does not answer is looked at by a person like one that fails later.
             Err(fault) if line.is_left_to_a_person(&fault) => {
                 tracing::error!(machine = %station.id, code = fault.code.id, "stopped: {fault}");
@@ -223,7 +224,6 @@ async fn begin(
                     return Ok(None);
                 }
             }
-            Err(fault) if *fault.code == STOPPING => return Ok(None),
             begun => return begun.map(Some),
         }
     }
@@ -233,6 +233,7 @@ async fn begin(
 async fn pack(line: &Line, mut desk: Desk) -> Result<Desk, Fault> {
     loop {
         match desk.run(line).await {
+            Err(fault) if *fault.code == STOPPING => return Ok(desk),
             Err(fault) if line.is_left_to_a_person(&fault) => {
                 tracing::error!(desk = %desk.id, code = fault.code.id, "stopped: {fault}");
                 line.stop_position(&desk.id, &fault).await?;
@@ -240,7 +241,6 @@ async fn pack(line: &Line, mut desk: Desk) -> Result<Desk, Fault> {
                     return Ok(desk);
                 }
             }
-            Err(fault) if *fault.code == STOPPING => return Ok(desk),
             ended => return ended.map(|()| desk),
         }
     }

@@ -123,6 +123,11 @@ impl Floor {
         self.act(&Act::Restore { blank, label, slot })
     }
 
+    /// Do cards lie in the reject box?
+    pub(in crate::sim) fn holds_rejects(&self) -> bool {
+        self.look(|positions| !positions.rejects.is_empty())
+    }
+
     /// A mistake: the last card of the reject box gets into a box; false if there is none or no room.
     pub(in crate::sim) fn stray_into_box(&self, label: BoxId, slot: u16) -> io::Result<bool> {
         self.act(&Act::Stray { label, slot })

@@ -50,11 +50,8 @@ impl Person {
             }
             (Spot::Station(spot), Slip::RefeedSpoiled, _) => {
                 // The pack first: the card lies on top of it.
-                let answer = self.rightly(instruction)?;
-                if answer == Answer::Done {
-                    spot.station.reload()?;
-                }
-                Ok(Some(answer))
+                let possible = self.hall.floor.holds_rejects() && self.rightly(instruction)? == Answer::Done;
+                Ok((possible && spot.station.reload()?).then_some(Answer::Done))
             }
             (Spot::Station(spot), Slip::ReverseHopper, Instruction::EmptyHopper { lot }) => {
                 let answer = self.rightly(instruction)?;
