@@ -13,8 +13,6 @@ const ALLOWED: &[&str] = &[
     "BSD-2-Clause",
     "BSD-3-Clause",
     "BSL-1.0",
-    // The list of root certificates that rustls brings for PostgreSQL.
-    "CDLA-Permissive-2.0",
     "IJG",
     "ISC",
     "MIT",
@@ -27,20 +25,9 @@ const ALLOWED: &[&str] = &[
 
 #[test]
 fn every_dependency_has_an_allowed_licence() {
-    // What other platforms would need besides is not downloaded by building here.
-    let host = Command::new("rustc").arg("-vV").output().unwrap();
-    let host = String::from_utf8(host.stdout).unwrap();
-    let host = host.lines().find_map(|line| line.strip_prefix("host: ")).unwrap();
     let output = Command::new(env!("CARGO"))
-        .args([
-            "metadata",
-            "--format-version",
-            "1",
-            "--locked",
-            "--offline",
-            "--filter-platform",
-            host,
-        ])
+        // Not offline: what other platforms need besides is looked up as well, and building here has not fetched it.
+        .args(["metadata", "--format-version", "1", "--locked"])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
         .unwrap();

@@ -11,13 +11,18 @@ use super::subset::subset;
 use crate::audit::Hash;
 use crate::base::font::{SANS, SANS_BOLD};
 
-/// Latin letters with all marks of Vietnamese, figures and punctuation (Unicode blocks and ranges).
-const HOUSE_LETTERS: [(char, char); 5] = [
+/// The letters of Vietnamese, figures and punctuation, by ranges of Unicode. Whatever else a paper holds is set from a
+/// font of its own.
+const HOUSE_LETTERS: [(char, char); 9] = [
     (' ', '~'),
-    ('\u{A0}', '\u{1B0}'),
-    ('\u{300}', '\u{323}'),
-    ('\u{1EA0}', '\u{1EF9}'),
-    ('\u{2010}', '\u{2026}'),
+    ('À', 'Ý'),
+    ('à', 'ý'),
+    ('Ă', 'ă'),
+    ('Đ', 'đ'),
+    ('Ĩ', 'ĩ'),
+    ('Ũ', 'ũ'),
+    ('Ơ', 'ư'),
+    ('Ạ', 'ỹ'),
 ];
 
 /// Some glyphs of a typeface, packed as a font file.

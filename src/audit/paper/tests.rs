@@ -104,8 +104,7 @@ fn decomposed_letters_print_and_letters_without_a_shape_are_refused() {
 fn a_text_far_too_long_is_cut_and_not_endless() {
     let mut content = sample(1);
     content.lines[0].village = "Thôn ".repeat(400);
-    // Of which the two typefaces take 60,000.
-    assert!(manifest(&content, QR).unwrap().len() < 70_000);
+    assert!(manifest(&content, QR).unwrap().len() < 60_000);
 }
 
 #[test]
