@@ -248,6 +248,16 @@ impl Day {
         Ok(end)
     }
 
+    /// When the machines stand still, the supervisor goes round once more: false if something was found that a
+    /// controller must see to.
+    ///
+    /// # Errors
+    /// The books'.
+    pub async fn evening(&self) -> Result<bool, Fault> {
+        self.power.restore(None);
+        people::evening(self, &self.controller()).await
+    }
+
     /// Is there nothing left to do: no order that waits or is being made, no lot that is open?
     ///
     /// # Errors

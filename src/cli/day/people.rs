@@ -41,6 +41,15 @@ pub(super) async fn supervise(day: &Day, line: &Line) {
     }
 }
 
+/// The last round of a day, when no controller works any more: whatever was put aside at the very end is tapped too.
+/// False if there was something to do, which the next controller must hear of.
+pub(super) async fn evening(day: &Day, line: &Line) -> Result<bool, Fault> {
+    let seen = async || Ok::<_, Fault>((line.ports.ledger.size().await?, day.hall.inventory().cards));
+    let before = seen().await?;
+    round(day, line, &mut Memory::default()).await?;
+    Ok(seen().await? == before)
+}
+
 async fn round(day: &Day, line: &Line, memory: &mut Memory) -> Result<(), Fault> {
     let cards: Vec<Whereabouts> = day.hall.inventory().cards;
     for attempt in line.ports.ledger.attempts(Attempts::Open).await? {

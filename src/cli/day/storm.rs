@@ -75,7 +75,7 @@ pub async fn weather(day: &Day, faults: &Faults) -> Result<Outcome, Fault> {
         if stuck || !day.broken().is_empty() {
             break;
         }
-        if ends.last() == Some(&End::Done) && day.is_done().await? {
+        if ends.last() == Some(&End::Done) && day.is_done().await? && day.evening().await? {
             break;
         }
     }
