@@ -186,6 +186,7 @@ const FAILED_ONCE: &[(&str, usize, u64)] = &[
     ("bad-day", 12, 1),
     ("storm", 12, 9),
     ("storm", 12, 49),
+    ("storm", 12, 1),
 ];
 
 #[test]
