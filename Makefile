@@ -10,7 +10,7 @@ ifdef CI
 export CARGO_INCREMENTAL = 0
 endif
 
-.PHONY: help run test lint bench crash fuzz deps test-deps clean
+.PHONY: help run test lint bench sim crash fuzz deps test-deps clean
 
 help: ## what can be done here
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 11
@@ -33,6 +33,13 @@ bench: deps ## how fast it is here: faces, chip data, EF.SOD, a whole line, and 
 	target/release/cardwright bench sod
 	target/release/cardwright bench line
 	target/release/cardwright bench line --stations 64 --desks 8 --cards 640 --timing real
+
+sim: deps ## a thousand days of the hall, 50 cards each, in which everything goes wrong; then the other plans
+	cargo build --release --workspace
+	target/release/cardwright sim day --seed 0..1000 --cards 50 --faults storm --jobs 2
+	for plan in none bad-day devices people power; do \
+		target/release/cardwright sim day --seed 0..50 --cards 50 --faults $$plan --jobs 2 --twice; \
+	done
 
 crash: deps ## kill the daemon at every kill point, three times each; start it with 10,000 orders open
 	cargo build --release --workspace

@@ -568,6 +568,26 @@ pub enum Instruction {
         /// The place, from 1.
         slot: u16,
     },
+    /// At a desk: the tray lies the wrong way round; put the card back and turn the tray.
+    TurnTray {
+        /// The tray's lot.
+        lot: LotId,
+    },
+    /// At a desk: does this box hold exactly so many cards?
+    CountBox {
+        /// The box.
+        label: BoxId,
+        /// What the books say.
+        cards: u16,
+    },
+    /// At a desk: put back what is on the reader, take the card with this number out of the box, put it on the reader
+    /// and scan both faces.
+    PickFromBox {
+        /// The box.
+        label: BoxId,
+        /// The place, from 1.
+        slot: u16,
+    },
     /// At a desk: close this box and stick the manifest on it.
     CloseBox {
         /// The box.

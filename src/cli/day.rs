@@ -3,61 +3,56 @@
 //! A facility with its own keys, registry, packs and people is made from one seed. Under tokio's paused time its day
 //! passes as fast as the processor allows, and the same seed gives the same day, to the last fact. Controllers come
 //! and go: the power can be cut at any act at any door, and the next controller finds books and hall as they are.
+//!
+//! [`storm`] draws what goes wrong from the seed and a plan ([`faults`]), `people` look after what stopped, `watch`
+//! looks on at every commit, and the [`judge`] counts the hall in the evening.
 
+pub mod faults;
 pub mod judge;
+pub mod kit;
 mod people;
 pub mod storm;
 #[cfg(test)]
 mod tests;
+pub mod verb;
+mod watch;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use time::OffsetDateTime;
-use time::macros::datetime;
-
-use crate::base::ids::PersonId;
+use crate::base::ids::{MachineId, OrderKey, PersonId};
 use crate::base::{Clock, Entropy, Fault, Mode, Place};
-use crate::chip::ChipProfile;
-use crate::config::Keys;
-use crate::document::face::Press;
-use crate::document::profile::{BUILTIN, CardProfile};
-use crate::dossier::name::Glyphs;
-use crate::dossier::{Holidays, OfficeTable};
 use crate::job::Fact;
 use crate::job::stock::Move;
-use crate::line::context::KeyLabels;
 use crate::line::desk::Desk;
 use crate::line::fault::TASK;
 use crate::line::station::Station;
-use crate::line::{self, Ending, Line, Ports, Rules};
-use crate::pki::TrustStore;
-use crate::port::{KeyPurpose, Ledger, OrderBook, OrderState, Signer};
+use crate::line::{self, Ending, Line, Ports};
+use crate::port::{KeyPurpose, Ledger, OrderBook, OrderState};
 use crate::printer::Model;
 use crate::sim::chip::Oddity;
+use crate::sim::dossiers::Request;
+use crate::sim::hall;
 use crate::sim::memory::{
     Hall, MemoryLedger, MemoryOrderBook, MemoryPapers, MemoryRegistry, MemorySigner, Power,
 };
-use crate::sim::{dossiers, hall};
 
-use super::facility::point_of;
-use super::init::chip_masters;
-use super::key::{Issued, issue};
+use kit::{Kit, MORNING, People};
+use watch::{Meters, Watch};
 
-/// When every day begins.
-const MORNING: OffsetDateTime = datetime!(2026-11-23 00:00 UTC);
-/// The profile whose rules the certificates follow.
-const PROFILE: &str = "cc-2024";
 /// A controller that is not done after this long will never be.
-const SHIFT: Duration = Duration::from_secs(12 * 3_600);
+const SHIFT: Duration = Duration::from_secs(3 * 3_600);
+
+/// The kind of chip in the blanks of usual days.
+pub const CHIP: &str = "rehearsal";
 
 /// What a day is made of.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// Decides everything.
+    /// Decides everything; on days that share a kit, everything but the people and their documents.
     pub seed: u64,
     /// Dossiers of invented people.
     pub dossiers: usize,
@@ -79,6 +74,25 @@ pub struct Plan {
     pub odd: BTreeMap<u32, Oddity>,
 }
 
+impl Plan {
+    /// Small packs, lots and boxes, so that a short day has many of them.
+    #[must_use]
+    pub fn usual(seed: u64, dossiers: usize, stations: usize, desks: usize) -> Self {
+        Self {
+            seed,
+            dossiers,
+            stations,
+            desks,
+            pack: 20,
+            lot: 8,
+            box_cards: 10,
+            round: Duration::from_secs(30),
+            chip: CHIP,
+            odd: BTreeMap::new(),
+        }
+    }
+}
+
 /// The facility and its hall. They outlive every controller.
 pub struct Day {
     /// What it is made of.
@@ -97,12 +111,9 @@ pub struct Day {
     pub signer: Arc<MemorySigner>,
     /// Papers for people.
     pub papers: Arc<MemoryPapers>,
+    kit: Arc<Kit>,
     clock: Clock,
-    issued: Issued,
-    manifest_key: [u8; 65],
-    intake_key: [u8; 65],
-    offices: OfficeTable,
-    dossier_trust: Vec<Vec<u8>>,
+    watch: Arc<Mutex<Watch>>,
     controllers: AtomicU64,
 }
 
@@ -125,53 +136,60 @@ impl fmt::Debug for Day {
     }
 }
 
+/// Lets days pass: time stands still while somebody works, and leaps when everybody waits.
+///
+/// # Errors
+/// When the operating system has no threads or handles left.
+pub fn pass<F: Future>(days: F) -> std::io::Result<F::Output> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()?;
+    Ok(runtime.block_on(days))
+}
+
 impl Day {
-    /// Builds the facility: key ceremony, packs received and issued. Must be called under paused time.
+    /// Builds a facility with people of its own. Must be called under paused time.
     ///
     /// # Errors
     /// If the plan cannot be built.
     pub async fn new(plan: Plan) -> Result<Self, Fault> {
+        let kit = Kit::new(plan.seed, plan.dossiers, People::All, plan.chip).await?;
+        Self::with(&kit, plan).await
+    }
+
+    /// Builds a facility for the kit's people: packs received and issued. Must be called under paused time.
+    ///
+    /// # Errors
+    /// If the plan cannot be built.
+    pub async fn with(kit: &Arc<Kit>, plan: Plan) -> Result<Self, Fault> {
         let clock = Clock::starting_at(MORNING);
         let power = Power::new(clock);
-        let signer = MemorySigner::new(Arc::clone(&power), plan.seed);
-        let keys = labels(&plan)?;
-        let issued = issue(&signer, &keys, &CardProfile::builtin(PROFILE)?, clock.now()).await?;
-        let listed = signer.keys().await?;
-        let people = dossiers::generate(people_of(&plan, None));
         let day = Self {
-            hall: built(&plan, &power)?,
+            hall: built(&plan, kit.requests.len(), &power)?,
             ledger: Arc::new(MemoryLedger::new(Arc::clone(&power), "day/K1")),
             book: Arc::new(MemoryOrderBook::new(Arc::clone(&power))),
             registry: Arc::new(MemoryRegistry::new(Arc::clone(&power))),
-            signer: Arc::new(signer),
+            signer: Arc::new(kit.signer.copy(Arc::clone(&power), plan.seed)),
             papers: Arc::new(MemoryPapers::new(Arc::clone(&power))),
-            manifest_key: point_of(&listed, &keys.manifest, KeyPurpose::Manifest)?,
-            intake_key: point_of(&listed, &keys.intake, KeyPurpose::Intake)?,
-            offices: OfficeTable::new(people.offices)?,
-            dossier_trust: vec![people.trust_anchor_der],
+            kit: Arc::clone(kit),
+            watch: Arc::default(),
             controllers: AtomicU64::new(0),
             plan,
             power,
             clock,
-            issued,
         };
+        day.look_on();
         day.open_books().await?;
         Ok(day)
-    }
-
-    /// All requests of the day, as the registry sends them.
-    #[must_use]
-    pub fn requests(&self) -> Vec<dossiers::Request> {
-        let people = dossiers::generate(people_of(&self.plan, Some(self.intake_key)));
-        people.requests().collect()
     }
 
     /// The registry approves these requests and sends them; the facility admits or returns them.
     ///
     /// # Errors
     /// The token's or the order book's.
-    pub async fn admit(&self, requests: &[dossiers::Request]) -> Result<(), Fault> {
-        let line = self.controller()?;
+    pub async fn admit(&self, requests: &[Request]) -> Result<(), Fault> {
+        let line = self.controller();
         for request in requests {
             self.registry.approve(&request.request_id);
             let resolve = |name: &str| {
@@ -183,6 +201,18 @@ impl Day {
             line.admit(&request.body, &resolve).await?;
         }
         Ok(())
+    }
+
+    /// What the registry sends on this day.
+    #[must_use]
+    pub fn requests(&self) -> &[Request] {
+        &self.kit.requests
+    }
+
+    /// Rules that were broken while the day passed, in the order in which they were.
+    #[must_use]
+    pub fn broken(&self) -> Vec<String> {
+        locked(&self.watch).broken().to_vec()
     }
 
     /// Starts a controller and lets it work until no order waits, or until its power is cut after so many moments. The
@@ -197,7 +227,7 @@ impl Day {
 
     /// As [`Self::work`], at these machines and desks.
     async fn work_with(&self, stations: Vec<Station>, desks: Vec<Desk>) -> Result<End, Fault> {
-        let line = Arc::new(self.controller()?);
+        let line = Arc::new(self.controller());
         let end = {
             let working = line::run(Arc::clone(&line), stations, desks, Ending::WhenDrained);
             let controller = async {
@@ -218,16 +248,23 @@ impl Day {
         Ok(end)
     }
 
+    /// When the machines stand still, the supervisor goes round once more: false if something was found that a
+    /// controller must see to.
+    ///
+    /// # Errors
+    /// The books'.
+    pub async fn evening(&self) -> Result<bool, Fault> {
+        self.power.restore(None);
+        people::evening(self, &self.controller()).await
+    }
+
     /// Is there nothing left to do: no order that waits or is being made, no lot that is open?
     ///
     /// # Errors
     /// The books'.
     pub async fn is_done(&self) -> Result<bool, Fault> {
         for state in [OrderState::Waiting, OrderState::InLot] {
-            let first = self
-                .book
-                .in_state(state, crate::base::ids::OrderKey(0), 1)
-                .await?;
+            let first = self.book.in_state(state, OrderKey(0), 1).await?;
             if !first.is_empty() {
                 return Ok(false);
             }
@@ -236,40 +273,8 @@ impl Day {
     }
 
     /// A controller that has not started yet.
-    fn controller(&self) -> Result<Line, Fault> {
+    fn controller(&self) -> Line {
         let number = self.controllers.fetch_add(1, Ordering::Relaxed);
-        let keys = labels(&self.plan)?;
-        let mut profiles = BTreeMap::new();
-        for (id, text) in BUILTIN {
-            profiles.insert((*id).to_owned(), Arc::new(CardProfile::parse(text)?));
-        }
-        let rules = Rules {
-            facility: "day".to_owned(),
-            mode: Mode::Rehearsal,
-            profiles,
-            signers: self.issued.signers.clone(),
-            trust: TrustStore {
-                cscas: vec![self.issued.csca.clone()],
-                crls: vec![self.issued.crl.clone()],
-            },
-            keys: KeyLabels {
-                wrap: keys.wrap,
-                lookup: keys.lookup,
-                manifest: keys.manifest,
-                checkpoint: keys.checkpoint,
-                intake: keys.intake,
-                chips: keys.chips,
-            },
-            manifest_key: self.manifest_key,
-            offices: self.offices.clone(),
-            glyphs: Glyphs::of(crate::base::font::SANS)?,
-            holidays: Holidays::viet_nam()?,
-            dossier_trust: self.dossier_trust.clone(),
-            chip: ChipProfile::built_in(self.plan.chip)?,
-            lot_cards: self.plan.lot,
-            box_cards: self.plan.box_cards,
-            working_days: 5,
-        };
         let ports = Ports {
             ledger: self.ledger.clone(),
             book: self.book.clone(),
@@ -278,11 +283,34 @@ impl Day {
             papers: self.papers.clone(),
         };
         let entropy = Entropy::seeded(self.plan.seed.wrapping_add(number << 32));
-        Ok(Line::new(ports, rules, self.clock, entropy, Press::builtin()?))
+        Line::new(
+            ports,
+            self.kit.rules(&self.plan),
+            self.clock,
+            entropy,
+            self.kit.press(),
+        )
+    }
+
+    /// From now on every commit is watched.
+    fn look_on(&self) {
+        let (watch, hall, signer) = (
+            Arc::clone(&self.watch),
+            self.hall.clone(),
+            Arc::clone(&self.signer),
+        );
+        let before = signer.signatures(KeyPurpose::DocumentSigner);
+        self.ledger.observe(move |commit| {
+            let meters = Meters {
+                panels: hall.panels(),
+                signatures: signer.signatures(KeyPurpose::DocumentSigner) - before,
+            };
+            locked(&watch).commit(commit, &meters);
+        });
     }
 
     fn stations(&self) -> Result<Vec<Station>, Fault> {
-        let station = |id: &crate::base::ids::MachineId| {
+        let station = |id: &MachineId| {
             Ok(Station::new(
                 id.clone(),
                 self.hall.encoder(id).ok_or_else(missing)?,
@@ -295,7 +323,7 @@ impl Day {
     }
 
     fn desks(&self) -> Result<Vec<Desk>, Fault> {
-        let desk = |id: &crate::base::ids::MachineId| {
+        let desk = |id: &MachineId| {
             Ok(Desk {
                 id: id.clone(),
                 reader: self.hall.encoder(id).ok_or_else(missing)?,
@@ -334,11 +362,11 @@ impl Day {
     }
 }
 
-fn built(plan: &Plan, power: &Arc<Power>) -> Result<Hall, Fault> {
+fn built(plan: &Plan, cards: usize, power: &Arc<Power>) -> Result<Hall, Fault> {
     let names = |letter: &str, count: usize| (1..=count).map(|n| format!("{letter}{n:02}")).collect();
     // Twice as many blanks as cards, and one more pack for every machine.
-    let cards = u32::try_from(plan.dossiers * 2).unwrap_or(u32::MAX);
-    let packs = cards.div_ceil(plan.pack.max(1)) + u32::try_from(plan.stations).unwrap_or(0);
+    let blanks = u32::try_from(cards * 2).unwrap_or(u32::MAX);
+    let packs = blanks.div_ceil(plan.pack.max(1)) + u32::try_from(plan.stations).unwrap_or(0);
     let hall = hall::Plan {
         stations: names("S", plan.stations),
         desks: names("D", plan.desks),
@@ -352,28 +380,10 @@ fn built(plan: &Plan, power: &Arc<Power>) -> Result<Hall, Fault> {
     Hall::new(Arc::clone(power), hall).map_err(|error| Fault::new(&TASK, error.to_string()))
 }
 
-fn people_of(plan: &Plan, intake: Option<[u8; 65]>) -> dossiers::Plan {
-    dossiers::Plan {
-        seed: plan.seed,
-        count: plan.dossiers,
-        issued: MORNING.date(),
-        intake,
-    }
-}
-
-fn labels(plan: &Plan) -> Result<Keys, Fault> {
-    let managed = ChipProfile::built_in(plan.chip)?.managed().is_some();
-    Ok(Keys {
-        wrap: "wrap".to_owned(),
-        lookup: "lookup".to_owned(),
-        manifest: "manifest".to_owned(),
-        checkpoint: "checkpoint".to_owned(),
-        intake: "intake".to_owned(),
-        chips: managed.then(chip_masters),
-        csca: Some("csca".to_owned()),
-    })
-}
-
 fn missing() -> Fault {
     Fault::new(&TASK, "a place of the hall has no device")
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

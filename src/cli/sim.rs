@@ -44,6 +44,7 @@ pub enum Verb {
         #[arg(long)]
         corrected: bool,
     },
+    Day(super::day::verb::Arguments),
     /// Hold a card onto a desk's reader in a running hall, until Enter is pressed; then it goes back to where it lay.
     Tap {
         /// The number on the blank.
@@ -120,6 +121,7 @@ pub fn main(verb: Verb) -> anyhow::Result<bool> {
             })?;
             Ok(true)
         }
+        Verb::Day(arguments) => super::day::verb::main(&arguments),
         Verb::Tap { blank, desk, dir } => super::runtime()?.block_on(async {
             let (blank, desk) = (BlankId(blank), MachineId(desk));
             let Some(held) = hall::hold(&dir, &desk, &blank).await? else {

@@ -86,4 +86,9 @@ crate::fault_codes! {
         "the position was stopped before the restart", "vị trí đã dừng từ trước khi khởi động lại",
         "Remove the cause, then let it go on: cardwright position resume.",
         "Khắc phục nguyên nhân rồi cho chạy tiếp: cardwright position resume.";
+    /// A box does not hold as many cards as the books say.
+    BOX_MISCOUNT = "JOB-022", Operator, true,
+        "the box does not hold what the books say", "số thẻ trong hộp không khớp sổ",
+        "Look for the card in other boxes and in the quarantine tray, and tap it: cardwright found.",
+        "Tìm thẻ trong các hộp khác và khay cách ly rồi chạm thẻ: cardwright found.";
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -130,7 +131,7 @@ pub struct Line {
     /// Randomness of the host.
     pub entropy: Entropy,
     /// Composes faces.
-    pub press: Press,
+    pub press: Arc<Press>,
     /// Trays, boxes and who works on them.
     pub floor: Floor,
     /// What a supervisor sees.
@@ -142,6 +143,8 @@ pub struct Line {
     brake: Mutex<Brake>,
     stop_list: Mutex<Option<(StopList, Duration)>>,
     stopping: watch::Sender<bool>,
+    /// The ledger refused a record, or its disk did.
+    unrecorded: AtomicBool,
     /// Held while the registry is told of cards, and while a card it may have been told of is revoked.
     pub telling: tokio::sync::Mutex<()>,
     /// Rings when orders may have become available.
@@ -159,13 +162,19 @@ impl fmt::Debug for Line {
 impl Line {
     /// A line that has not started yet.
     #[must_use]
-    pub fn new(ports: Ports, rules: Rules, clock: Clock, entropy: Entropy, press: Press) -> Self {
+    pub fn new(
+        ports: Ports,
+        rules: Rules,
+        clock: Clock,
+        entropy: Entropy,
+        press: impl Into<Arc<Press>>,
+    ) -> Self {
         Self {
             ports,
             rules,
             clock,
             entropy,
-            press,
+            press: press.into(),
             floor: Floor::default(),
             progress: Progress::new(clock),
             costs: Costs::default(),
@@ -173,6 +182,7 @@ impl Line {
             brake: Mutex::default(),
             stop_list: Mutex::default(),
             stopping: watch::Sender::new(false),
+            unrecorded: AtomicBool::new(false),
             telling: tokio::sync::Mutex::default(),
             work: tokio::sync::Notify::new(),
         }
@@ -195,6 +205,7 @@ impl Line {
         }
         let outcome = self.ports.ledger.append(facts, parts).await;
         if outcome.is_err() {
+            self.unrecorded.store(true, Ordering::Relaxed);
             self.stop();
         }
         outcome
@@ -219,6 +230,12 @@ impl Line {
     #[must_use]
     pub fn is_stopping(&self) -> bool {
         *self.stopping.borrow()
+    }
+
+    /// Did the ledger fail to take a record?
+    #[must_use]
+    pub fn lacks_a_record(&self) -> bool {
+        self.unrecorded.load(Ordering::Relaxed)
     }
 
     /// Returns when the line is stopping.

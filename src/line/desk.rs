@@ -1,11 +1,13 @@
 //! The packing desk: every card is tapped and scanned, the chip opened with what was read off the face (law 5).
 
+mod boxes;
+
 use std::pin::pin;
 use std::time::Duration;
 
 use crate::audit::Hash;
 use crate::base::Fault;
-use crate::base::ids::{MachineId, SodHash};
+use crate::base::ids::{MachineId, OrderKey, SodHash};
 use crate::base::limits::CONTROL_FRAME_BYTES_MAX;
 use crate::chip::{MrzKey, Password, Request, Verdict, Wanted, inspect};
 use crate::document::{FileId, dg1};
@@ -18,7 +20,6 @@ use super::Line;
 use super::context::Hand;
 use super::costs::Effort;
 use super::floor::Packing;
-use super::packing;
 use super::progress::Activity;
 use super::talk::with_chip;
 
@@ -117,6 +118,7 @@ impl Desk {
         if self.screen.ask(&Instruction::TakeTray { lot }).await? == Answer::Nothing {
             return Ok(true);
         }
+        let mut first = true;
         loop {
             if let (true, Some(hand)) = (line.progress.is_stopped(&self.id), last.as_mut()) {
                 hand.record(line).await?;
@@ -131,6 +133,11 @@ impl Desk {
             line.progress.activity(&self.id, Activity::Step(Step::Prove));
             let proven = self.prove(line, packing);
             match line.costs.of(Effort::Step(Step::Prove), proven).await {
+                Ok(attempt)
+                    if std::mem::take(&mut first) && lies_reversed(line, packing, &attempt).await? =>
+                {
+                    self.screen.ask(&Instruction::TurnTray { lot }).await?;
+                }
                 Ok(attempt) => {
                     let packed = self.pack_card(line, packing, attempt, last.take());
                     *last = Some(line.costs.of(Effort::Step(Step::Box), packed).await?);
@@ -278,7 +285,7 @@ impl Desk {
         }
         // The outcome of the card before must be durable before its box is looked at for the next free place.
         hand.record(line).await?;
-        let (label, slot) = packing::place(line, &mut *self.screen, &packing.lot.office).await?;
+        let (label, slot) = self.place(line, &packing.lot.office).await?;
         let aim = Some(Aim::Slot(label.clone(), slot));
         hand.add(Event::Intended {
             step: Step::Box,
@@ -300,10 +307,15 @@ impl Desk {
                 })?;
                 line.progress.boxed(&self.id);
             }
-            Answer::Nothing => hand.add(Event::Undone {
-                step: Step::Box,
-                because: "the packer says no".into(),
-            })?,
+            // The place is taken: what lies there does not belong there. The card is the tray's next one again.
+            Answer::Nothing => {
+                hand.add(Event::Undone {
+                    step: Step::Box,
+                    because: "its place in the box is taken".into(),
+                })?;
+                hand.record(line).await?;
+                self.recount(line, &label).await?;
+            }
         }
         Ok(hand)
     }
@@ -426,6 +438,22 @@ impl Desk {
             }
         }
     }
+}
+
+/// Is the tray's first card the one that should be its last? Cards of a lot are packed in the office's order.
+async fn lies_reversed(line: &Line, packing: &Packing<'_>, first: &Attempt) -> Result<bool, Fault> {
+    let attempts = line
+        .ports
+        .ledger
+        .attempts(Attempts::InLot(packing.lot.id))
+        .await?;
+    let awaited = |order: &&OrderKey| {
+        let of_order = |attempt: &&Attempt| attempt.id.order == **order;
+        let mut of_order = attempts.iter().filter(of_order);
+        of_order.any(|attempt| matches!(attempt.phase, Phase::Did(Step::Deliver | Step::Prove)))
+    };
+    let awaited: Vec<&OrderKey> = packing.lot.orders.iter().filter(awaited).collect();
+    Ok(awaited.len() > 1 && awaited.last() == Some(&&first.id.order))
 }
 
 /// A chip that got a key of its own must prove that it has it: a copy of the files on another chip cannot.

@@ -29,6 +29,9 @@ pub enum Work {
 /// How often to look for work when nobody rang.
 const IDLE: Duration = Duration::from_secs(5);
 
+/// How often to ask whether a spoiled card's end is recorded as told.
+const TELLING: Duration = Duration::from_millis(20);
+
 /// Feeds a machine until the line stops; lots that were open at the start come first.
 ///
 /// # Errors
@@ -87,6 +90,18 @@ async fn lot_to(line: &Line, lot: Lot, out: &mpsc::Sender<Work>) -> Result<bool,
     Ok(out.send(Work::EndOfLot(lot)).await.is_ok())
 }
 
+/// Waits until the ledger says that the registry has heard of an attempt's end (law 2): the order book may have been
+/// told a moment before. False if the line stops first.
+async fn told(line: &Line, attempt: AttemptId) -> Result<bool, Fault> {
+    loop {
+        match line.ports.ledger.attempt(attempt).await? {
+            Some(attempt) if attempt.must_be_reported() && line.is_stopping() => return Ok(false),
+            Some(attempt) if attempt.must_be_reported() => line.clock.sleep(TELLING).await,
+            _ => return Ok(true),
+        }
+    }
+}
+
 /// The next card. A key or a door that fails while it is prepared stops its machine; when a person lets that go on, the
 /// same card is tried again.
 async fn prepared(line: &Line, lot: &Lot, order: OrderKey) -> Result<Option<Ready>, Fault> {
@@ -114,18 +129,19 @@ async fn next_attempt(line: &Line, lot: &Lot, order: OrderKey) -> Result<Option<
     {
         return Ok(None);
     }
-    let attempts = line.ports.ledger.attempts(Attempts::Of(order)).await?;
-    let made = match attempts.last() {
-        // A card that is in a machine already is the station's; one that is over is the registry's.
-        Some(last)
-            if last.lot == lot.id
-                && !matches!(last.phase, Phase::Planned | Phase::Signing | Phase::Ready) =>
-        {
-            return Ok(None);
-        }
+    let last = line.ports.ledger.attempts(Attempts::Of(order)).await?.pop();
+    let made = match last {
+        // A lot that was open at a restart still lists orders that were spoiled in it and claimed again since: those
+        // are another lot's now, and perhaps another machine's.
+        Some(last) if last.lot > lot.id => return Ok(None),
+        Some(last) if last.lot == lot.id => match last.phase {
+            Phase::Planned | Phase::Signing | Phase::Ready => resume(line, last).await,
+            // A card that is in a machine already is the station's; one that is over is the registry's.
+            _ => return Ok(None),
+        },
         // A try of another lot: the remake is under way in a later one, where it will be made. If that lot is closed
         // nobody will make it, and a person finds out what became of it.
-        Some(last) if last.is_live() && last.lot != lot.id => {
+        Some(last) if last.is_live() => {
             let open = line.ports.ledger.open_lots().await?;
             if !open.iter().any(|other| other.id == last.lot) {
                 tracing::error!(%order, lot = %lot.id, "held: {} is of lot {}, which is closed", last.id, last.lot);
@@ -133,8 +149,10 @@ async fn next_attempt(line: &Line, lot: &Lot, order: OrderKey) -> Result<Option<
             }
             return Ok(None);
         }
-        Some(last) if last.is_live() => resume(line, last.clone()).await,
         Some(last) => {
+            if !told(line, last.id).await? {
+                return Ok(None);
+            }
             let id = AttemptId {
                 order,
                 number: last.id.number + 1,

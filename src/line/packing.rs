@@ -1,18 +1,17 @@
-//! Boxes: opened for an office, filled in order, sealed with a signed manifest.
+//! Sealing a box: counted, asked about at the registry, closed with a signed manifest.
 
 use serde::Deserialize;
 
 use crate::audit::manifest::{Manifest, ManifestLine, Office};
 use crate::audit::{paper, proof};
 use crate::base::ids::{BoxId, OfficeCode};
-use crate::base::{Blame, Fault, hex};
+use crate::base::{Fault, hex};
 use crate::dossier::Place;
-use crate::job::fault::STOPPED_BY_REGISTRY;
+use crate::job::fault::{BOX_MISCOUNT, STOPPED_BY_REGISTRY};
 use crate::job::{Event, Fact};
-use crate::port::{Attempts, BoxStanding, Instruction, OrderState, Screen};
+use crate::port::{Answer, Attempts, Instruction, OrderState, Screen};
 
 use super::Line;
-use super::costs::Effort;
 
 /// What a manifest says of a dossier.
 #[derive(Deserialize)]
@@ -27,51 +26,6 @@ struct Named {
     number: String,
 }
 
-/// The open box of an office and its next free place; a full box is sealed and another opened.
-///
-/// # Errors
-/// The ledger's, or those of sealing.
-pub async fn place(line: &Line, screen: &mut dyn Screen, office: &OfficeCode) -> Result<(BoxId, u16), Fault> {
-    let boxes = line.ports.ledger.boxes_of(office).await?;
-    for state in boxes.iter().filter(|state| state.standing == BoxStanding::Open) {
-        let cards = u16::try_from(state.cards).unwrap_or(u16::MAX);
-        if cards < line.rules.box_cards {
-            return Ok((state.label.clone(), cards + 1));
-        }
-        match seal(line, screen, &state.label, office).await {
-            // Cards go on into the next box; this one is sealed when registry, HSM or disk answer again.
-            Err(fault) if matches!(fault.blame(), Blame::Registry | Blame::Key | Blame::Device) => {
-                tracing::warn!(code = fault.code.id, "{} is not sealed yet: {fault}", state.label);
-            }
-            sealed => sealed?,
-        }
-    }
-    let label = BoxId(format!("{office}-{:03}", boxes.len() + 1));
-    line.record(
-        vec![Fact::BoxOpened {
-            label: label.clone(),
-            office: office.clone(),
-        }],
-        Vec::new(),
-    )
-    .await?;
-    Ok((label, 1))
-}
-
-/// Seals every open box that has cards in it.
-///
-/// # Errors
-/// As [`seal`].
-pub async fn seal_all(line: &Line, screen: &mut dyn Screen) -> Result<(), Fault> {
-    for state in line.ports.ledger.boxes(false).await? {
-        if state.standing == BoxStanding::Open && state.cards > 0 {
-            let sealed = seal(line, screen, &state.label, &state.office);
-            line.costs.of(Effort::SealBox, sealed).await?;
-        }
-    }
-    Ok(())
-}
-
 /// Closes a box: a fresh answer of the registry (law 9), papers, signature, record.
 ///
 /// # Errors
@@ -84,6 +38,17 @@ pub async fn seal(
 ) -> Result<(), Fault> {
     take_out_stopped(line, screen, label).await?;
     let manifest = manifest(line, label, office).await?;
+    let cards = u16::try_from(manifest.lines.len()).unwrap_or(u16::MAX);
+    let count = Instruction::CountBox {
+        label: label.clone(),
+        cards,
+    };
+    if screen.ask(&count).await? == Answer::Nothing {
+        return Err(Fault::new(
+            &BOX_MISCOUNT,
+            format!("{label}: {cards} cards by the books"),
+        ));
+    }
     if manifest.lines.is_empty() {
         return Ok(());
     }

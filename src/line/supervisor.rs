@@ -24,7 +24,7 @@ use super::patience::Patient;
 use super::progress::{Activity, MachineProgress};
 use super::settle::{settle, settle_once};
 use super::station::Station;
-use super::{packing, readings, recover};
+use super::{readings, recover};
 
 /// How often the stop list is fetched.
 const STOP_LIST: Duration = Duration::from_secs(60);
@@ -133,7 +133,7 @@ pub async fn run(
     }
     outcome?;
     if let (Ending::WhenDrained, Some(mut desk)) = (ending, desk) {
-        packing::seal_all(&line, &mut *desk.screen).await?;
+        desk.seal_all(&line).await?;
         while settle_once(&line).await? > 0 {}
     }
     let mut stopped = readings::signatures(&line).await?;
@@ -169,6 +169,8 @@ async fn make(
 ) -> Result<(), Fault> {
     loop {
         match station.run(line, resumed.take(), &mut work).await {
+            // Nobody answered, and the line stops: the next start asks again.
+            Err(fault) if *fault.code == STOPPING => return Ok(()),
             Err(fault) if line.is_left_to_a_person(&fault) => {
                 tracing::error!(machine = %station.id, code = fault.code.id, "stopped: {fault}");
                 line.stop_position(&station.id, &fault).await?;
@@ -180,9 +182,12 @@ async fn make(
                     None => return Ok(()),
                 }
             }
-            // Nobody answered, and the line stops: the next start asks again.
-            Err(fault) if *fault.code == STOPPING => return Ok(()),
-            ended => return ended,
+            Err(fault) => {
+                // Who feeds it has no other way to learn that nobody takes its cards any more.
+                line.stop();
+                return Err(fault);
+            }
+            Ok(()) => return Ok(()),
         }
     }
 }
@@ -210,6 +215,7 @@ async fn begin(
             }
         };
         match begun.await {
+            Err(fault) if *fault.code == STOPPING => return Ok(None),
             // A machine that does not answer is looked at by a person like one that fails later.
             Err(fault) if line.is_left_to_a_person(&fault) => {
                 tracing::error!(machine = %station.id, code = fault.code.id, "stopped: {fault}");
@@ -218,7 +224,6 @@ async fn begin(
                     return Ok(None);
                 }
             }
-            Err(fault) if *fault.code == STOPPING => return Ok(None),
             begun => return begun.map(Some),
         }
     }
@@ -228,6 +233,7 @@ async fn begin(
 async fn pack(line: &Line, mut desk: Desk) -> Result<Desk, Fault> {
     loop {
         match desk.run(line).await {
+            Err(fault) if *fault.code == STOPPING => return Ok(desk),
             Err(fault) if line.is_left_to_a_person(&fault) => {
                 tracing::error!(desk = %desk.id, code = fault.code.id, "stopped: {fault}");
                 line.stop_position(&desk.id, &fault).await?;
@@ -235,7 +241,6 @@ async fn pack(line: &Line, mut desk: Desk) -> Result<Desk, Fault> {
                     return Ok(desk);
                 }
             }
-            Err(fault) if *fault.code == STOPPING => return Ok(desk),
             ended => return ended.map(|()| desk),
         }
     }

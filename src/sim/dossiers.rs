@@ -53,6 +53,7 @@ pub struct Generated {
     registry: Registry,
     stranger: Registry,
     texture: Texture,
+    ages: people::Ages,
 }
 
 /// One request as the registry sends it.
@@ -84,6 +85,7 @@ pub fn generate(plan: Plan) -> Generated {
         registry,
         stranger,
         texture: Texture::new(&mut dice),
+        ages: people::Ages::All,
         plan,
     }
 }
@@ -93,6 +95,13 @@ impl Generated {
     #[must_use]
     pub fn with_portrait_quality(mut self, quality: u8) -> Self {
         self.texture.set_quality(quality);
+        self
+    }
+
+    /// Everybody is under six: no portrait and no fingers are taken, so documents, chips and faces are small.
+    #[must_use]
+    pub fn of_small_children(mut self) -> Self {
+        self.ages = people::Ages::UnderSix;
         self
     }
 
@@ -132,7 +141,7 @@ impl Generated {
     fn dossier(&self, index: usize, dice: &mut Dice) -> Dossier {
         let issued = self.plan.issued - Duration::days(dice.below(3).into());
         let received = issued - Duration::days((1 + dice.below(5)).into());
-        people::dossier(index, issued, received, &self.texture, dice)
+        people::dossier(index, (issued, received), self.ages, &self.texture, dice)
     }
 
     fn send(&self, index: usize, mut dossier: Dossier, mistake: Option<Mistake>, dice: &mut Dice) -> Request {

@@ -10,19 +10,22 @@ mod hall;
 mod ledger;
 mod order_book;
 mod papers;
+mod people;
 mod power;
 mod registry;
 mod signer;
+mod slips;
 #[cfg(test)]
 mod tests;
 
 pub use hall::{Hall, ReaderTrouble};
-pub use ledger::MemoryLedger;
+pub use ledger::{Commit, MemoryLedger};
 pub use order_book::MemoryOrderBook;
 pub use papers::MemoryPapers;
 pub use power::Power;
 pub use registry::MemoryRegistry;
 pub use signer::MemorySigner;
+pub use slips::Slip;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -1,49 +1,74 @@
-//! The supervisor of a day: lets stopped machines go on, and finds out what became of cards in doubt.
+//! The supervisor of a day: finds out what became of cards in doubt, looks after what stopped, lets machines go on.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use crate::base::ids::{BlankId, MachineId, PersonId};
-use crate::base::{Fault, Place};
+use crate::base::ids::{BlankId, BoxId, LotId, MachineId, PersonId};
+use crate::base::{Blame, Fault, Place};
+use crate::control::{self, Answer, Who};
 use crate::job::stock::Move;
-use crate::job::{Attempt, Event, Fact, Phase};
+use crate::job::{Attempt, Fact, Phase};
 use crate::line::Line;
+use crate::line::fault::TASK;
 use crate::port::Attempts;
 use crate::sim::hall::{Spot, Whereabouts};
 
 use super::Day;
 
-/// When the first is made: what stood still when a controller ended stands still at the next start.
+/// When the first round is made: what stood still when a controller ended stands still at the next start.
 const FIRST: Duration = Duration::from_secs(1);
+/// Times a card is brought to a desk; if no desk takes it, it is waste.
+const VISITS_MAX: u32 = 2;
+
+/// What the supervisor remembers from round to round.
+#[derive(Default)]
+struct Memory {
+    visits: BTreeMap<BlankId, u32>,
+}
 
 /// Makes rounds for ever.
 pub(super) async fn supervise(day: &Day, line: &Line) {
+    let mut memory = Memory::default();
     let mut pause = FIRST;
     loop {
         line.clock
             .sleep(std::mem::replace(&mut pause, day.plan.round))
             .await;
         // What cannot be done in this round is tried in the next: the ledger has refused it, and nothing has changed.
-        if let Err(fault) = round(day, line).await {
+        if let Err(fault) = round(day, line, &mut memory).await {
             tracing::warn!(code = fault.code.id, "the supervisor comes again: {fault}");
         }
     }
 }
 
-async fn round(day: &Day, line: &Line) -> Result<(), Fault> {
-    let cards: BTreeMap<BlankId, Whereabouts> = day
-        .hall
-        .inventory()
-        .cards
-        .into_iter()
-        .map(|card| (card.blank.clone(), card))
-        .collect();
+/// The last round of a day, when no controller works any more: whatever was put aside at the very end is tapped too.
+/// False if there was something to do, which the next controller must hear of.
+pub(super) async fn evening(day: &Day, line: &Line) -> Result<bool, Fault> {
+    let seen = async || Ok::<_, Fault>((line.ports.ledger.size().await?, day.hall.inventory().cards));
+    let before = seen().await?;
+    round(day, line, &mut Memory::default()).await?;
+    Ok(seen().await? == before)
+}
+
+async fn round(day: &Day, line: &Line, memory: &mut Memory) -> Result<(), Fault> {
+    let cards: Vec<Whereabouts> = day.hall.inventory().cards;
     for attempt in line.ports.ledger.attempts(Attempts::Open).await? {
-        if attempt.phase == Phase::Quarantined {
-            settle(line, &attempt, &cards).await?;
+        if attempt.phase == Phase::Quarantined && attempt.chip.is_none() {
+            // No blank was ever bound: whatever was fed lies among the waste or was never fed.
+            let card = attempt.id.to_string();
+            later(ask(line, control::cards::Request::NotFound { card }).await)?;
+        }
+    }
+    for card in &cards {
+        if matches!(card.spot, Spot::Quarantine | Spot::Reject) {
+            later(tap(day, line, memory, card).await)?;
         }
     }
     unbound(line, &cards).await?;
+    loaded(line, &cards).await?;
+    if day.hall.check_cables() {
+        tracing::info!("readers were plugged in wrong");
+    }
     let machines = line.progress.snapshot().machines;
     for (machine, _) in machines.into_iter().filter(|(_, state)| state.stopped) {
         resume(line, &machine).await?;
@@ -51,35 +76,78 @@ async fn round(day: &Day, line: &Line) -> Result<(), Fault> {
     Ok(())
 }
 
-/// A card in doubt names itself by a tap; where it lies decides what becomes of it.
-async fn settle(line: &Line, attempt: &Attempt, cards: &BTreeMap<BlankId, Whereabouts>) -> Result<(), Fault> {
-    let by = vec![supervisor()];
-    let spot = attempt
-        .blank
-        .as_ref()
-        .and_then(|blank| cards.get(blank))
-        .map(|card| &card.spot);
-    let event = match spot {
-        // No blank was ever bound: whatever was fed lies among the waste or was never fed.
-        None => Event::NotFound {
-            by: vec![supervisor(), PersonId::new("witness")],
-        },
-        Some(Spot::Quarantine | Spot::Reject) => Event::Spoiled {
-            code: attempt.code.clone().unwrap_or_default(),
-            by,
-        },
-        // It is on its way to a desk, which will put it aside; or in a machine, which will be cleared.
-        Some(_) => return Ok(()),
+/// What the rules refuse just now is asked again in the next round; the rest of this round goes on.
+fn later<T>(outcome: Result<T, Fault>) -> Result<(), Fault> {
+    match outcome {
+        Err(fault) if fault.blame() != Blame::Operator => Err(fault),
+        Err(fault) => {
+            tracing::info!(code = fault.code.id, "later: {fault}");
+            Ok(())
+        }
+        Ok(_) => Ok(()),
+    }
+}
+
+/// A card that lies where no good card lies names itself, and goes where it belongs.
+async fn tap(day: &Day, line: &Line, memory: &mut Memory, card: &Whereabouts) -> Result<(), Fault> {
+    let which = Attempts::OfBlank(card.blank.clone());
+    let Some(attempt) = line.ports.ledger.attempts(which).await?.into_iter().next() else {
+        return Ok(());
     };
-    line.event(attempt.id, event).await?;
-    line.floor.settle();
-    Ok(())
+    if !attempt.is_live() {
+        return Ok(());
+    }
+    if card.spot == Spot::Reject {
+        return waste(line, &attempt).await;
+    }
+    let visits = memory.visits.entry(card.blank.clone()).or_default();
+    if *visits >= VISITS_MAX {
+        return waste(line, &attempt).await;
+    }
+    let name = card.blank.to_string();
+    let answer = ask(line, control::cards::Request::Found { card: name }).await?;
+    let told = |what: &str| answer.data.get("do").and_then(|told| told.as_str()) == Some(what);
+    let moved = if told("desk") {
+        *visits += 1;
+        day.hall.return_to_tray(&card.blank, LotId(attempt.lot.0))
+    } else if told("box") {
+        match attempt.boxed.clone() {
+            Some((label, slot)) => day.hall.restore_to_box(&card.blank, &BoxId(label.0), slot),
+            None => Ok(false),
+        }
+    } else if told("aside") && attempt.phase == Phase::Quarantined {
+        return waste(line, &attempt).await;
+    } else {
+        Ok(true)
+    };
+    moved
+        .map(|_| ())
+        .map_err(|error| Fault::new(&TASK, error.to_string()))
+}
+
+/// Nobody can say that the card is good.
+async fn waste(line: &Line, attempt: &Attempt) -> Result<(), Fault> {
+    let request = control::cards::Request::Spoil {
+        card: attempt.id.to_string(),
+        code: "mixed-up".to_owned(),
+        reason: "nobody can say that it is good".to_owned(),
+    };
+    ask(line, request).await.map(|_| ())
+}
+
+/// Two people stand at the control: who asks, and who asked for the same before.
+async fn ask(line: &Line, request: control::cards::Request) -> Result<Answer, Fault> {
+    let who = Who {
+        person: supervisor(),
+        first: request.needs_two().then(|| PersonId::new("witness")),
+    };
+    control::cards::act(line, &who, request).await
 }
 
 /// Blanks that lie in the quarantine tray and belong to no attempt: they are waste, and the counts must say so.
-async fn unbound(line: &Line, cards: &BTreeMap<BlankId, Whereabouts>) -> Result<(), Fault> {
+async fn unbound(line: &Line, cards: &[Whereabouts]) -> Result<(), Fault> {
     let mut waiting: BTreeMap<_, BTreeSet<&BlankId>> = BTreeMap::new();
-    for card in cards.values() {
+    for card in cards {
         let lies_here = matches!(card.spot, Spot::Quarantine | Spot::Reject);
         let used = !line
             .ports
@@ -112,6 +180,26 @@ async fn unbound(line: &Line, cards: &BTreeMap<BlankId, Whereabouts>) -> Result<
             reason: "found in the quarantine tray".to_owned(),
         };
         line.record(vec![Fact::Stock { step }], Vec::new()).await?;
+    }
+    Ok(())
+}
+
+/// A pack that lies in a feeder although the books have it on the floor: it was loaded when the controller died.
+async fn loaded(line: &Line, cards: &[Whereabouts]) -> Result<(), Fault> {
+    let stock = line.ports.ledger.stock().await?;
+    let mut seen = BTreeSet::new();
+    for card in cards {
+        let Spot::Feeder { station } = &card.spot else {
+            continue;
+        };
+        if stock.count(&card.pack, &Place::Issued) == 0 || !seen.insert(&card.pack) {
+            continue;
+        }
+        let request = control::stock::Request::Load {
+            pack: card.pack.clone(),
+            machine: station.clone(),
+        };
+        later(control::stock::act(line, &Who::new(supervisor()), request).await)?;
     }
     Ok(())
 }

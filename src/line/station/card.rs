@@ -248,14 +248,20 @@ async fn bind(
     line.rules.chip.check_atr(&atr)?;
     let identity = with_chip(&mut *station.encoder, identify(&line.rules.chip)).await?;
     let chip = identity.chip.clone();
-    if !line
+    if let Some(other) = line
         .ports
         .ledger
         .attempts(Attempts::OfChip(chip.clone()))
         .await?
-        .is_empty()
+        .first()
     {
-        return Err(Fault::new(&USED_BLANK, chip.to_string()));
+        // A chip that is in another machine has not come out of this feeder: this reader looks into that machine.
+        let fault = if other.machine != station.id && in_machine(other.phase) {
+            &WRONG_CHIP
+        } else {
+            &USED_BLANK
+        };
+        return Err(Fault::new(fault, chip.to_string()));
     }
     identity.require_blank()?;
     let Some((blank, pack)) = line.ports.ledger.blank(&chip).await? else {
@@ -293,6 +299,15 @@ async fn at_hand<'k>(
         *keys = line.chip_keys(&identity).await?;
     }
     Ok(keys.as_ref())
+}
+
+/// Does the card lie in a machine's path?
+fn in_machine(phase: Phase) -> bool {
+    match phase {
+        Phase::Doing(step) | Phase::Failed(step) => !matches!(step, Step::Prove | Step::Box),
+        Phase::Did(step) => !matches!(step, Step::Deliver | Step::Prove | Step::Box),
+        _ => false,
+    }
 }
 
 async fn encode(

@@ -39,11 +39,20 @@ const TEAMS: &[&str] = &["Tổ 1", "Tổ 2"];
 /// Requests that reach the registry one after the other from one office.
 const IN_A_ROW: usize = 12;
 
+/// Who applies.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Ages {
+    /// People of all ages, as applications have them.
+    All,
+    /// Small children only.
+    UnderSix,
+}
+
 /// The dossier of one request, in order in every way.
 pub(super) fn dossier(
     index: usize,
-    issued: Date,
-    received: Date,
+    (issued, received): (Date, Date),
+    ages: Ages,
     texture: &Texture,
     dice: &mut Dice,
 ) -> Dossier {
@@ -53,7 +62,7 @@ pub(super) fn dossier(
     } else {
         Sex::Female
     };
-    let born = birth(issued, dice);
+    let born = birth(issued, ages, dice);
     let (profile, requirements) = profile(born, issued, dice);
     let child = requirements.age_max.is_some();
     let person = person(index, office, born, sex, dice);
@@ -94,8 +103,9 @@ fn office_of(index: usize) -> &'static Served {
 }
 
 /// Ages as applications have them: one in 30 under six, one in five without expiry.
-fn birth(issued: Date, dice: &mut Dice) -> Date {
+fn birth(issued: Date, ages: Ages, dice: &mut Dice) -> Date {
     let (low, high) = match dice.below(100) {
+        _ if ages == Ages::UnderSix => (0, 5),
         0..3 => (0, 5),
         3..15 => (6, 13),
         15..40 => (14, 24),

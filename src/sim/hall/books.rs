@@ -44,6 +44,24 @@ pub(super) enum Act {
     TakeOut { label: BoxId, slot: u16 },
     /// A box is closed.
     Close { label: BoxId },
+    /// A tray is turned round: its last card is its first now.
+    Turn { lot: LotId },
+    /// A card goes from a box onto the reader.
+    Pick {
+        desk: MachineId,
+        label: BoxId,
+        slot: u16,
+    },
+    /// A card from the quarantine tray goes to the end of a lot's tray.
+    Return { blank: BlankId, lot: LotId },
+    /// A card from the quarantine tray goes into a box.
+    Restore { blank: BlankId, label: BoxId, slot: u16 },
+    /// A mistake: the card inside goes back onto the blanks in the feeder.
+    Refeed { station: MachineId },
+    /// A mistake: the last card in the reject box goes onto the blanks in a feeder.
+    Reload { station: MachineId },
+    /// A mistake: the last card in the reject box goes into a box.
+    Stray { label: BoxId, slot: u16 },
 }
 
 /// A desk's tray and reader.
@@ -138,6 +156,42 @@ impl Positions {
             Act::Close { label } => {
                 self.closed.insert(label.clone());
             }
+            Act::Turn { lot } => self.trays.get_mut(lot)?.make_contiguous().reverse(),
+            Act::Pick { desk, label, slot } => {
+                let seat = self.desks.entry(desk.clone()).or_default();
+                if seat.card.is_some() {
+                    return None;
+                }
+                let blank = self.boxes.get_mut(label)?.remove(slot)?;
+                seat.card = Some((blank, seat.tray.unwrap_or(LotId(0))));
+                self.closed.remove(label);
+            }
+            Act::Return { blank, lot } => {
+                let blank = self.out_of_quarantine(blank)?;
+                self.trays.entry(*lot).or_default().push_back(blank);
+            }
+            Act::Restore { blank, label, slot } => {
+                if self.boxed(label, *slot) {
+                    return None;
+                }
+                let blank = self.out_of_quarantine(blank)?;
+                self.boxes.entry(label.clone()).or_default().insert(*slot, blank);
+            }
+            Act::Refeed { station } => {
+                let blank = self.machines.remove(station)?;
+                self.feeders.entry(station.clone()).or_default().push_front(blank);
+            }
+            Act::Reload { station } => {
+                let blank = self.rejects.pop()?;
+                self.feeders.entry(station.clone()).or_default().push_front(blank);
+            }
+            Act::Stray { label, slot } => {
+                if self.boxed(label, *slot) {
+                    return None;
+                }
+                let blank = self.rejects.pop()?;
+                self.boxes.entry(label.clone()).or_default().insert(*slot, blank);
+            }
         }
         Some(())
     }
@@ -147,6 +201,16 @@ impl Positions {
         self.boxes
             .get(label)
             .is_some_and(|cards| cards.contains_key(&slot))
+    }
+
+    /// Cards in this box.
+    pub(super) fn cards_in(&self, label: &BoxId) -> usize {
+        self.boxes.get(label).map_or(0, BTreeMap::len)
+    }
+
+    fn out_of_quarantine(&mut self, blank: &BlankId) -> Option<BlankId> {
+        let lies = self.quarantine.iter().position(|lying| lying == blank)?;
+        Some(self.quarantine.remove(lies))
     }
 
     /// The card on a desk's reader.

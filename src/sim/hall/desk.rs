@@ -12,7 +12,7 @@ use super::books::Act;
 use super::card::Card;
 use super::floor::Floor;
 use crate::base::Bitmap;
-use crate::base::ids::{BlankId, MachineId};
+use crate::base::ids::{BlankId, BoxId, MachineId};
 use crate::port::{Answer, Instruction};
 use crate::sim::chip::Chip;
 use crate::sim::scan;
@@ -120,6 +120,20 @@ impl Desk {
                 self.floor.look(|positions| positions.boxed(&label, slot))
             }
             Instruction::TakeOut { label, slot } => self.floor.act(&Act::TakeOut { label, slot })?,
+            Instruction::TurnTray { lot } => {
+                // The card on the reader belongs to the tray that is turned.
+                self.put_back()?;
+                self.floor.act(&Act::Turn { lot })?
+            }
+            Instruction::CountBox { label, cards } => {
+                self.floor.look(|positions| positions.cards_in(&label)) == usize::from(cards)
+            }
+            Instruction::PickFromBox { label, slot } => {
+                if self.pick(&Act::Pick { desk, label, slot })? {
+                    return Ok(Followed::Scan);
+                }
+                false
+            }
             Instruction::CloseBox { label } => self.floor.act(&Act::Close { label })?,
             // There is no card; or it is for a machine, and nothing here can be meant.
             _ => false,
@@ -164,16 +178,33 @@ impl Desk {
         Ok(done)
     }
 
+    /// A mistake: the card on the reader goes into this box, whatever the screen says; false if there is no card or no
+    /// room.
+    pub(in crate::sim) fn misplace(&self, label: BoxId, slot: u16) -> io::Result<bool> {
+        let desk = self.name.clone();
+        self.dispose(&Act::Pack { desk, label, slot })
+    }
+
     fn put_back(&self) -> io::Result<bool> {
         let desk = self.name.clone();
         self.dispose(&Act::PutBack { desk })
     }
 
+    /// Puts the tray's next card onto the reader and does not scan it yet; false if there is none.
+    pub(in crate::sim) fn take_up(&self) -> io::Result<bool> {
+        self.next_card()
+    }
+
     /// Puts the tray's next card onto the reader. One that still lies there was not dealt with, and is that next card.
     fn next_card(&self) -> io::Result<bool> {
-        self.put_back()?;
         let desk = self.name.clone();
-        if !self.floor.act(&Act::Take { desk })? {
+        self.pick(&Act::Take { desk })
+    }
+
+    /// Puts a card onto the reader; one that lies there goes back to its tray.
+    fn pick(&self, act: &Act) -> io::Result<bool> {
+        self.put_back()?;
+        if !self.floor.act(act)? {
             return Ok(false);
         }
         let blank = self

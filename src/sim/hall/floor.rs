@@ -14,7 +14,7 @@ use super::card::Card;
 use super::disk;
 use super::inventory::{Inventory, Spot, count};
 use super::plan::Plan;
-use crate::base::ids::{BlankId, MachineId};
+use crate::base::ids::{BlankId, BoxId, LotId, MachineId};
 use crate::chip::ChipProfile;
 use crate::job::stock::SupplierList;
 use crate::sim::printer::State;
@@ -104,6 +104,45 @@ impl Floor {
     pub(in crate::sim) fn inventory(&self) -> Inventory {
         let lists = self.lists();
         self.look(|positions| count(positions, lists))
+    }
+
+    /// A person brings a card from the quarantine tray to the tray of its lot; false if it does not lie there.
+    pub(in crate::sim) fn return_to_tray(&self, blank: &BlankId, lot: LotId) -> io::Result<bool> {
+        let blank = blank.clone();
+        self.act(&Act::Return { blank, lot })
+    }
+
+    /// A person puts a card from the quarantine tray into a box; false if it does not lie there or the place is taken.
+    pub(in crate::sim) fn restore_to_box(
+        &self,
+        blank: &BlankId,
+        label: BoxId,
+        slot: u16,
+    ) -> io::Result<bool> {
+        let blank = blank.clone();
+        self.act(&Act::Restore { blank, label, slot })
+    }
+
+    /// Do cards lie in the reject box?
+    pub(in crate::sim) fn holds_rejects(&self) -> bool {
+        self.look(|positions| !positions.rejects.is_empty())
+    }
+
+    /// A mistake: the last card of the reject box gets into a box; false if there is none or no room.
+    pub(in crate::sim) fn stray_into_box(&self, label: BoxId, slot: u16) -> io::Result<bool> {
+        self.act(&Act::Stray { label, slot })
+    }
+
+    /// Boxes that are not closed and hold cards, and the place after their last card.
+    pub(in crate::sim) fn open_boxes(&self) -> Vec<(BoxId, u16)> {
+        self.look(|positions| {
+            let open = positions
+                .boxes
+                .iter()
+                .filter(|(label, _)| !positions.closed.contains(*label));
+            open.filter_map(|(label, cards)| Some((label.clone(), cards.last_key_value()?.0 + 1)))
+                .collect()
+        })
     }
 
     /// May somebody take this card into a hand, for a moment? Not from inside a machine or off a reader, and not one

@@ -3,11 +3,11 @@
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::books::Act;
+use super::books::{Act, Positions};
 use super::card::Card;
 use super::floor::Floor;
 use crate::base::Bitmap;
-use crate::base::ids::MachineId;
+use crate::base::ids::{LotId, MachineId};
 use crate::port::{Answer, Instruction};
 use crate::printer::Outlet;
 use crate::sim::chip::Chip;
@@ -110,6 +110,54 @@ impl Station {
         Ok(if done { Answer::Done } else { Answer::Nothing })
     }
 
+    /// A mistake: the card inside is taken out and laid onto the blanks in the feeder; false if there is none.
+    pub(in crate::sim) fn refeed(&self) -> io::Result<bool> {
+        let station = self.name.clone();
+        let was_inside = self.take_out(&Act::Refeed { station })?;
+        self.look_after()?;
+        Ok(was_inside)
+    }
+
+    /// A mistake: the last card of the reject box is laid onto the blanks in the feeder; false if there is none.
+    pub(in crate::sim) fn reload(&self) -> io::Result<bool> {
+        let station = self.name.clone();
+        self.floor.act(&Act::Reload { station })
+    }
+
+    /// A mistake: this hopper's cards go into the tray of a lot of another machine; false if it is empty.
+    pub(in crate::sim) fn empty_into(&self, lot: LotId) -> io::Result<bool> {
+        let station = self.name.clone();
+        let lies = |positions: &Positions| {
+            positions
+                .hoppers
+                .get(&station)
+                .is_some_and(|cards| !cards.is_empty())
+        };
+        if !self.floor.look(lies) {
+            return Ok(false);
+        }
+        self.floor.act(&Act::Empty { station, lot })
+    }
+
+    /// A mistake: a lot's tray arrives the wrong way round.
+    pub(in crate::sim) fn turn_tray(&self, lot: LotId) -> io::Result<bool> {
+        self.floor.act(&Act::Turn { lot })
+    }
+
+    /// Panels that its printer has printed, by the printer's own counter.
+    pub(in crate::sim) fn panels(&self) -> u64 {
+        self.inner().printer.state().panels_printed
+    }
+
+    /// The printer's power fails and comes back; the card inside stays where it is.
+    pub(in crate::sim) fn power_fails(&self) {
+        let mut inner = self.inner();
+        inner.printer.power_cycle();
+        if let Some(card) = inner.inside.as_mut() {
+            card.chip.power_off();
+        }
+    }
+
     /// Trouble to come for the printer.
     pub(in crate::sim) fn plan(&self, when: When, what: What) {
         self.inner().printer.plan(when, what);
@@ -123,17 +171,23 @@ impl Station {
         Ok(())
     }
 
-    fn clear_path(&self) -> io::Result<()> {
+    fn clear_path(&self) -> io::Result<bool> {
+        let station = self.name.clone();
+        self.take_out(&Act::Clear { station })
+    }
+
+    /// Takes the card inside out by hand and does this with it; false if there is none.
+    fn take_out(&self, act: &Act) -> io::Result<bool> {
         let mut inner = self.inner();
         inner.printer.take_card_out();
-        if let Some(mut card) = inner.inside.take() {
-            card.chip.power_off();
-            self.floor.save(&card)?;
-            let station = self.name.clone();
-            self.floor.act(&Act::Clear { station })?;
-            self.floor.lay_down(card);
-        }
-        Ok(())
+        let Some(mut card) = inner.inside.take() else {
+            return Ok(false);
+        };
+        card.chip.power_off();
+        self.floor.save(&card)?;
+        self.floor.act(act)?;
+        self.floor.lay_down(card);
+        Ok(true)
     }
 
     /// Whoever comes to a machine also looks after it: cover closed, clean, ribbon enough for what is in the feeder.

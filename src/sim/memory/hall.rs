@@ -1,15 +1,17 @@
 //! The doors of a hall in memory: each machine's and desk's devices, and the people at their screens.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
 
+use super::people::Person;
+use super::slips::{Slip, Slips};
 use super::{Power, locked};
 use crate::base::Fault;
-use crate::base::ids::{BlankId, MachineId};
+use crate::base::ids::{BlankId, BoxId, LotId, MachineId};
 use crate::device::hall::fault::{LOST, NO_CARD, SILENT};
 use crate::job::stock::SupplierList;
 use crate::port::{Answer, Encoder, Instruction, Screen, Serial};
@@ -22,29 +24,56 @@ use crate::sim::scan;
 const APDU: Duration = Duration::from_millis(2);
 /// Bytes are given to a port.
 const SEND: Duration = Duration::from_millis(1);
-/// A person does what the screen says.
-const PERSON: Duration = Duration::from_millis(700);
 
 /// The hall. It outlives every controller that is connected to it.
-pub struct Hall {
-    power: Arc<Power>,
-    floor: Arc<Floor>,
-    stations: BTreeMap<MachineId, Arc<StationSpot>>,
+#[derive(Clone)]
+pub struct Hall(Arc<Inner>);
+
+pub(super) struct Inner {
+    pub(super) power: Arc<Power>,
+    pub(super) floor: Arc<Floor>,
+    pub(super) stations: BTreeMap<MachineId, Arc<StationSpot>>,
     desks: BTreeMap<MachineId, Arc<DeskSpot>>,
+    pub(super) slips: Slips,
+    /// Which machine a machine's reader looks into, where it is not its own.
+    pub(super) swapped: Mutex<BTreeMap<MachineId, MachineId>>,
 }
 
 /// A machine in its place.
-struct StationSpot {
-    station: Arc<Station>,
+pub(super) struct StationSpot {
+    pub(super) station: Arc<Station>,
     cable: Mutex<Cable>,
     trouble: Mutex<VecDeque<(u64, ReaderTrouble)>>,
+    line: Mutex<Line>,
+}
+
+/// What came over the line to a printer.
+#[derive(Default)]
+struct Line {
+    bytes: u64,
+    /// At these bytes its power fails.
+    fails_at: BTreeSet<u64>,
+}
+
+impl Line {
+    /// How many of so many more bytes are heard before the power fails; all of them if it does not.
+    fn hears(&mut self, more: usize) -> Option<usize> {
+        let before = self.bytes;
+        self.bytes += u64::try_from(more).unwrap_or(u64::MAX);
+        let at = *self.fails_at.first().filter(|at| **at < self.bytes)?;
+        // What else was sent at once is lost, and its power does not fail at bytes that it has not heard.
+        self.fails_at.retain(|later| *later >= self.bytes);
+        usize::try_from(at.saturating_sub(before)).ok()
+    }
 }
 
 /// A desk in its place.
-struct DeskSpot {
-    desk: Arc<Desk>,
+pub(super) struct DeskSpot {
+    pub(super) desk: Arc<Desk>,
     cable: Mutex<Cable>,
     trouble: Mutex<VecDeque<(u64, ReaderTrouble)>>,
+    /// What the scanner read last.
+    pub(super) last_scan: Mutex<Option<Vec<u8>>>,
 }
 
 /// What goes wrong in a reader's field.
@@ -86,6 +115,7 @@ impl Hall {
                 station: Station::open(&floor, name)?,
                 cable: Mutex::default(),
                 trouble: Mutex::default(),
+                line: Mutex::default(),
             };
             Ok((MachineId::new(name), Arc::new(spot)))
         });
@@ -95,53 +125,57 @@ impl Hall {
                 desk: Desk::open(&floor, name)?,
                 cable: Mutex::default(),
                 trouble: Mutex::default(),
+                last_scan: Mutex::default(),
             };
             Ok((MachineId::new(name), Arc::new(spot)))
         });
         let desks = desks.collect::<io::Result<_>>()?;
-        Ok(Self {
+        Ok(Self(Arc::new(Inner {
             power,
             floor,
             stations,
             desks,
-        })
+            slips: Slips::default(),
+            swapped: Mutex::default(),
+        })))
     }
 
     /// What the suppliers say of the packs.
     #[must_use]
     pub fn lists(&self) -> Vec<SupplierList> {
-        self.floor.lists()
+        self.0.floor.lists()
     }
 
     /// Counts the hall.
     #[must_use]
     pub fn inventory(&self) -> Inventory {
-        self.floor.inventory()
+        self.0.floor.inventory()
     }
 
     /// Looks at a card that was out of a feeder and lies somewhere now; nothing if there is none such.
     pub fn look_at<T>(&self, blank: &BlankId, eye: impl FnOnce(&Card) -> T) -> Option<T> {
-        self.floor.look_at(blank, eye)
+        self.0.floor.look_at(blank, eye)
     }
 
     /// Names of the machines.
     pub fn stations(&self) -> impl Iterator<Item = &MachineId> {
-        self.stations.keys()
+        self.0.stations.keys()
     }
 
     /// Names of the desks.
     pub fn desks(&self) -> impl Iterator<Item = &MachineId> {
-        self.desks.keys()
+        self.0.desks.keys()
     }
 
     /// A machine's encoder or a desk's reader.
     #[must_use]
     pub fn encoder(&self, id: &MachineId) -> Option<Box<dyn Encoder>> {
-        let spot = self.spot(id)?;
-        let power = Arc::clone(&self.power);
+        let own = self.0.spot(id)?;
+        let (hall, id) = (Arc::clone(&self.0), id.clone());
         Some(Box::new(Reader {
-            power,
-            spot,
+            hall,
+            id,
+            own,
             neighbour: None,
         }))
     }
@@ -149,17 +183,16 @@ impl Hall {
     /// A machine's printer or a desk's scanner.
     #[must_use]
     pub fn serial(&self, id: &MachineId) -> Option<Box<dyn Serial>> {
-        let spot = self.spot(id)?;
-        let power = Arc::clone(&self.power);
+        let spot = self.0.spot(id)?;
+        let power = Arc::clone(&self.0.power);
         Some(Box::new(Port { power, spot }))
     }
 
     /// The screen at a machine or a desk, and the person before it.
     #[must_use]
     pub fn screen(&self, id: &MachineId) -> Option<Box<dyn Screen>> {
-        let spot = self.spot(id)?;
-        let power = Arc::clone(&self.power);
-        Some(Box::new(Person { power, spot }))
+        let spot = self.0.spot(id)?;
+        Some(Box::new(Person::new(Arc::clone(&self.0), id.clone(), spot)))
     }
 
     /// Somebody holds a card onto a desk's reader until [`Self::put_down`]; false if it is out of reach.
@@ -167,7 +200,8 @@ impl Hall {
     /// # Errors
     /// None in memory.
     pub fn hold(&self, desk: &MachineId, blank: &BlankId) -> io::Result<bool> {
-        self.desks
+        self.0
+            .desks
             .get(desk)
             .map_or(Ok(false), |spot| spot.desk.hold(blank))
     }
@@ -177,26 +211,101 @@ impl Hall {
     /// # Errors
     /// None in memory.
     pub fn put_down(&self, desk: &MachineId) -> io::Result<()> {
-        self.desks.get(desk).map_or(Ok(()), |spot| spot.desk.put_down())
+        self.0.desks.get(desk).map_or(Ok(()), |spot| spot.desk.put_down())
     }
 
     /// Trouble to come for a machine's printer.
     pub fn printer_trouble(&self, id: &MachineId, when: When, what: What) {
-        if let Some(spot) = self.stations.get(id) {
+        if let Some(spot) = self.0.stations.get(id) {
             spot.station.plan(when, what);
         }
     }
 
+    /// The power of a machine's printer fails and comes back when it has heard so many more bytes.
+    pub fn printer_power_fails(&self, id: &MachineId, after_bytes: u64) {
+        if let Some(spot) = self.0.stations.get(id) {
+            let mut line = locked(&spot.line);
+            let at = line.bytes + after_bytes;
+            line.fails_at.insert(at);
+        }
+    }
+
+    /// Bytes that a machine's printer has heard.
+    #[must_use]
+    pub fn printer_heard(&self, id: &MachineId) -> u64 {
+        self.0.stations.get(id).map_or(0, |spot| locked(&spot.line).bytes)
+    }
+
     /// Trouble to come in a reader's field, at the n-th command from now; 1 is the next.
     pub fn reader_trouble(&self, id: &MachineId, command: u64, what: ReaderTrouble) {
-        if let Some(spot) = self.spot(id) {
+        if let Some(spot) = self.0.spot(id) {
             locked(spot.trouble()).push_back((command, what));
         }
     }
 
+    /// A mistake to come, at the n-th occasion from now; 1 is the next.
+    pub fn mistake(&self, slip: Slip, occasion: u32) {
+        self.0.slips.plan(slip, occasion);
+    }
+
+    /// Mistakes that people have made, in their order.
+    #[must_use]
+    pub fn mistakes_made(&self) -> Vec<Slip> {
+        self.0.slips.made()
+    }
+
+    /// Somebody looks after the cables: every reader is plugged in where it belongs. True if some were not.
+    pub fn check_cables(&self) -> bool {
+        let swapped = std::mem::take(&mut *locked(&self.0.swapped));
+        self.0.lose_fields(swapped.keys());
+        !swapped.is_empty()
+    }
+
+    /// A person brings a card from the quarantine tray to the tray of its lot; false if it does not lie there.
+    ///
+    /// # Errors
+    /// None: a hall in memory has no disk.
+    pub fn return_to_tray(&self, blank: &BlankId, lot: LotId) -> io::Result<bool> {
+        self.0.floor.return_to_tray(blank, lot)
+    }
+
+    /// A person puts a card from the quarantine tray into a box; false if it does not lie there or the place is taken.
+    ///
+    /// # Errors
+    /// None: a hall in memory has no disk.
+    pub fn restore_to_box(&self, blank: &BlankId, label: &BoxId, slot: u16) -> io::Result<bool> {
+        self.0.floor.restore_to_box(blank, label.clone(), slot)
+    }
+
+    /// Panels each machine's printer has printed, by its own counter.
+    #[must_use]
+    pub fn panels(&self) -> BTreeMap<MachineId, u64> {
+        let stations = self.0.stations.iter();
+        stations
+            .map(|(id, spot)| (id.clone(), spot.station.panels()))
+            .collect()
+    }
+}
+
+impl Inner {
     fn spot(&self, id: &MachineId) -> Option<Spot> {
         let station = self.stations.get(id).map(|spot| Spot::Station(Arc::clone(spot)));
         station.or_else(|| self.desks.get(id).map(|spot| Spot::Desk(Arc::clone(spot))))
+    }
+
+    /// The place a reader looks into.
+    fn looks_into(&self, reader: &MachineId) -> Option<Spot> {
+        let swapped = locked(&self.swapped);
+        self.spot(swapped.get(reader).unwrap_or(reader))
+    }
+
+    /// Readers are plugged out and in: chips in their fields lose their power.
+    pub(super) fn lose_fields<'a>(&self, machines: impl Iterator<Item = &'a MachineId>) {
+        for machine in machines {
+            if let Some(spot) = self.spot(machine) {
+                spot.with_chip(|chip| chip.map(Chip::power_off));
+            }
+        }
     }
 }
 
@@ -205,14 +314,14 @@ impl std::fmt::Debug for Hall {
         write!(
             f,
             "Hall({} machines, {} desks)",
-            self.stations.len(),
-            self.desks.len()
+            self.0.stations.len(),
+            self.0.desks.len()
         )
     }
 }
 
 /// A place in the hall that has devices.
-enum Spot {
+pub(super) enum Spot {
     Station(Arc<StationSpot>),
     Desk(Arc<DeskSpot>),
 }
@@ -255,8 +364,17 @@ impl Spot {
             // Nobody tells a scanner anything.
             return Ok(());
         };
-        let effects = spot.station.input(bytes)?;
+        let heard = locked(&spot.line).hears(bytes.len());
+        let effects = spot
+            .station
+            .input(bytes.get(..heard.unwrap_or(bytes.len())).unwrap_or(bytes))?;
         let mut cable = locked(&spot.cable);
+        if heard.is_some() {
+            // What it was about to say is lost as well.
+            spot.station.power_fails();
+            cable.coming.clear();
+            return Ok(());
+        }
         let mut at = cable.busy_until.max(now);
         for effect in effects {
             match effect {
@@ -268,7 +386,7 @@ impl Spot {
         Ok(())
     }
 
-    fn follow(&self, instruction: Instruction, now: Duration) -> io::Result<Answer> {
+    pub(super) fn follow(&self, instruction: Instruction, now: Duration) -> io::Result<Answer> {
         match self {
             Self::Station(spot) => spot.station.follow(instruction),
             Self::Desk(spot) => match spot.desk.follow(instruction)? {
@@ -291,22 +409,38 @@ impl DeskSpot {
                 bytes
             }
         };
-        locked(&self.cable).coming.push_back((now, bytes));
+        *locked(&self.last_scan) = Some(bytes.clone());
+        self.says(bytes, now);
         Answer::Done
+    }
+
+    /// The scanner sends this.
+    pub(super) fn says(&self, bytes: Vec<u8>, now: Duration) {
+        locked(&self.cable).coming.push_back((now, bytes));
     }
 }
 
 /// A contactless reader.
 struct Reader {
-    power: Arc<Power>,
-    spot: Spot,
+    hall: Arc<Inner>,
+    id: MachineId,
+    own: Spot,
     neighbour: Option<Chip>,
+}
+
+impl Reader {
+    fn with_chip<T>(&self, act: impl FnOnce(Option<&mut Chip>) -> T) -> T {
+        match self.hall.looks_into(&self.id) {
+            Some(spot) => spot.with_chip(act),
+            None => act(None),
+        }
+    }
 }
 
 impl Drop for Reader {
     /// A controller that leaves takes the field with it.
     fn drop(&mut self) {
-        self.spot.with_chip(|chip| chip.map(Chip::power_off));
+        self.with_chip(|chip| chip.map(Chip::power_off));
     }
 }
 
@@ -314,15 +448,15 @@ impl Drop for Reader {
 impl Encoder for Reader {
     async fn power_on(&mut self) -> Result<Vec<u8>, Fault> {
         self.neighbour = None;
-        let on = || self.spot.with_chip(|chip| chip.map(Chip::power_on));
-        let answer = self.power.act(APDU, on).await;
+        let on = || self.with_chip(|chip| chip.map(Chip::power_on));
+        let answer = self.hall.power.act(APDU, on).await;
         answer.ok_or_else(|| Fault::new(&NO_CARD, ""))
     }
 
     async fn transmit(&mut self, command: &[u8], deadline: Duration) -> Result<Vec<u8>, Fault> {
-        let strike = self.spot.strike();
+        let strike = self.own.strike();
         if strike == Some(ReaderTrouble::Swap) {
-            self.neighbour = self.spot.with_chip(|chip| {
+            self.neighbour = self.with_chip(|chip| {
                 let chip = chip?;
                 let mut neighbour = chip.neighbour();
                 neighbour.power_on();
@@ -331,10 +465,10 @@ impl Encoder for Reader {
             });
         }
         if let Some(neighbour) = &mut self.neighbour {
-            return Ok(self.power.act(APDU, || neighbour.transmit(command)).await);
+            return Ok(self.hall.power.act(APDU, || neighbour.transmit(command)).await);
         }
-        let answer = self.power.act(APDU, || {
-            self.spot.with_chip(|chip| {
+        let answer = self.hall.power.act(APDU, || {
+            self.with_chip(|chip| {
                 let chip = chip?;
                 match strike {
                     None | Some(ReaderTrouble::Swap) => Some(chip.transmit(command)),
@@ -367,7 +501,7 @@ impl Encoder for Reader {
         });
         let answer = answer.await.filter(|answer| !answer.is_empty());
         if answer.is_none() && strike != Some(ReaderTrouble::Vanish) {
-            self.power.clock().sleep(deadline).await;
+            self.hall.power.clock().sleep(deadline).await;
         }
         let code = if strike == Some(ReaderTrouble::Vanish) {
             &LOST
@@ -378,8 +512,8 @@ impl Encoder for Reader {
     }
 
     async fn power_off(&mut self) -> Result<(), Fault> {
-        let off = || self.spot.with_chip(|chip| chip.map(Chip::power_off));
-        self.power.act(APDU, off).await;
+        let off = || self.with_chip(|chip| chip.map(Chip::power_off));
+        self.hall.power.act(APDU, off).await;
         Ok(())
     }
 }
@@ -424,21 +558,5 @@ impl Cable {
             bytes.extend(more);
         }
         (bytes, self.coming.front().map(|(at, _)| *at))
-    }
-}
-
-/// A screen and the person before it.
-struct Person {
-    power: Arc<Power>,
-    spot: Spot,
-}
-
-#[async_trait]
-impl Screen for Person {
-    async fn ask(&mut self, instruction: &Instruction) -> Result<Answer, Fault> {
-        let clock = self.power.clock();
-        let follow = || self.spot.follow(instruction.clone(), clock.elapsed());
-        let followed = self.power.act(PERSON, follow).await;
-        followed.map_err(|error| Fault::new(&LOST, error.to_string()))
     }
 }

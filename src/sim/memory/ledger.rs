@@ -27,11 +27,25 @@ const COMMIT: Duration = Duration::from_millis(1);
 /// Who writes.
 const CONTROLLER: &str = "K1#1";
 
+/// What one append brought, and the tables after it.
+pub struct Commit<'a> {
+    /// The facts.
+    pub facts: &'a [Fact],
+    /// All attempts.
+    pub attempts: &'a BTreeMap<AttemptId, Attempt>,
+    /// All counts.
+    pub stock: &'a Stock,
+}
+
+/// Somebody who looks on.
+type Observer = Box<dyn FnMut(&Commit<'_>) + Send>;
+
 /// The ledger of one controller, chained as the one on disk.
 pub struct MemoryLedger {
     name: String,
     power: Arc<Power>,
     books: Mutex<Books>,
+    observer: Mutex<Option<Observer>>,
 }
 
 #[derive(Default)]
@@ -49,7 +63,22 @@ impl MemoryLedger {
             name: name.to_owned(),
             power,
             books: Mutex::default(),
+            observer: Mutex::default(),
         }
+    }
+
+    /// From now on this is called after every commit, and may not use the ledger.
+    pub fn observe(&self, observer: impl FnMut(&Commit<'_>) + Send + 'static) {
+        *locked(&self.observer) = Some(Box::new(observer));
+    }
+
+    /// The hash of the last record, which stands for the whole record; nothing if it is empty.
+    #[must_use]
+    pub fn head(&self) -> Option<Hash> {
+        locked(&self.books)
+            .raw
+            .last()
+            .and_then(|last| Hash::from_slice(&last.hash))
     }
 
     /// The whole record.
@@ -68,6 +97,13 @@ impl MemoryLedger {
         let at = self.power.clock().now();
         let mut books = locked(&self.books);
         books.tables.append(&facts, parts)?;
+        if let Some(observer) = &mut *locked(&self.observer) {
+            observer(&Commit {
+                facts: &facts,
+                attempts: &books.tables.attempts,
+                stock: &books.tables.stock,
+            });
+        }
         for fact in facts {
             let raw = self.chained(books.raw.last(), at, &fact)?;
             books.entries.push(Entry {
@@ -189,6 +225,12 @@ impl Ledger for MemoryLedger {
             packs.into_iter().collect()
         })
         .await
+    }
+}
+
+impl std::fmt::Debug for Commit<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Commit({:?})", self.facts)
     }
 }
 

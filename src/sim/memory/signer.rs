@@ -53,6 +53,34 @@ impl MemorySigner {
         }
     }
 
+    /// The same token at another supply: same keys, and the same random numbers from here on for the same seed.
+    #[must_use]
+    pub fn copy(&self, power: Arc<Power>, seed: u64) -> Self {
+        let keys = locked(&self.keys);
+        let copied = keys.iter().map(|(label, key)| {
+            let key = Key {
+                purpose: key.purpose,
+                secret: Secret::new(*key.secret.expose()),
+                signatures: key.signatures,
+            };
+            (label.clone(), key)
+        });
+        Self {
+            power,
+            entropy: Entropy::seeded(seed),
+            keys: Mutex::new(copied.collect()),
+            away: Mutex::default(),
+        }
+    }
+
+    /// Signatures made with all keys of a purpose.
+    #[must_use]
+    pub fn signatures(&self, purpose: KeyPurpose) -> u64 {
+        let keys = locked(&self.keys);
+        let of_purpose = keys.values().filter(|key| key.purpose == purpose);
+        of_purpose.map(|key| key.signatures).sum()
+    }
+
     /// The line to the token is down for so many operations.
     pub fn go_away(&self, operations: u32) {
         *locked(&self.away) = operations;

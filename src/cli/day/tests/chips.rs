@@ -11,7 +11,7 @@ async fn a_lot_is_made_through_card_managers() {
         chip: "rehearsal-gp",
         ..plan(7, 4)
     };
-    let (day, _) = whole_day(plan).await;
+    let (day, _) = whole_day(People::All, plan).await;
     let inventory = day.hall.inventory();
     assert!(inventory.boxes.len() >= 3, "{:?}", inventory.packs);
     for boxed in &inventory.boxes {
@@ -59,7 +59,7 @@ async fn odd_blanks_are_refused_before_a_write() {
             odd: odd.collect(),
             ..plan(12, 8)
         };
-        let (day, facts) = whole_day(plan).await;
+        let (day, facts) = whole_day(People::All, plan).await;
         let refused = |code: &str| {
             let undone = facts.iter().filter_map(|entry| match &entry.fact {
                 Fact::Attempt {
@@ -114,7 +114,7 @@ async fn trouble_at_a_chip_costs_at_most_its_card() {
             ..plan(13, 1)
         };
         let day = Day::new(plan).await.unwrap();
-        day.admit(&day.requests()).await.unwrap();
+        day.admit(day.requests()).await.unwrap();
         let station = day.hall.stations().next().unwrap().clone();
         day.hall.reader_trouble(&station, command, trouble);
         finish(&day).await;
@@ -127,19 +127,17 @@ async fn trouble_at_a_chip_costs_at_most_its_card() {
 /// Bad days are no worse behind card managers.
 #[tokio::test(start_paused = true)]
 async fn bad_days_with_card_managers_end_balanced() {
-    let plan = || Plan {
-        chip: "rehearsal-gp",
-        ..plan(9, 4)
-    };
-    let calm = Day::new(plan()).await.unwrap();
-    let requests = calm.requests();
-    calm.admit(&requests).await.unwrap();
-    calm.work(None).await.unwrap();
-    let moments = calm.power.moments();
+    let kit = Kit::new(9, 4, People::SmallChildren, "rehearsal-gp")
+        .await
+        .unwrap();
+    let faults = Faults::named("bad-day").unwrap();
     let mut bad = Vec::new();
     for seed in [1, 2] {
-        let day = Day::new(plan()).await.unwrap();
-        day.admit(&requests).await.unwrap();
+        let plan = Plan {
+            chip: "rehearsal-gp",
+            ..plan(seed, 4)
+        };
+        let day = Day::with(&kit, plan).await.unwrap();
         // Beside what every bad day brings.
         for (number, station) in (0..).zip(day.hall.stations()) {
             let command = 20 + 31 * seed + 7 * number;
@@ -148,7 +146,7 @@ async fn bad_days_with_card_managers_end_balanced() {
             day.hall
                 .reader_trouble(station, command + 80, ReaderTrouble::Bend);
         }
-        let outcome = storm::weather(&day, &requests, moments, seed).await.unwrap();
+        let outcome = storm::weather(&day, &faults).await.unwrap();
         println!("seed {seed}: {}; {}", outcome.ends(), codes(&day));
         bad.extend(
             outcome
@@ -170,8 +168,8 @@ async fn bad_days_with_card_managers_end_balanced() {
 #[tokio::test(start_paused = true)]
 async fn a_chip_that_may_have_refused_twice_is_not_asked_a_third_time() {
     for (chip, third) in [("rehearsal-gp", Some("CHIP-034")), ("rehearsal", None)] {
-        let (day, _) = whole_day(Plan { chip, ..plan(14, 1) }).await;
-        let line = day.controller().unwrap();
+        let (day, _) = whole_day(People::All, Plan { chip, ..plan(14, 1) }).await;
+        let line = day.controller();
         let mut attempt = day.ledger.all_attempts().pop().unwrap();
         assert_eq!(attempt.unproven, 0, "what succeeded is proven");
         for (begun, refused) in [(1, None), (2, None), (3, third)] {
@@ -192,7 +190,7 @@ async fn another_chip_in_the_field_puts_the_card_aside() {
             ..plan(13, 1)
         };
         let day = Day::new(plan).await.unwrap();
-        day.admit(&day.requests()).await.unwrap();
+        day.admit(day.requests()).await.unwrap();
         let station = day.hall.stations().next().unwrap().clone();
         day.hall.reader_trouble(&station, command, ReaderTrouble::Swap);
         finish(&day).await;

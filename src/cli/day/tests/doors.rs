@@ -68,7 +68,7 @@ async fn a_screen_that_nobody_answers_stops_its_position_alone() {
     })
     .await
     .unwrap();
-    day.admit(&day.requests()).await.unwrap();
+    day.admit(day.requests()).await.unwrap();
     let at_machine: [fn(&Instruction) -> bool; 2] = [
         |asked| matches!(asked, Instruction::LoadPack { .. }),
         |asked| matches!(asked, Instruction::EmptyHopper { .. }),
@@ -99,7 +99,7 @@ async fn a_screen_that_nobody_answers_stops_its_position_alone() {
 #[tokio::test(start_paused = true)]
 async fn a_pack_that_was_not_loaded_is_offered_again() {
     let day = Day::new(watched(17, 3)).await.unwrap();
-    day.admit(&day.requests()).await.unwrap();
+    day.admit(day.requests()).await.unwrap();
     let mut stations = day.stations().unwrap();
     for station in &mut stations {
         let screen = day.hall.screen(&station.id).unwrap();
@@ -118,7 +118,7 @@ async fn a_pack_that_was_not_loaded_is_offered_again() {
 #[tokio::test(start_paused = true)]
 async fn a_token_that_is_away_stops_signing_and_not_the_line() {
     let day = Day::new(watched(18, 4)).await.unwrap();
-    day.admit(&day.requests()).await.unwrap();
+    day.admit(day.requests()).await.unwrap();
     day.signer.go_away(3);
     assert_eq!(day.work(None).await.unwrap(), End::Done);
     let stopped: usize = day.hall.stations().map(|machine| stops(&day, machine)).sum();
@@ -129,7 +129,7 @@ async fn a_token_that_is_away_stops_signing_and_not_the_line() {
 #[tokio::test(start_paused = true)]
 async fn what_was_boxed_is_on_record_while_the_packer_is_away() {
     let day = Day::new(plan(19, 4)).await.unwrap();
-    day.admit(&day.requests()).await.unwrap();
+    day.admit(day.requests()).await.unwrap();
     let in_doubt = Arc::new(Mutex::new(0));
     let mut desks = day.desks().unwrap();
     for desk in &mut desks {
@@ -177,12 +177,12 @@ impl Screen for Slow {
 async fn a_card_that_the_registry_stops_on_its_way_leaves_by_the_reject_output() {
     let day = Day::new(plan(14, 1)).await.unwrap();
     let requests = day.requests();
-    day.admit(&requests).await.unwrap();
-    let line = Arc::new(day.controller().unwrap());
+    day.admit(requests).await.unwrap();
+    let line = Arc::new(day.controller());
     let (stations, desks) = (day.stations().unwrap(), day.desks().unwrap());
     let working = line::run(Arc::clone(&line), stations, desks, Ending::WhenDrained);
     let authority = async {
-        let under_way = |attempt: &crate::job::Attempt| attempt.phase == Phase::Doing(Step::Verify);
+        let under_way = |attempt: &Attempt| attempt.phase == Phase::Doing(Step::Verify);
         while !day.ledger.all_attempts().iter().any(under_way) {
             line.clock.sleep(Duration::from_millis(1)).await;
         }
@@ -206,8 +206,8 @@ async fn a_card_that_the_registry_stops_on_its_way_leaves_by_the_reject_output()
 #[tokio::test(start_paused = true)]
 async fn a_card_in_a_machine_that_is_gone_is_for_a_person() {
     let day = Day::new(plan(14, 1)).await.unwrap();
-    day.admit(&day.requests()).await.unwrap();
-    let line = Arc::new(day.controller().unwrap());
+    day.admit(day.requests()).await.unwrap();
+    let line = Arc::new(day.controller());
     let lot = first_lot(&day, &line).await;
     let (id, facts) = bound(&day, &lot);
     line.record(facts, Vec::new()).await.unwrap();
@@ -243,7 +243,7 @@ impl Screen for Deserted {
 async fn a_line_that_stops_does_not_wait_for_people_who_have_gone() {
     for (at_machines, at_desks) in [(true, false), (false, true)] {
         let day = Day::new(plan(20, 4)).await.unwrap();
-        day.admit(&day.requests()).await.unwrap();
+        day.admit(day.requests()).await.unwrap();
         let (mut stations, mut desks) = (day.stations().unwrap(), day.desks().unwrap());
         for station in stations.iter_mut().filter(|_| at_machines) {
             station.screen = Box::new(Deserted);
@@ -251,7 +251,7 @@ async fn a_line_that_stops_does_not_wait_for_people_who_have_gone() {
         for desk in desks.iter_mut().filter(|_| at_desks) {
             desk.screen = Box::new(Deserted);
         }
-        let line = Arc::new(day.controller().unwrap());
+        let line = Arc::new(day.controller());
         let working = line::run(Arc::clone(&line), stations, desks, Ending::WhenStopped);
         let stopping = async {
             line.clock.sleep(Duration::from_secs(600)).await;

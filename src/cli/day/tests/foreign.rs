@@ -43,7 +43,7 @@ impl Encoder for ForeignFirst {
 #[tokio::test(start_paused = true)]
 async fn a_chip_of_another_kind_is_not_sent_a_single_command() {
     let day = Day::new(plan(10, 3)).await.unwrap();
-    day.admit(&day.requests()).await.unwrap();
+    day.admit(day.requests()).await.unwrap();
     let heard = Arc::new(Mutex::new(0));
     let stations = day.stations().unwrap().into_iter().map(|mut station| {
         station.encoder = Box::new(ForeignFirst {
@@ -110,7 +110,7 @@ async fn braked(foreign: fn(usize) -> bool) -> usize {
     })
     .await
     .unwrap();
-    day.admit(&day.requests()).await.unwrap();
+    day.admit(day.requests()).await.unwrap();
     let stations = day.stations().unwrap().into_iter().map(|mut station| {
         station.encoder = Box::new(NowAndThen {
             reader: station.encoder,

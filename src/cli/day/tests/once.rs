@@ -76,8 +76,8 @@ pub(super) fn bound(day: &Day, lot: &Lot) -> (AttemptId, Vec<Fact>) {
 #[tokio::test(start_paused = true)]
 async fn an_order_whose_remake_has_begun_is_not_given_to_a_second_machine() {
     let day = Day::new(plan(14, 1)).await.unwrap();
-    day.admit(&day.requests()).await.unwrap();
-    let line = day.controller().unwrap();
+    day.admit(day.requests()).await.unwrap();
+    let line = day.controller();
     let lot = first_lot(&day, &line).await;
     let (first, mut facts) = bound(&day, &lot);
     let spoiled = Event::Spoiled {
@@ -99,8 +99,8 @@ async fn an_order_whose_remake_has_begun_is_not_given_to_a_second_machine() {
 #[tokio::test(start_paused = true)]
 async fn an_attempt_is_made_in_its_own_lot_only_and_else_a_person_is_asked() {
     let day = Day::new(plan(14, 1)).await.unwrap();
-    day.admit(&day.requests()).await.unwrap();
-    let line = day.controller().unwrap();
+    day.admit(day.requests()).await.unwrap();
+    let line = day.controller();
     let lot = first_lot(&day, &line).await;
     prepare(&line, planned(&lot, 1).0, lot.id, &lot.machine, None)
         .await
@@ -128,8 +128,8 @@ async fn an_attempt_is_made_in_its_own_lot_only_and_else_a_person_is_asked() {
 #[tokio::test(start_paused = true)]
 async fn a_remake_in_a_later_lot_is_left_alone_by_the_first_which_is_still_open() {
     let day = Day::new(plan(14, 1)).await.unwrap();
-    day.admit(&day.requests()).await.unwrap();
-    let line = day.controller().unwrap();
+    day.admit(day.requests()).await.unwrap();
+    let line = day.controller();
     let first = first_lot(&day, &line).await;
     // The remake's lot is another machine's; the first lot is not closed yet when the power is cut.
     let order = first.orders[0];

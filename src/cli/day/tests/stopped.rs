@@ -8,7 +8,7 @@ use crate::line::recover::stopped_for;
 
 /// Nobody comes to this controller's machines.
 async fn work_alone(day: &Day) -> Arc<Line> {
-    let line = Arc::new(day.controller().unwrap());
+    let line = Arc::new(day.controller());
     let (stations, desks) = (day.stations().unwrap(), day.desks().unwrap());
     line::run(Arc::clone(&line), stations, desks, Ending::WhenDrained)
         .await
@@ -28,7 +28,7 @@ async fn stop(day: &Day, machines: &[&MachineId]) {
 #[tokio::test(start_paused = true)]
 async fn a_stopped_machine_stands_still_after_a_restart_until_a_person_lets_it_go_on() {
     let day = Day::new(plan(11, 2)).await.unwrap();
-    day.admit(&day.requests()).await.unwrap();
+    day.admit(day.requests()).await.unwrap();
     let machines: Vec<&MachineId> = day.hall.stations().collect();
     stop(&day, &machines).await;
     for _ in 0..2 {
@@ -52,7 +52,7 @@ async fn the_rehearsals_supervisor_has_looked_before_the_next_run() {
     let day = Day::new(plan(12, 1)).await.unwrap();
     let machines: Vec<MachineId> = day.hall.stations().cloned().collect();
     stop(&day, &[&machines[0]]).await;
-    let line = day.controller().unwrap();
+    let line = day.controller();
     assert_eq!(
         stopped_for(&line, &machines[0]).await.unwrap().unwrap(),
         "JOB-009"
@@ -70,7 +70,7 @@ async fn the_rehearsals_supervisor_has_looked_before_the_next_run() {
 #[tokio::test(start_paused = true)]
 async fn a_stopped_desk_packs_nothing() {
     let day = Day::new(plan(13, 3)).await.unwrap();
-    day.admit(&day.requests()).await.unwrap();
+    day.admit(day.requests()).await.unwrap();
     let desks: Vec<&MachineId> = day.hall.desks().collect();
     stop(&day, &desks).await;
     work_alone(&day).await;

@@ -27,7 +27,7 @@ async fn evening() -> Day {
         ..plan(14, 1)
     };
     let day = Day::new(plan).await.unwrap();
-    day.admit(&day.requests()).await.unwrap();
+    day.admit(day.requests()).await.unwrap();
     for station in day.hall.stations() {
         // The step is tried once more, and the reader vanishes again.
         for command in [40, 42] {
@@ -45,7 +45,7 @@ async fn evening() -> Day {
 #[tokio::test(start_paused = true)]
 async fn a_tapped_card_says_what_it_is_and_where_it_belongs() {
     let day = evening().await;
-    let line = day.controller().unwrap();
+    let line = day.controller();
     let desk = day.hall.desks().next().unwrap().clone();
     let attempts = day.ledger.all_attempts();
     let spoiled = attempts
@@ -104,7 +104,7 @@ async fn a_free_desk_of_a_running_line_reads_a_tapped_card() {
     let attempts = day.ledger.all_attempts();
     let good = attempts.iter().find(|attempt| attempt.is_good()).unwrap();
     let desk = day.hall.desks().next().unwrap().clone();
-    let line = Arc::new(day.controller().unwrap());
+    let line = Arc::new(day.controller());
     let working = line::run(
         Arc::clone(&line),
         day.stations().unwrap(),

@@ -1,0 +1,173 @@
+//! A desk's boxes: the next free place, sealing, and finding out what is wrong when a box does not hold what the books
+//! say. People put cards into the wrong box; the chip in the card knows where it belongs.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::Desk;
+use crate::base::ids::{BoxId, OfficeCode};
+use crate::base::{Blame, Fault};
+use crate::job::fault::{BOX_MISCOUNT, WRONG_CARD};
+use crate::job::{Attempt, Fact, Phase};
+use crate::line::Line;
+use crate::line::costs::Effort;
+use crate::line::packing;
+use crate::port::{Answer, Attempts, BoxStanding, Instruction};
+
+/// How long the last boxes of a day wait for a person to find what is missing in one of them.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How often.
+const VISITS: u8 = 5;
+
+impl Desk {
+    /// The open box of an office and its next free place; a full box is sealed and another opened.
+    ///
+    /// # Errors
+    /// The ledger's, or those of sealing.
+    pub(super) async fn place(&mut self, line: &Line, office: &OfficeCode) -> Result<(BoxId, u16), Fault> {
+        let boxes = line.ports.ledger.boxes_of(office).await?;
+        for state in boxes.iter().filter(|state| state.standing == BoxStanding::Open) {
+            let cards = u16::try_from(state.cards).unwrap_or(u16::MAX);
+            if cards < line.rules.box_cards {
+                return Ok((state.label.clone(), cards + 1));
+            }
+            match self.seal(line, &state.label, office).await {
+                // Cards go on into the next box; this one is sealed when registry, HSM or disk answer again, or when
+                // what is missing in it has been found.
+                Err(fault)
+                    if *fault.code == BOX_MISCOUNT
+                        || matches!(fault.blame(), Blame::Registry | Blame::Key | Blame::Device) =>
+                {
+                    tracing::warn!(code = fault.code.id, "{} is not sealed yet: {fault}", state.label);
+                }
+                sealed => sealed?,
+            }
+        }
+        let label = BoxId(format!("{office}-{:03}", boxes.len() + 1));
+        let opened = Fact::BoxOpened {
+            label: label.clone(),
+            office: office.clone(),
+        };
+        line.record(vec![opened], Vec::new()).await?;
+        Ok((label, 1))
+    }
+
+    /// Seals every open box that has cards in it. One in which a card is missing waits a while for a person, and stays
+    /// open if nobody finds it.
+    ///
+    /// # Errors
+    /// As [`packing::seal`].
+    pub async fn seal_all(&mut self, line: &Line) -> Result<(), Fault> {
+        for visit in 1..=VISITS {
+            let mut open = 0;
+            for state in line.ports.ledger.boxes(false).await? {
+                if state.standing != BoxStanding::Open || state.cards == 0 {
+                    continue;
+                }
+                let sealed = self.seal(line, &state.label, &state.office);
+                match line.costs.of(Effort::SealBox, sealed).await {
+                    Err(fault) if *fault.code == BOX_MISCOUNT => {
+                        tracing::warn!(code = fault.code.id, "{} stays open: {fault}", state.label);
+                        open += 1;
+                    }
+                    sealed => sealed?,
+                }
+            }
+            if open == 0 || visit == VISITS {
+                break;
+            }
+            line.clock.sleep(PATIENCE).await;
+        }
+        Ok(())
+    }
+
+    /// Seals a box. If it does not hold what the books say, it is looked through, and then the other open boxes.
+    async fn seal(&mut self, line: &Line, label: &BoxId, office: &OfficeCode) -> Result<(), Fault> {
+        match packing::seal(line, &mut *self.screen, label, office).await {
+            Err(fault) if *fault.code == BOX_MISCOUNT => {}
+            sealed => return sealed,
+        }
+        self.recount(line, label).await?;
+        for state in line.ports.ledger.boxes(false).await? {
+            if state.standing == BoxStanding::Open && state.label != *label {
+                self.recount(line, &state.label).await?;
+            }
+        }
+        packing::seal(line, &mut *self.screen, label, office).await
+    }
+
+    /// Looks at every place of a box in which no card should be. One that lies there is taken out, names itself, and
+    /// goes where it belongs.
+    pub(super) async fn recount(&mut self, line: &Line, label: &BoxId) -> Result<(), Fault> {
+        let attempts = line.ports.ledger.attempts(Attempts::InBox(label.clone())).await?;
+        let good = attempts.iter().filter(|attempt| attempt.is_good());
+        let taken: BTreeSet<u16> = good
+            .filter_map(|attempt| attempt.boxed.as_ref().map(|(_, slot)| *slot))
+            .collect();
+        let last = attempts.len();
+        for slot in (1..=line.rules.box_cards.saturating_mul(2)).filter(|slot| !taken.contains(slot)) {
+            let place = Instruction::LookInBox {
+                label: label.clone(),
+                slot,
+            };
+            if self.screen.ask(&place).await? == Answer::Nothing {
+                if usize::from(slot) > last {
+                    break;
+                }
+                continue;
+            }
+            self.hush().await?;
+            let pick = Instruction::PickFromBox {
+                label: label.clone(),
+                slot,
+            };
+            if self.screen.ask(&pick).await? == Answer::Done {
+                tracing::warn!(desk = %self.id, code = WRONG_CARD.id, "a card too many in {label}, place {slot}");
+                self.put_right(line).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A card on the reader that lay where it does not belong.
+    async fn put_right(&mut self, line: &Line) -> Result<(), Fault> {
+        let named = match self.scan().await {
+            Ok(scan) => match scan.mrz {
+                Some(mrz) => self.open(line, &mrz).await.ok(),
+                None => None,
+            },
+            Err(_) => None,
+        };
+        let code = WRONG_CARD.id.to_owned();
+        let instruction = match named {
+            Some((attempt, _)) if attempt.is_good() => self.own_place(line, &attempt).await?,
+            Some((attempt, _)) if matches!(attempt.phase, Phase::Spoiled | Phase::NotFound) => {
+                Some(Instruction::Reject { code: code.clone() })
+            }
+            _ => None,
+        };
+        let instruction = instruction.unwrap_or(Instruction::PutAside { code });
+        self.screen.ask(&instruction).await.map(|_| ())
+    }
+
+    /// The place of a good card, if it is free and its box is not sealed.
+    async fn own_place(&mut self, line: &Line, attempt: &Attempt) -> Result<Option<Instruction>, Fault> {
+        let Some((label, slot)) = attempt.boxed.clone() else {
+            return Ok(None);
+        };
+        let boxes = line.ports.ledger.boxes(false).await?;
+        let open = |standing| standing == BoxStanding::Open;
+        if !boxes
+            .iter()
+            .any(|state| state.label == label && open(state.standing))
+        {
+            return Ok(None);
+        }
+        let look = Instruction::LookInBox {
+            label: label.clone(),
+            slot,
+        };
+        let free = self.screen.ask(&look).await? == Answer::Nothing;
+        Ok(free.then_some(Instruction::PutInBox { label, slot }))
+    }
+}
