@@ -10,6 +10,7 @@ use time::{Duration, OffsetDateTime};
 use super::facility::fault::{FILE, KEY, REFUSED};
 use super::facility::{point_of, read, write};
 use crate::base::{Fault, Mode, Secret};
+use crate::chip::diversify::Master;
 use crate::config::{Config, Keys, SignerSettings, Trust};
 use crate::document::profile::CardProfile;
 use crate::pki::policy::remaining;
@@ -146,7 +147,7 @@ pub async fn issue(
     }
     if let Some(chips) = &labels.chips {
         signer
-            .take_in(&chips.transport, &Secret::new(REHEARSAL_MASTER))
+            .take_in(&chips.transport, &Master::Aes(Secret::new(REHEARSAL_MASTER)))
             .await?;
         made.push(chips.transport.clone());
     }

@@ -25,7 +25,7 @@ mod terminal;
 
 use access::Pace;
 use channel::Channel;
-pub use manager::REHEARSAL_MASTER;
+pub use manager::{REHEARSAL_MASTER, REHEARSAL_TRIPLE_DES};
 pub use memory::LifeCycle;
 use memory::Memory;
 pub use odd::Oddity;
