@@ -16,22 +16,24 @@ pub use dialect::{Dialect, Managed, Open, Recreate};
 pub use put_data::PutData;
 
 /// Profiles that come with the program.
-const BUILT_IN: [&str; 6] = [
+const BUILT_IN: [&str; 7] = [
     include_str!("profiles/rehearsal.toml"),
     include_str!("profiles/rehearsal-gp.toml"),
     include_str!("profiles/emrtd-short.toml"),
     include_str!("profiles/emrtd-pace.toml"),
     include_str!("profiles/emrtd-extended.toml"),
     include_str!("profiles/emrtd-eac.toml"),
+    include_str!("profiles/rehearsal-emv.toml"),
 ];
 /// Their names.
-pub const NAMES: [&str; 6] = [
+pub const NAMES: [&str; 7] = [
     "rehearsal",
     "rehearsal-gp",
     "emrtd-short",
     "emrtd-pace",
     "emrtd-extended",
     "emrtd-eac",
+    "rehearsal-emv",
 ];
 
 /// The largest offset that an even UPDATE BINARY can name (15 bits).

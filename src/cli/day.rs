@@ -135,7 +135,8 @@ impl Day {
         let power = Power::new(clock);
         let signer = MemorySigner::new(Arc::clone(&power), plan.seed);
         let keys = labels(&plan)?;
-        let issued = issue(&signer, &keys, &CardProfile::builtin(PROFILE)?, clock.now()).await?;
+        let (chip, profile) = (ChipProfile::built_in(plan.chip)?, CardProfile::builtin(PROFILE)?);
+        let issued = issue(&signer, &keys, &chip, &profile, clock.now()).await?;
         let listed = signer.keys().await?;
         let people = dossiers::generate(people_of(&plan, None));
         let day = Self {

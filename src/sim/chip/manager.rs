@@ -8,18 +8,27 @@ use serde::{Deserialize, Serialize};
 use super::scp03::Session;
 use super::store::Stream;
 use super::{APPLICATION, Chip, LifeCycle, Oddity, Outcome, Place};
-use crate::base::hex;
+use crate::base::{Secret, hex};
 use crate::chip::ChipProfile;
 use crate::chip::aes_key::AesKey;
 use crate::chip::apdu::{Command, Status};
-use crate::chip::diversify::Scheme;
+use crate::chip::diversify::{Master, Scheme};
 use crate::chip::profile::Managed;
 use crate::chip::tlv;
 
 /// The supplier's master key in rehearsals, known to everybody: the chips' transport keys follow from it.
 pub const REHEARSAL_MASTER: [u8; 32] = *b"@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_";
 /// The same of a supplier with 3DES: the master of published examples.
-pub const REHEARSAL_TRIPLE_DES: [u8; 16] = *b"@ABCDEFGHIJKLMNO";
+pub(super) const REHEARSAL_TRIPLE_DES: [u8; 16] = *b"@ABCDEFGHIJKLMNO";
+/// What a rehearsal's supplier gave to the house, for chips of this scheme.
+#[must_use]
+pub fn rehearsal_master(scheme: Scheme) -> Master {
+    match scheme {
+        Scheme::CounterMode => Master::Aes(Secret::new(REHEARSAL_MASTER)),
+        Scheme::EmvCps => Master::TripleDes(Secret::new(REHEARSAL_TRIPLE_DES)),
+    }
+}
+
 /// Failed authentications after which a chip is dead.
 const FAILURES_MAX: u8 = 3;
 const INITIALIZED: u8 = 0x07;

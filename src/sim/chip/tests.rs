@@ -142,7 +142,10 @@ impl Rehearsal {
         let name = hex!("4D410268050601020304");
         let keys = profile.managed().map(|managed| CardKeys {
             diversification: name,
-            transport: static_keys(&REHEARSAL_MASTER, &name, managed.key_bits),
+            transport: match managed.diversification {
+                diversify::Scheme::CounterMode => static_keys(&REHEARSAL_MASTER, &name, managed.key_bits),
+                diversify::Scheme::EmvCps => emv_keys(&name),
+            },
             issuer: static_keys(&[0x77; 32], &name, managed.key_bits),
         });
         Self {
