@@ -40,7 +40,7 @@ pub use inspect::{Access, Inspection, Request, Survey, Wanted, inspect, survey};
 use link::APPLICATION;
 pub use manager::{CardKeys, Credentials, pretest};
 pub use password::{Can, MrzKey, Password};
-pub use perso::{CardImage, Written, personalize};
+pub use perso::{ActiveSecret, CardImage, RsaSecret, Written, personalize};
 pub use profile::ChipProfile;
 pub use seal::{Sealed, probe_sealed, refuses_writes, seal};
 pub use terminal::Terminal;

@@ -11,8 +11,7 @@ use crate::base::ids::{
     AttemptId, BlankId, BoxId, ChipId, LotId, MachineId, OfficeCode, OrderKey, PackId, SodHash,
 };
 use crate::base::{Fault, Secret};
-use crate::chip::diversify::StaticKey;
-use crate::chip::scp03::DIVERSIFICATION;
+use crate::chip::diversify::{Derivation, Master};
 use crate::job::lot::Lot;
 use crate::job::stock::Stock;
 use crate::job::{Attempt, Fact};
@@ -64,6 +63,9 @@ pub enum KeyPurpose {
     Lookup,
     /// Master of chips' static keys (AES-256, for CMAC only).
     ChipMaster,
+    /// Master of the keys with which a supplier delivers chips (3DES of two parts, for encrypting only). It is taken
+    /// in, never made here.
+    ChipMasterTripleDes,
 }
 
 /// One key as the token lists it.
@@ -95,17 +97,11 @@ pub trait Signer: Send + Sync {
     async fn open(&self, key: &str, associated: &[u8], sealed: &[u8]) -> Result<Secret<Vec<u8>>, Fault>;
     /// ECDH on P-256 with an intake key: the x coordinate of the shared point.
     async fn agree(&self, key: &str, peer: &[u8; 65]) -> Result<Secret<[u8; 32]>, Fault>;
-    /// A chip's own static key of 128, 192 or 256 bits; its master stays in the token ([`crate::chip::diversify`]).
-    async fn derive(
-        &self,
-        key: &str,
-        which: StaticKey,
-        chip: &[u8; DIVERSIFICATION],
-        bits: usize,
-    ) -> Result<Secret<Vec<u8>>, Fault>;
+    /// A chip's own static key; its master, which is of the scheme's kind, stays in the token.
+    async fn derive(&self, key: &str, wanted: &Derivation) -> Result<Secret<Vec<u8>>, Fault>;
     /// Takes in the chip master that a rehearsal's supplier uses, whose value everybody knows. A real supplier's comes
     /// into the HSM by the HSM's own ceremony, under this purpose and label, and never passes here.
-    async fn take_in(&self, key: &str, master: &Secret<[u8; 32]>) -> Result<(), Fault>;
+    async fn take_in(&self, key: &str, master: &Master) -> Result<(), Fault>;
     /// Random bytes from the token.
     async fn random(&self, length: usize) -> Result<Vec<u8>, Fault>;
     /// All keys of the token.

@@ -1,5 +1,6 @@
 //! Mechanisms: what the token computes, with which keys, within which bounds.
 
+mod des3;
 mod ecdh;
 mod ecdsa;
 mod gcm;
@@ -39,6 +40,7 @@ pub(crate) const LISTED: &[Listed] = &[
     Listed(CKM_AES_KEY_GEN, 16, 32, CKF_GENERATE),
     Listed(CKM_AES_GCM, 16, 32, CKF_ENCRYPT | CKF_DECRYPT),
     Listed(CKM_AES_CMAC, 16, 32, CKF_SIGN | CKF_VERIFY),
+    Listed(CKM_DES3_ECB, 16, 16, CKF_ENCRYPT),
     Listed(CKM_AES_KEY_WRAP, 16, 32, CKF_WRAP | CKF_UNWRAP),
     Listed(CKM_GENERIC_SECRET_KEY_GEN, 1, 512, CKF_GENERATE),
     Listed(CKM_SHA256_HMAC, 1, 512, CKF_SIGN | CKF_VERIFY),
@@ -56,6 +58,8 @@ pub(crate) enum Cipher {
     Cmac,
     /// AES-GCM.
     Gcm(Gcm),
+    /// 3DES-ECB with a key of two parts, for encrypting only: it diversifies keys.
+    TripleDes,
 }
 
 impl Cipher {
@@ -67,13 +71,18 @@ impl Cipher {
             Self::Hmac => CKM_SHA256_HMAC,
             Self::Cmac => CKM_AES_CMAC,
             Self::Gcm(_) => CKM_AES_GCM,
+            Self::TripleDes => CKM_DES3_ECB,
         }
     }
 
     /// The mechanism serves this kind of operation and the key is of its type and allowed to do it.
     pub(crate) fn check(&self, kind: Kind, key: &Object) -> Outcome<()> {
-        let encrypts = matches!(self, Self::Gcm(_));
-        if encrypts != matches!(kind, Kind::Encrypt | Kind::Decrypt) {
+        let serves = match self {
+            Self::Gcm(_) => matches!(kind, Kind::Encrypt | Kind::Decrypt),
+            Self::TripleDes => matches!(kind, Kind::Encrypt),
+            _ => matches!(kind, Kind::Sign | Kind::Verify),
+        };
+        if !serves {
             return Err(CKR_MECHANISM_INVALID);
         }
         match (self, kind) {
@@ -81,6 +90,7 @@ impl Cipher {
             (Self::Ecdsa | Self::EcdsaSha256, _) => key.ec().map(drop)?,
             (Self::Hmac, _) => key.mac().map(drop)?,
             (Self::Cmac | Self::Gcm(_), _) => key.aes().map(drop)?,
+            (Self::TripleDes, _) => key.des2().map(drop)?,
         }
         let usage = match kind {
             Kind::Sign => CKA_SIGN,
@@ -99,6 +109,7 @@ impl Cipher {
             (Self::Cmac, _) => mac::CMAC_LENGTH,
             (Self::Gcm(gcm), Kind::Decrypt) => input.saturating_sub(gcm.tag_length()),
             (Self::Gcm(gcm), _) => input.saturating_add(gcm.tag_length()),
+            (Self::TripleDes, _) => input,
         }
     }
 }
@@ -121,6 +132,7 @@ pub(crate) fn compute(kind: Kind, operation: &Operation) -> Outcome<Zeroizing<Ve
         (Cipher::Cmac, _) => mac::cmac(key.aes()?, data)?,
         (Cipher::Gcm(gcm), Kind::Decrypt) => gcm.decrypt(key.aes()?, data)?,
         (Cipher::Gcm(gcm), _) => gcm.encrypt(key.aes()?, data)?,
+        (Cipher::TripleDes, _) => des3::encrypt(key.des2()?, data)?,
     };
     if let (true, Some(last)) = (*spoiled, output.last_mut()) {
         *last ^= 1;
@@ -141,6 +153,6 @@ pub(crate) fn verify(operation: &Operation, signature: &[u8]) -> Outcome<()> {
         Cipher::EcdsaSha256 => ecdsa::verify(key, &ecdsa::digest(data), signature),
         Cipher::Hmac => mac::verify_hmac(key.mac()?, data, signature),
         Cipher::Cmac => mac::verify_cmac(key.aes()?, data, signature),
-        Cipher::Gcm(_) => Err(CKR_MECHANISM_INVALID),
+        Cipher::Gcm(_) | Cipher::TripleDes => Err(CKR_MECHANISM_INVALID),
     }
 }

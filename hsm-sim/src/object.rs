@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use cryptoki_sys::{
     CK_ATTRIBUTE_TYPE, CK_MECHANISM_TYPE, CK_SESSION_HANDLE, CKA_ALLOWED_MECHANISMS, CKA_CLASS,
-    CKA_EXTRACTABLE, CKA_KEY_TYPE, CKA_PRIVATE, CKA_SENSITIVE, CKA_VALUE, CKK_AES, CKK_EC,
+    CKA_EXTRACTABLE, CKA_KEY_TYPE, CKA_PRIVATE, CKA_SENSITIVE, CKA_VALUE, CKK_AES, CKK_DES2, CKK_EC,
     CKK_GENERIC_SECRET, CKK_SHA256_HMAC, CKO_PRIVATE_KEY, CKO_SECRET_KEY, CKR_ATTRIBUTE_SENSITIVE,
     CKR_ATTRIBUTE_TYPE_INVALID, CKR_DEVICE_ERROR, CKR_KEY_FUNCTION_NOT_PERMITTED, CKR_KEY_TYPE_INCONSISTENT,
     CKR_MECHANISM_INVALID,
@@ -129,6 +129,11 @@ impl Object {
     /// The value of an AES key.
     pub(crate) fn aes(&self) -> Outcome<&[u8]> {
         self.secret(&[CKK_AES])
+    }
+
+    /// The value of a 3DES key of two parts.
+    pub(crate) fn des2(&self) -> Outcome<&[u8]> {
+        self.secret(&[CKK_DES2])
     }
 
     /// The value of an HMAC key.

@@ -1,7 +1,10 @@
 //! Which static keys a chip has: its own, computed from a master key and from what it says of itself in INITIALIZE
 //! UPDATE. The master never leaves the HSM, so this says only what the HSM is asked to compute.
 
+use serde::{Deserialize, Serialize};
+
 use super::scp03::DIVERSIFICATION;
+use crate::base::Secret;
 
 /// The three static keys, by the number they have in every scheme.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -19,9 +22,66 @@ impl StaticKey {
     pub const ALL: [Self; 3] = [Self::Encrypt, Self::Mac, Self::Data];
 }
 
-/// What is put under AES-CMAC, block by block, for a key of so many bits: key derivation in counter mode (NIST SP
-/// 800-108) as SCP03 chips are delivered with it, known as KDF3: counter, three zeros, number of the key, a zero, the
-/// chip's diversification data. The results are joined and cut to length.
+/// How a chip's keys follow from a master; the supplier says which.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub enum Scheme {
+    /// Key derivation in counter mode (NIST SP 800-108) as SCP03 chips are delivered with it, known as KDF3. The master
+    /// is an AES key.
+    #[default]
+    #[serde(rename = "sp800-108")]
+    CounterMode,
+    /// EMV Card Personalization Specification 1.1, section 4.1. The master is a 3DES key of two parts, and so each
+    /// chip's keys have 128 bits.
+    #[serde(rename = "emv-cps")]
+    EmvCps,
+}
+
+impl Scheme {
+    /// How long the keys are that it makes.
+    #[must_use]
+    pub fn makes(self, bits: usize) -> bool {
+        match self {
+            Self::CounterMode => [128, 192, 256].contains(&bits),
+            Self::EmvCps => bits == 128,
+        }
+    }
+}
+
+/// One key of one chip.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Derivation {
+    /// By which scheme.
+    pub scheme: Scheme,
+    /// Which of the three.
+    pub key: StaticKey,
+    /// Of which chip: its diversification data.
+    pub chip: [u8; DIVERSIFICATION],
+    /// How long.
+    pub bits: usize,
+}
+
+impl Derivation {
+    /// What the master is applied to, block by block: AES-CMAC over each in counter mode, 3DES-ECB of each by EMV CPS.
+    /// The results are joined and cut to length. Nothing if the scheme makes no key of this length.
+    #[must_use]
+    pub fn blocks(&self) -> Option<Vec<[u8; 16]>> {
+        self.scheme.makes(self.bits).then(|| match self.scheme {
+            Scheme::CounterMode => blocks(self.key, &self.chip, self.bits),
+            Scheme::EmvCps => vec![emv_block(self.key, &self.chip)],
+        })
+    }
+}
+
+/// A master whose value is known, as that of a rehearsal's supplier is.
+#[derive(Debug)]
+pub enum Master {
+    /// For [`Scheme::CounterMode`].
+    Aes(Secret<[u8; 32]>),
+    /// For [`Scheme::EmvCps`].
+    TripleDes(Secret<[u8; 16]>),
+}
+
+/// Counter mode: counter, three zeros, number of the key, a zero, the chip's diversification data.
 #[must_use]
 pub fn blocks(key: StaticKey, chip: &[u8; DIVERSIFICATION], bits: usize) -> Vec<[u8; 16]> {
     let block = |counter| {
@@ -32,6 +92,13 @@ pub fn blocks(key: StaticKey, chip: &[u8; DIVERSIFICATION], bits: usize) -> Vec<
         block
     };
     (1..).take(bits.div_ceil(128)).map(block).collect()
+}
+
+/// EMV CPS: the six last bytes of the diversification data, `F0`, the number of the key; the same with `0F`.
+fn emv_block(key: StaticKey, chip: &[u8; DIVERSIFICATION]) -> [u8; 16] {
+    let [.., a, b, c, d, e, f] = *chip;
+    let key = key as u8;
+    [a, b, c, d, e, f, 0xF0, key, a, b, c, d, e, f, 0x0F, key]
 }
 
 #[cfg(test)]
@@ -123,22 +190,16 @@ mod tests {
         );
     }
 
-    /// The other published way, for suppliers with 3DES masters (EMV Card Personalization Specification 1.1, section
-    /// 4.1): the six last bytes of the diversification data, `F0`, the number of the key; the same with `0F`. No chip
-    /// profile asks for it yet, so the HSM is not asked for it either; its vectors hold the numbering of the keys.
-    fn emv_blocks(key: StaticKey, chip: &[u8; DIVERSIFICATION]) -> [[u8; 8]; 2] {
-        let [.., a, b, c, d, e, f] = *chip;
-        [0xF0, 0x0F].map(|half| [a, b, c, d, e, f, half, key as u8])
-    }
-
     /// Vectors of GlobalPlatformPro's tests (scheme EMV), and the keys' check values.
     #[test]
     fn emv_cps_as_published() {
         let cipher = |key: &[u8]| TdesEde2::new_from_slice(key).unwrap();
-        let encrypt = |cipher: &TdesEde2, block: [u8; 8]| -> [u8; 8] {
-            let mut block = block.into();
-            cipher.encrypt_block(&mut block);
-            block.into()
+        let encrypt = |cipher: &TdesEde2, data: &[u8]| -> Vec<u8> {
+            let mut data = data.to_vec();
+            for block in data.as_chunks_mut::<8>().0 {
+                cipher.encrypt_block(block.into());
+            }
+            data
         };
         let master = cipher(&hex!("404142434445464748494A4B4C4D4E4F"));
         for (key, expected, check) in [
@@ -158,12 +219,17 @@ mod tests {
                 hex!("BB8179"),
             ),
         ] {
-            let derived: Vec<u8> = emv_blocks(key, &CHIP)
-                .into_iter()
-                .flat_map(|block| encrypt(&master, block))
-                .collect();
+            let wanted = Derivation {
+                scheme: Scheme::EmvCps,
+                key,
+                chip: CHIP,
+                bits: 128,
+            };
+            let derived = encrypt(&master, wanted.blocks().unwrap().as_flattened());
             assert_eq!(derived, expected);
-            assert_eq!(encrypt(&cipher(&derived), [0; 8])[..3], check);
+            assert_eq!(encrypt(&cipher(&derived), &[0; 8])[..3], check);
+            // Two parts of a 3DES key are all there is.
+            assert_eq!(Derivation { bits: 256, ..wanted }.blocks(), None);
         }
     }
 }

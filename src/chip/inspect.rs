@@ -17,6 +17,7 @@ use super::sm::SHORT_READ_MAX;
 use super::terminal::Terminal;
 use super::{bac, fault, tlv};
 use crate::base::{Fault, Secret};
+use crate::document::security_info::{SecurityInfo, SecurityInfos};
 use crate::document::sod::Sod;
 use crate::document::{CardFiles, FileId};
 use crate::pki::elliptic::x_coordinate;
@@ -348,10 +349,22 @@ fn listed_in(com: &[u8]) -> Option<Vec<FileId>> {
 }
 
 /// EF.CardAccess is not signed. What it says counts only if DG14, which is, says the same (Doc 9303-11, section 4.2.1
-/// step 2); else PACE could have been weakened on the way.
+/// step 2); else PACE could have been weakened on the way, or hidden.
 fn confirm_card_access(files: &CardFiles) -> Result<(), Fault> {
-    let (Some(card_access), Some(dg14)) = (files.get(&FileId::CardAccess), files.get(&FileId::Dg(14))) else {
+    let Some(dg14) = files.get(&FileId::Dg(14)) else {
         return Ok(());
+    };
+    let Some(card_access) = files.get(&FileId::CardAccess) else {
+        let pace = |info: &SecurityInfo| matches!(info, SecurityInfo::Pace { .. });
+        let hidden = SecurityInfos::from_dg14(dg14).is_ok_and(|signed| signed.infos().iter().any(pace));
+        return if hidden {
+            Err(Fault::new(
+                &fault::INCONSISTENT,
+                "DG14 tells of PACE, and no EF.CardAccess does",
+            ))
+        } else {
+            Ok(())
+        };
     };
     let infos = |set: Option<&[u8]>| -> Option<Vec<Vec<u8>>> {
         tlv::objects(tlv::only(0x31, set?)?)

@@ -12,6 +12,9 @@ use crate::base::{Fault, limits};
 /// The application identifier of the eMRTD application (Doc 9303-10, section 4).
 pub(super) const APPLICATION: [u8; 7] = [0xA0, 0x00, 0x00, 0x02, 0x47, 0x10, 0x01];
 
+/// The longest answer that an extended Le can ask for, and its status (ISO/IEC 7816-3, section 12.1).
+const ANSWER_BYTES_MAX: usize = apdu::LE_MAX as usize + 2;
+
 /// The chip, as a script sees it.
 pub(super) struct Card {
     wire: Arc<Wire>,
@@ -126,9 +129,17 @@ impl Card {
                 .exchange(command.ins, command.le(short(length)).encode())
                 .await?;
         }
-        let mut whole = Vec::new();
+        let (mut whole, mut fetched) = (Vec::new(), false);
         while let [ref begun @ .., 0x61, length] = answer[..] {
             whole.extend(begun);
+            // More than any answer has, or a rest that is announced and never comes.
+            if whole.len() > ANSWER_BYTES_MAX || fetched && begun.is_empty() {
+                return Err(Fault::new(
+                    &fault::LYING,
+                    format!("command {:02X} has no end", command.ins),
+                ));
+            }
+            fetched = true;
             self.count()?;
             let fetch = Command::new(0, 0xC0, 0, 0).le(short(length));
             answer = self.exchange(fetch.ins, fetch.encode()).await?;
@@ -150,7 +161,12 @@ impl Card {
 
     async fn exchange(&self, ins: u8, bytes: Vec<u8>) -> Result<Vec<u8>, Fault> {
         let answer = self.wire.exchange(bytes).await;
-        answer.ok_or_else(|| Fault::new(&fault::SILENT, format!("command {ins:02X}")))
+        let answer = answer.ok_or_else(|| Fault::new(&fault::SILENT, format!("command {ins:02X}")))?;
+        if answer.len() > ANSWER_BYTES_MAX {
+            let what = format!("{} bytes to command {ins:02X}", answer.len());
+            return Err(Fault::new(&fault::LYING, what));
+        }
+        Ok(answer)
     }
 
     /// Sends a command that must succeed.

@@ -2,6 +2,7 @@
 //! is resumed by writing the whole card again on the same chip.
 
 mod applet;
+mod check;
 mod dgi;
 mod managed;
 mod secrets;
@@ -9,15 +10,15 @@ mod secrets;
 use serde::{Deserialize, Serialize};
 
 use super::conversation::Conversation;
+use super::fault;
 use super::manager::Credentials;
 use super::password::{Can, MrzKey};
-use super::profile::{ChipProfile, Dialect, PutData};
-use super::{active, fault};
+use super::profile::{ChipProfile, Dialect};
 use crate::base::{Fault, Secret};
 use crate::document::{CardFiles, FileId};
-use crate::pki::EllipticCurve;
+use crate::pki::CvCertificate;
 
-pub use secrets::P_256;
+pub use secrets::{P_256, RSA_BYTES};
 
 /// Everything that goes on one chip.
 #[derive(Clone, Copy)]
@@ -29,10 +30,47 @@ pub struct CardImage<'a> {
     /// The card access number, on cards that print one.
     pub can: Option<&'a Can>,
     /// The private key to DG15, on chips that take one.
-    pub active_authentication: Option<&'a Secret<[u8; 32]>>,
+    pub active_authentication: Option<ActiveSecret<'a>>,
+    /// The private key, on P-256, to the public key for chip authentication in DG14.
+    pub chip_authentication: Option<&'a Secret<[u8; 32]>>,
+    /// The CVCAs whose terminals may read fingerprints, at most [`TRUST_POINTS_MAX`].
+    pub cvcas: &'a [CvCertificate],
+}
+
+/// So many CVCAs a chip has room for (BSI TR-03110-3, section 2.2: the present one and the one before it).
+pub const TRUST_POINTS_MAX: usize = 2;
+
+/// A private key for active authentication.
+#[derive(Clone, Copy)]
+pub enum ActiveSecret<'a> {
+    /// On P-256.
+    Elliptic(&'a Secret<[u8; 32]>),
+    /// Of 1,024 bits.
+    Rsa(&'a RsaSecret),
+}
+
+/// A private RSA key as the applet takes it.
+pub struct RsaSecret {
+    /// The modulus, big-endian.
+    pub modulus: [u8; RSA_BYTES],
+    /// The private exponent, big-endian.
+    pub exponent: Secret<[u8; RSA_BYTES]>,
 }
 
 impl<'a> CardImage<'a> {
+    /// Files and the zone that opens them, and no secret besides.
+    #[must_use]
+    pub fn new(files: &'a CardFiles, mrz: &'a MrzKey) -> Self {
+        Self {
+            files,
+            mrz,
+            can: None,
+            active_authentication: None,
+            chip_authentication: None,
+            cvcas: &[],
+        }
+    }
+
     /// Files in the order of writing: EF.COM goes first, so that a chip that was begun is known as such.
     fn files_in_order(&self) -> impl Iterator<Item = (FileId, &'a [u8])> + Clone + use<'a> {
         let files = self.files;
@@ -43,6 +81,18 @@ impl<'a> CardImage<'a> {
             chosen.map(|(file, contents)| (*file, contents.as_slice()))
         };
         of(true).chain(of(false))
+    }
+}
+
+impl std::fmt::Debug for ActiveSecret<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ActiveSecret(…)")
+    }
+}
+
+impl std::fmt::Debug for RsaSecret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("RsaSecret(…)")
     }
 }
 
@@ -74,7 +124,7 @@ pub fn personalize<'a>(
     image: CardImage<'a>,
     credentials: Option<Credentials<'a>>,
 ) -> Result<Conversation<'a, Written>, Fault> {
-    check(profile, &image)?;
+    check::check(profile, &image)?;
     match (&profile.dialect, credentials) {
         (Dialect::EmrtdApplet(_), _) => Ok(Conversation::new(async move |mut card| {
             applet::write(&mut card, profile, &image).await
@@ -85,27 +135,6 @@ pub fn personalize<'a>(
             }))
         }
         (Dialect::GlobalPlatform(_), None) => Err(Fault::new(&fault::MISUSE, "no keys for the card manager")),
-    }
-}
-
-fn check(profile: &ChipProfile, image: &CardImage<'_>) -> Result<(), Fault> {
-    let refuse = |what: &str| Err(Fault::new(&fault::IMAGE, what));
-    profile.check_files(image.files)?;
-    if image.can.is_some() && !profile.takes(PutData::PaceSecret) {
-        return refuse("the chip takes no card access number");
-    }
-    if profile.managed().is_some() {
-        managed::check(profile, image)?;
-    }
-    match (image.files.get(&FileId::Dg(15)), image.active_authentication) {
-        (None, None) => Ok(()),
-        // A pair that does not fit would be found only after seal, by active authentication.
-        (Some(dg15), Some(key)) => match (active::key(dg15), EllipticCurve::P256.public(key.expose())) {
-            (Some(named), Some(own)) if named.p256_point().is_some_and(|point| own == point) => Ok(()),
-            _ => refuse("DG15 is not the public key of the private key"),
-        },
-        (Some(_), None) => refuse("DG15 without its private key"),
-        (None, Some(_)) => refuse("a private key without DG15"),
     }
 }
 

@@ -1,6 +1,7 @@
 //! What is known of one kind of chip: how it is recognized, how it is spoken to, what it takes.
 
 mod dialect;
+mod put_data;
 
 use serde::{Deserialize, Serialize};
 
@@ -12,22 +13,27 @@ use crate::base::{Fault, hex};
 use crate::document::{CardFiles, FileId};
 
 pub use dialect::{Dialect, Managed, Open, Recreate};
+pub use put_data::PutData;
 
 /// Profiles that come with the program.
-const BUILT_IN: [&str; 5] = [
+const BUILT_IN: [&str; 7] = [
     include_str!("profiles/rehearsal.toml"),
     include_str!("profiles/rehearsal-gp.toml"),
     include_str!("profiles/emrtd-short.toml"),
     include_str!("profiles/emrtd-pace.toml"),
     include_str!("profiles/emrtd-extended.toml"),
+    include_str!("profiles/emrtd-eac.toml"),
+    include_str!("profiles/rehearsal-emv.toml"),
 ];
 /// Their names.
-pub const NAMES: [&str; 5] = [
+pub const NAMES: [&str; 7] = [
     "rehearsal",
     "rehearsal-gp",
     "emrtd-short",
     "emrtd-pace",
     "emrtd-extended",
+    "emrtd-eac",
+    "rehearsal-emv",
 ];
 
 /// The largest offset that an even UPDATE BINARY can name (15 bits).
@@ -88,32 +94,6 @@ pub struct Applet {
     pub protected_biometrics: bool,
 }
 
-/// Secrets that PUT DATA brings in.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
-pub enum PutData {
-    /// `62`: the three MRZ fields, from which the chip derives its keys.
-    #[serde(rename = "62")]
-    Mrz,
-    /// `65`: other PACE passwords, here the card access number.
-    #[serde(rename = "65")]
-    PaceSecret,
-    /// `68`: the ECDSA key for active authentication.
-    #[serde(rename = "68")]
-    ActiveAuthentication,
-}
-
-impl PutData {
-    /// Second parameter of the command.
-    #[must_use]
-    pub fn tag(self) -> u8 {
-        match self {
-            Self::Mrz => 0x62,
-            Self::PaceSecret => 0x65,
-            Self::ActiveAuthentication => 0x68,
-        }
-    }
-}
-
 /// Where EF.CardAccess is read before access is granted. It is written in the application in either case.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -159,6 +139,9 @@ impl ChipProfile {
         }
         if !profile.applet.put_data.contains(&PutData::Mrz) {
             return wrong("a chip without PUT DATA 62 cannot be opened");
+        }
+        if profile.takes(PutData::ActiveModulus) != profile.takes(PutData::ActiveExponent) {
+            return wrong("PUT DATA 60 and 61 bring in the halves of one key");
         }
         let fault = match &profile.dialect {
             Dialect::EmrtdApplet(open) => open.fault(),
@@ -206,7 +189,7 @@ impl ChipProfile {
         }
     }
 
-    /// Does this chip take this secret? A chip without 68 gets no DG15, one without 65 no card access number.
+    /// Does this chip take this secret? A chip without 60 or 68 gets no DG15, one without 65 no card access number.
     #[must_use]
     pub fn takes(&self, secret: PutData) -> bool {
         self.applet.put_data.contains(&secret)
@@ -218,7 +201,7 @@ impl ChipProfile {
         match file {
             FileId::CardAccess => self.applet.card_access.is_some(),
             FileId::Dg(3 | 4) => self.applet.protected_biometrics,
-            FileId::Dg(15) => self.takes(PutData::ActiveAuthentication),
+            FileId::Dg(15) => self.takes(PutData::ActiveAuthentication) || self.takes(PutData::ActiveModulus),
             FileId::Dg(number) => (1..=14).contains(&number),
             // Its keys come in by no dialect that is known here.
             FileId::CardSecurity => false,
@@ -283,6 +266,7 @@ mod tests {
             ("fabricator = \"4D41\"", "fabricator = \"4D4\""),
             ("2D311E", "2D311F"),
             ("[\"62\", ", "["),
+            ("[\"62\", ", "[\"60\", \"62\", "),
             ("dialect", "dialekt"),
         ] {
             let text = BUILT_IN[0].replacen(from, to, 1);
@@ -295,6 +279,8 @@ mod tests {
             ("options = \"70\"", "options = \"7\""),
             ("level = \"33\"", "level = \"30\""),
             ("key_bits = 256", "key_bits = 160"),
+            ("key_bits = 256", "key_bits = 256\ndiversification = \"emv-cps\""),
+            ("key_bits = 256", "key_bits = 128\ndiversification = \"visa\""),
             ("issuer_version = 49", "issuer_version = 48"),
             ("transport_version = 48", "transport_version = 0"),
             ("manager = \"A000000151000000\"", "manager = \"A0\""),

@@ -64,13 +64,18 @@ pub fn probe_sealed() -> Conversation<'static, Sealed> {
     })
 }
 
-/// Proves that a sealed chip takes no write: a new file, a change and a new secret are each refused because of its life
-/// cycle, and a card manager knows neither strangers nor the supplier's keys any more. The attempts are such that even
-/// a chip that is open would keep what it has.
+/// Proves that a sealed chip takes no write: it says that it is sealed, a new file, a change and a new secret are each
+/// refused because of its life cycle, and a card manager knows neither strangers nor the supplier's keys any more.
+/// Behind a card manager an open application refuses strangers, too, so it is asked first. The attempts are such that
+/// even a chip that is open would keep what it has.
 #[must_use]
 pub fn refuses_writes(profile: &ChipProfile) -> Conversation<'_, ()> {
     Conversation::new(async |mut card| {
         card.select_application().await?;
+        let state = identify::life_cycle(&mut card).await?;
+        if state != LifeCycle::Sealed {
+            return Err(Fault::new(&fault::NOT_SEALED, format!("it says {state:?}")));
+        }
         // DG16 is on no card; no file is selected; no data are given.
         let attempts = [
             (

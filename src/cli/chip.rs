@@ -162,6 +162,8 @@ async fn inspect(
     place: &Place,
     opening: &Opening,
 ) -> anyhow::Result<(Result<Inspection, Fault>, Option<chip::MrzKey>)> {
+    // First what is in folders: nobody holds a card to a scanner for a mistyped name.
+    let terminal = opening.terminal()?;
     let password = opening.password(Clock::system()).await?;
     let key = match &password {
         chip::Password::Mrz(key) => Some(key.clone()),
@@ -169,7 +171,7 @@ async fn inspect(
     };
     let request = Request {
         allow_bac: true,
-        terminal: opening.terminal()?,
+        terminal,
         tolerant: true,
         ..Request::new(password)
     };

@@ -120,7 +120,8 @@ async fn rehearse(config: &Config, clock: Clock) -> Result<Ceremony, Fault> {
     )?;
     let hsm = open_hsm(config)?;
     let profile = CardProfile::builtin(PROFILE)?;
-    let held = ceremony(&hsm, &config.keys, &profile, clock.now(), &config.folder).await;
+    let chip = config.chip_profile()?;
+    let held = ceremony(&hsm, &config.keys, &chip, &profile, clock.now(), &config.folder).await;
     let stopped = hsm.stop().await;
     let held = held?;
     stopped?;

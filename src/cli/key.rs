@@ -9,7 +9,8 @@ use time::{Duration, OffsetDateTime};
 
 use super::facility::fault::{FILE, KEY, REFUSED};
 use super::facility::{point_of, read, write};
-use crate::base::{Fault, Mode, Secret};
+use crate::base::{Fault, Mode};
+use crate::chip::ChipProfile;
 use crate::config::{Config, Keys, SignerSettings, Trust};
 use crate::document::profile::CardProfile;
 use crate::pki::policy::remaining;
@@ -20,7 +21,7 @@ use crate::pki::{
     SignerKey, TrustStore, accept_certificate,
 };
 use crate::port::{KeyInfo, KeyPurpose, Signer};
-use crate::sim::chip::REHEARSAL_MASTER;
+use crate::sim::chip::rehearsal_master;
 
 /// Certificates and CRLs are public.
 const PUBLIC: u32 = 0o644;
@@ -76,11 +77,12 @@ pub struct KeyLine {
 pub async fn ceremony(
     signer: &dyn Signer,
     labels: &Keys,
+    chip: &ChipProfile,
     profile: &CardProfile,
     now: OffsetDateTime,
     folder: &Path,
 ) -> Result<Ceremony, Fault> {
-    let issued = issue(signer, labels, profile, now).await?;
+    let issued = issue(signer, labels, chip, profile, now).await?;
     let csca_label = &issued.csca_label;
     let signers = issued
         .signers
@@ -131,6 +133,7 @@ pub struct Issued {
 pub async fn issue(
     signer: &dyn Signer,
     labels: &Keys,
+    chip: &ChipProfile,
     profile: &CardProfile,
     now: OffsetDateTime,
 ) -> Result<Issued, Fault> {
@@ -144,10 +147,9 @@ pub async fn issue(
         signer.generate(label, purpose).await?;
         made.push(label.to_owned());
     }
-    if let Some(chips) = &labels.chips {
-        signer
-            .take_in(&chips.transport, &Secret::new(REHEARSAL_MASTER))
-            .await?;
+    if let (Some(chips), Some(managed)) = (&labels.chips, chip.managed()) {
+        let master = rehearsal_master(managed.diversification);
+        signer.take_in(&chips.transport, &master).await?;
         made.push(chips.transport.clone());
     }
     let office = Office { signer, profile, now };

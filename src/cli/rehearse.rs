@@ -35,7 +35,7 @@ pub struct Arguments {
     /// The same seed invents the same people.
     #[arg(long, default_value_t = 2021)]
     seed: u64,
-    /// The kind of chip in the blanks: rehearsal, or rehearsal-gp (a card manager and SCP03).
+    /// The kind of chip in the blanks: rehearsal, or rehearsal-gp or rehearsal-emv (a card manager and SCP03).
     #[arg(long, default_value = CHIP)]
     chip: String,
     /// How a new facility reaches its chips. With pcsc the hall runs pcscds of its own with virtual readers.

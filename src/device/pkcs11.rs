@@ -23,8 +23,7 @@ use tokio::sync::{mpsc, oneshot};
 pub use initialize::initialize_token;
 
 use crate::base::{Clock, Fault, Secret, limits};
-use crate::chip::diversify::{self, StaticKey};
-use crate::chip::scp03::DIVERSIFICATION;
+use crate::chip::diversify::{Derivation, Master};
 use crate::port::{KeyInfo, KeyPurpose, Signer};
 use library::{Library, Trouble};
 use worker::{Connection, Job, Jobs, Worker};
@@ -214,6 +213,12 @@ impl Signer for Hsm {
     }
 
     async fn generate(&self, key: &str, purpose: KeyPurpose) -> Result<Vec<u8>, Fault> {
+        if purpose == KeyPurpose::ChipMasterTripleDes {
+            return Err(Fault::new(
+                &fault::REQUEST,
+                "a supplier's master is taken in, not made",
+            ));
+        }
         let key = key.to_owned();
         self.ask(Effect::Change, move |hsm, library| {
             operation::generate(hsm, library, &key, purpose)
@@ -255,27 +260,27 @@ impl Signer for Hsm {
             .await
     }
 
-    async fn derive(
-        &self,
-        key: &str,
-        which: StaticKey,
-        chip: &[u8; DIVERSIFICATION],
-        bits: usize,
-    ) -> Result<Secret<Vec<u8>>, Fault> {
-        if ![128, 192, 256].contains(&bits) {
-            return Err(Fault::new(&fault::REQUEST, format!("a chip key of {bits} bits")));
-        }
-        let (key, blocks) = (key.to_owned(), diversify::blocks(which, chip, bits));
+    async fn derive(&self, key: &str, wanted: &Derivation) -> Result<Secret<Vec<u8>>, Fault> {
+        let bits = wanted.bits;
+        let blocks = wanted
+            .blocks()
+            .ok_or_else(|| Fault::new(&fault::REQUEST, format!("a chip key of {bits} bits")))?;
+        let (key, scheme) = (key.to_owned(), wanted.scheme);
         self.ask(Effect::None, move |hsm, _| {
-            operation::derive(hsm, &key, &blocks, bits)
+            operation::derive(hsm, &key, scheme, &blocks, bits)
         })
         .await
     }
 
-    async fn take_in(&self, key: &str, master: &Secret<[u8; 32]>) -> Result<(), Fault> {
-        let (key, master) = (key.to_owned(), Secret::new(*master.expose()));
+    async fn take_in(&self, key: &str, master: &Master) -> Result<(), Fault> {
+        let key = key.to_owned();
+        let (purpose, value) = match master {
+            Master::Aes(value) => (KeyPurpose::ChipMaster, value.expose().to_vec()),
+            Master::TripleDes(value) => (KeyPurpose::ChipMasterTripleDes, value.expose().to_vec()),
+        };
+        let value = Secret::new(value);
         self.ask(Effect::Change, move |hsm, library| {
-            operation::take_in(hsm, library, &key, master.expose())
+            operation::take_in(hsm, library, &key, purpose, value.expose())
         })
         .await
     }

@@ -4,7 +4,7 @@
 use super::Line;
 use crate::base::Fault;
 use crate::base::limits::AUTHENTICATIONS_IN_DOUBT_MAX;
-use crate::chip::diversify::StaticKey;
+use crate::chip::diversify::{Derivation, Scheme, StaticKey};
 use crate::chip::fault::NO_MORE_TRIES;
 use crate::chip::scp03::{DIVERSIFICATION, StaticKeys};
 use crate::chip::{CardKeys, Credentials, Identity};
@@ -26,8 +26,13 @@ impl Line {
         let (chip, bits) = (introduced.diversification, managed.key_bits);
         Ok(Some(CardKeys {
             diversification: chip,
-            transport: self.derive(&masters.transport, &chip, bits).await?,
-            issuer: self.derive(&masters.issuer, &chip, bits).await?,
+            transport: self
+                .derive(&masters.transport, managed.diversification, chip, bits)
+                .await?,
+            // Our own master is made in the HSM, and so of the newer kind.
+            issuer: self
+                .derive(&masters.issuer, Scheme::CounterMode, chip, bits)
+                .await?,
         }))
     }
 
@@ -60,13 +65,20 @@ impl Line {
     async fn derive(
         &self,
         master: &str,
-        chip: &[u8; DIVERSIFICATION],
+        scheme: Scheme,
+        chip: [u8; DIVERSIFICATION],
         bits: usize,
     ) -> Result<StaticKeys, Fault> {
         let signer = &self.ports.signer;
-        let encrypt = signer.derive(master, StaticKey::Encrypt, chip, bits).await?;
-        let mac = signer.derive(master, StaticKey::Mac, chip, bits).await?;
-        let data = signer.derive(master, StaticKey::Data, chip, bits).await?;
+        let wanted = |key| Derivation {
+            scheme,
+            key,
+            chip,
+            bits,
+        };
+        let encrypt = signer.derive(master, &wanted(StaticKey::Encrypt)).await?;
+        let mac = signer.derive(master, &wanted(StaticKey::Mac)).await?;
+        let data = signer.derive(master, &wanted(StaticKey::Data)).await?;
         StaticKeys::new(encrypt.expose(), mac.expose(), data.expose())
     }
 }

@@ -93,6 +93,17 @@ impl CvCertificate {
         Self::parse(&wrapped.map_err(|error| super::asn1::encoding("CV certificate", error))?)
     }
 
+    /// Reads the body alone, 7F4E: chips take in the certificate that they trust from the first day without a
+    /// signature. It has an empty one here, which nobody made.
+    ///
+    /// # Errors
+    /// As [`Self::parse`].
+    pub fn parse_body(body: &[u8]) -> Result<Self, Fault> {
+        let unsigned = AnyRef::new(SIGNATURE, &[]).and_then(|any| any.to_der());
+        let unsigned = unsigned.map_err(|error| super::asn1::encoding("CV certificate", error))?;
+        Self::parse_contents(&[body, &unsigned].concat())
+    }
+
     /// The certified key signed itself.
     #[must_use]
     pub fn is_self_signed(&self) -> bool {

@@ -25,7 +25,9 @@ mod terminal;
 
 use access::Pace;
 use channel::Channel;
-pub use manager::REHEARSAL_MASTER;
+#[cfg(test)]
+use manager::REHEARSAL_TRIPLE_DES;
+pub use manager::{REHEARSAL_MASTER, rehearsal_master};
 pub use memory::LifeCycle;
 use memory::Memory;
 pub use odd::Oddity;

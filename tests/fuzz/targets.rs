@@ -144,12 +144,7 @@ fn talk<Device: FnMut(&[u8]) -> Option<Vec<u8>>>(device: impl Fn() -> Device) {
     ]
     .into_iter()
     .collect();
-    let image = CardImage {
-        files: &files,
-        mrz: &mrz,
-        can: None,
-        active_authentication: None,
-    };
+    let image = CardImage::new(&files, &mrz);
     if let Ok(mut writing) = chip::personalize(&profile, image, None) {
         let _ = drive(&mut writing, device());
     }

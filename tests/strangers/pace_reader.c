@@ -1,10 +1,10 @@
-/* A reader that nobody of this house wrote the protocol of: PACE and secure messaging by libeac (OpenPACE).
+/* A reader that nobody of this house wrote the protocol of: PACE and secure messaging by libeac (OpenPACE), the card in
+ * a reader of PC/SC.
  *
- *   pace_reader (mrz|can) SECRET FID...
+ *   pace_reader READER (mrz|can) SECRET FID...
  *
- * Speaks to a chip through its standard input and output, one APDU a line in hexadecimal: "> command" out, the response
- * in. Opens the chip by EF.CardAccess, selects the eMRTD application and reads these elementary files by identifier;
- * each is told as "= FID contents". Everything else, complaints included, goes to standard error.
+ * Opens the chip in the reader with this name by EF.CardAccess, selects the eMRTD application and reads these
+ * elementary files by identifier; each is told on standard output as "= FID contents". Complaints go to standard error.
  */
 #include <eac/eac.h>
 #include <eac/pace.h>
@@ -12,9 +12,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <winscard.h>
 
 static EAC_CTX *eac;
 static int secure;
+static SCARDCONTEXT context;
+static SCARDHANDLE card;
+static DWORD protocol;
 
 static void fail(const char *what)
 {
@@ -39,23 +43,32 @@ static BUF_MEM *buffer(const void *bytes, size_t length)
     return made;
 }
 
+static void open_reader(const char *name)
+{
+    if (SCardEstablishContext(SCARD_SCOPE_SYSTEM, NULL, NULL, &context) != SCARD_S_SUCCESS)
+        fail("no PC/SC service");
+    if (SCardConnect(context, name, SCARD_SHARE_EXCLUSIVE, SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1, &card, &protocol)
+        != SCARD_S_SUCCESS)
+        fail("no card in this reader");
+}
+
+/* The keys of a session live in the chip until it is reset. */
+static void close_reader(void)
+{
+    SCardDisconnect(card, SCARD_RESET_CARD);
+    SCardReleaseContext(context);
+}
+
 /* Sends an APDU as it is; returns the length of the response, status included. */
 static size_t exchange(const unsigned char *command, size_t length, unsigned char *response, size_t room)
 {
-    static char line[2 * 66000 + 4];
-    size_t i;
-    printf("> ");
-    for (i = 0; i < length; i++)
-        printf("%02X", command[i]);
-    printf("\n");
-    fflush(stdout);
-    if (!fgets(line, sizeof line, stdin))
+    DWORD got = (DWORD)room;
+    const SCARD_IO_REQUEST *how = protocol == SCARD_PROTOCOL_T0 ? SCARD_PCI_T0 : SCARD_PCI_T1;
+    if (SCardTransmit(card, how, command, (DWORD)length, NULL, response, &got) != SCARD_S_SUCCESS)
         fail("the chip is gone");
-    for (i = 0; i < room && sscanf(line + 2 * i, "%2hhx", &response[i]) == 1; i++)
-        ;
-    if (i < 2)
+    if (got < 2)
         fail("no status");
-    return i;
+    return got;
 }
 
 /* An object in a list of objects with one-byte tags; NULL if it is not there. */
@@ -271,13 +284,15 @@ static void read_file(const char *fid)
 
 int main(int count, char **arguments)
 {
-    if (count < 4 || (strcmp(arguments[1], "mrz") && strcmp(arguments[1], "can")))
-        fail("usage: pace_reader (mrz|can) SECRET FID...");
+    if (count < 5 || (strcmp(arguments[2], "mrz") && strcmp(arguments[2], "can")))
+        fail("usage: pace_reader READER (mrz|can) SECRET FID...");
     EAC_init();
     eac = must(EAC_CTX_new(), "context");
-    open_by_pace(strcmp(arguments[1], "mrz") ? PACE_CAN : PACE_MRZ, arguments[2]);
+    open_reader(arguments[1]);
+    open_by_pace(strcmp(arguments[2], "mrz") ? PACE_CAN : PACE_MRZ, arguments[3]);
     select_application();
-    for (int i = 3; i < count; i++)
+    for (int i = 4; i < count; i++)
         read_file(arguments[i]);
+    close_reader();
     return 0;
 }

@@ -7,6 +7,7 @@ mod fuzz;
 mod halt;
 mod house;
 mod hsm;
+mod inspection;
 mod ledger;
 mod licences;
 mod office;

@@ -25,6 +25,7 @@ use cardwright::store::{SqliteLedger, SqliteOrderBook};
 
 use super::hsm::block_on;
 use super::rehearsal::judge;
+use super::strangers::{InReader, accept_over_pcsc, beside_the_crl};
 
 /// Enough for each machine to make a few.
 const CARDS: &str = "48";
@@ -104,12 +105,8 @@ fn a_finished_card_is_one_to_any_program(dir: &Path) {
     let hall_dir = dir.join("hall");
     let inventory = hall::inventory(&hall_dir).unwrap();
     let boxed = &inventory.boxes.first().unwrap().blank;
-    let zone = {
-        let card = hall::card(&hall_dir, boxed).unwrap();
-        dg1::decode(card.chip.file(FileId::Dg(1)).unwrap())
-            .unwrap()
-            .zone()
-    };
+    let chip = hall::card(&hall_dir, boxed).unwrap().chip;
+    let zone = dg1::decode(chip.file(FileId::Dg(1)).unwrap()).unwrap().zone();
     // The last pack was never opened.
     let blank = inventory.cards.last().unwrap().blank.clone();
     let folder = dir.join("own-pcscd");
@@ -158,6 +155,15 @@ fn a_finished_card_is_one_to_any_program(dir: &Path) {
             "a blank opens"
         );
     });
+    let strangers = dir.join("strangers");
+    std::fs::create_dir(&strangers).unwrap();
+    let card = InReader {
+        service: &socket,
+        reader: &reader_name(0),
+        chip: &chip,
+        trust: &beside_the_crl(dir),
+    };
+    accept_over_pcsc(&strangers, &card);
     signal("TERM", &shown.0.id().to_string());
     assert!(shown.0.wait().unwrap().success());
     assert!(!socket.exists(), "its pcscd ended with it");

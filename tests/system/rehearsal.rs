@@ -92,30 +92,14 @@ fn to_its_death(dir: &Path, life: Duration) {
     controller.wait().unwrap();
 }
 
-/// A card in a box, before readers that know nothing of the facility.
-fn strangers_read_a_card(dir: &Path) {
+/// A card in a box, before a reader that knows nothing of the facility.
+fn a_stranger_reads_a_card(dir: &Path) {
     let hall = dir.join("hall");
     let boxed = &hall::inventory(&hall).unwrap().boxes[0];
-    let mut chip = hall::card(&hall, &boxed.blank).unwrap().chip;
+    let chip = hall::card(&hall, &boxed.blank).unwrap().chip;
     let folder = tempfile::tempdir().unwrap();
-    super::strangers::libeac_reads(folder.path(), &mut chip);
-    super::strangers::the_chip_tool_judges(folder.path(), &chip, &beside_the_crl(dir));
-}
-
-/// The folder of the facility in which the CSCA and its revocation list lie.
-fn beside_the_crl(folder: &Path) -> std::path::PathBuf {
-    let mut folders = vec![folder.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(&folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "crl") {
-                return folder;
-            }
-        }
-    }
-    panic!("no revocation list in {}", folder.display());
+    let trust = super::strangers::beside_the_crl(dir);
+    super::strangers::the_chip_tool_judges(folder.path(), &chip, &trust);
 }
 
 /// One card of the rehearsal as strangers see it.
@@ -228,7 +212,7 @@ fn approved_dossiers_become_proven_cards_in_boxes() {
     let first = judge(dir.path(), &to_the_end(dir.path()));
     assert!(first >= 50, "only {first} cards in boxes");
     strangers_accept_a_card(dir.path());
-    strangers_read_a_card(dir.path());
+    a_stranger_reads_a_card(dir.path());
     a_manifest_is_proven_offline(dir.path());
     // Run again, it continues: nothing is made twice.
     assert_eq!(judge(dir.path(), &to_the_end(dir.path())), first);
@@ -284,24 +268,27 @@ fn killed_at_random_moments_it_ends_balanced() {
     judge(dir.path(), &to_the_end(dir.path()));
 }
 
-/// The other dialect: SCP03 with keys from the HSM, STORE DATA, and the issuer's keys at the end.
+/// The other dialect: SCP03 with keys from the HSM, STORE DATA, and the issuer's keys at the end; for chips of either
+/// supplier.
 #[test]
 fn cards_behind_a_card_manager_are_made_as_well() {
-    let dir = tempfile::tempdir().unwrap();
-    let output = Command::new(env!("CARGO_BIN_EXE_cardwright"))
-        .env_remove("HSM_SIM_DIR")
-        .args(["rehearse", "--cards", "12", "--chip", "rehearsal-gp", "--dir"])
-        .arg(dir.path())
-        .output()
-        .unwrap();
-    let told =
-        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success() && told.contains("\nbalanced"), "{told}");
-    let made = judge(dir.path(), &told);
-    assert!(made >= 8, "{told}");
-    let hall = dir.path().join("hall");
-    for boxed in hall::inventory(&hall).unwrap().boxes {
-        let chip = hall::card(&hall, &boxed.blank).unwrap().chip;
-        assert_eq!((chip.key_version(), chip.failed_authentications()), (Some(49), 0));
+    for (chip, cards, least) in [("rehearsal-gp", "12", 8), ("rehearsal-emv", "6", 3)] {
+        let dir = tempfile::tempdir().unwrap();
+        let output = Command::new(env!("CARGO_BIN_EXE_cardwright"))
+            .env_remove("HSM_SIM_DIR")
+            .args(["rehearse", "--cards", cards, "--chip", chip, "--dir"])
+            .arg(dir.path())
+            .output()
+            .unwrap();
+        let told =
+            String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && told.contains("\nbalanced"), "{told}");
+        let made = judge(dir.path(), &told);
+        assert!(made >= least, "{told}");
+        let hall = dir.path().join("hall");
+        for boxed in hall::inventory(&hall).unwrap().boxes {
+            let chip = hall::card(&hall, &boxed.blank).unwrap().chip;
+            assert_eq!((chip.key_version(), chip.failed_authentications()), (Some(49), 0));
+        }
     }
 }

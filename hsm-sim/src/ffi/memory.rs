@@ -170,6 +170,7 @@ pub(super) unsafe fn cipher(mechanism: *const CK_MECHANISM) -> Outcome<Cipher> {
         CKM_ECDSA_SHA256 => Ok(Cipher::EcdsaSha256),
         CKM_SHA256_HMAC => Ok(Cipher::Hmac),
         CKM_AES_CMAC => Ok(Cipher::Cmac),
+        CKM_DES3_ECB => Ok(Cipher::TripleDes),
         CKM_AES_GCM => {
             // SAFETY: by this function's contract.
             let given: CK_GCM_PARAMS = unsafe { parameter(&mechanism) }?;

@@ -81,8 +81,10 @@ pub(crate) fn key(mechanism: CK_MECHANISM_TYPE, template: &Attributes) -> Outcom
 /// A secret key made of a value from outside.
 pub(crate) fn imported(template: &Attributes, value: Zeroizing<Vec<u8>>) -> Outcome<(Attributes, Material)> {
     let key_type = template.ulong(CKA_KEY_TYPE).ok_or(CKR_TEMPLATE_INCOMPLETE)?;
-    if !matches!(key_type, CKK_AES | CKK_GENERIC_SECRET | CKK_SHA256_HMAC)
-        || !length_fits(key_type, crate::rv::ulong(value.len()))
+    if !matches!(
+        key_type,
+        CKK_AES | CKK_DES2 | CKK_GENERIC_SECRET | CKK_SHA256_HMAC
+    ) || !length_fits(key_type, crate::rv::ulong(value.len()))
     {
         return Err(CKR_ATTRIBUTE_VALUE_INVALID);
     }
@@ -126,6 +128,7 @@ pub(crate) fn point_of(der: &[u8]) -> Outcome<&[u8]> {
 fn length_fits(key_type: CK_KEY_TYPE, length: CK_ULONG) -> bool {
     match key_type {
         CKK_AES => matches!(length, 16 | 24 | 32),
+        CKK_DES2 => length == 16,
         _ => (1..=SECRET_MAX).contains(&length),
     }
 }

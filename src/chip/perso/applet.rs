@@ -8,7 +8,7 @@ use crate::chip::apdu::{Command, Status};
 use crate::chip::fault;
 use crate::chip::identify::{LifeCycle, life_cycle};
 use crate::chip::link::{Card, refused};
-use crate::chip::profile::ChipProfile;
+use crate::chip::profile::{ChipProfile, PutData};
 use crate::document::FileId;
 
 /// Writes all files, then all keys.
@@ -18,21 +18,24 @@ pub(super) async fn write(
     image: &CardImage<'_>,
 ) -> Result<Written, Fault> {
     card.select_application().await?;
-    if life_cycle(card).await? == LifeCycle::Sealed {
-        return Err(Fault::new(&fault::ALREADY_SEALED, ""));
-    }
+    let begun = match life_cycle(card).await? {
+        LifeCycle::Sealed => return Err(Fault::new(&fault::ALREADY_SEALED, "")),
+        state => state == LifeCycle::Started,
+    };
     let mut bytes = 0;
     for (file, contents) in image.files_in_order() {
         write_file(card, profile, file, contents).await?;
         bytes += contents.len();
     }
-    for (secret, value) in secrets::of(image) {
-        let tag = secret.tag();
-        card.expect(
-            &format!("PUT DATA {tag:02X}"),
-            &Command::new(0, 0xDA, 0, tag).data(&value),
-        )
-        .await?;
+    for put in secrets::of(image) {
+        let tag = put.what.tag();
+        let command = Command::new(0, 0xDA, put.place, tag).data(&put.value);
+        match card.send(&command).await?.1 {
+            Status::Success => {}
+            // The place is filled: by an earlier writing of this chip, if there was one; on a blank, by a stranger.
+            Status::Conditions if begun && put.what == PutData::TrustPoint => {}
+            status => return Err(refused(format_args!("PUT DATA {tag:02X}"), status)),
+        }
     }
     Ok(Written {
         commands: card.commands(),

@@ -15,7 +15,7 @@ use crate::chip::fault;
 use crate::chip::identify::{LifeCycle, life_cycle};
 use crate::chip::link::{Card, refused};
 use crate::chip::manager::{self, Credentials};
-use crate::chip::profile::{ChipProfile, Managed};
+use crate::chip::profile::{ChipProfile, Managed, PutData};
 use crate::chip::scp03::StaticKeys;
 
 /// STORE DATA: data groupings.
@@ -23,7 +23,7 @@ const GROUPINGS: u8 = 0x08;
 /// STORE DATA: encrypted groupings.
 const ENCRYPTED: u8 = 0x60;
 /// High byte of the name of a secret's grouping.
-const SECRET: u16 = 0x8000;
+const SECRET: u8 = 0x80;
 /// Blocks are numbered in one byte.
 const BLOCKS_MAX: usize = 256;
 
@@ -75,7 +75,12 @@ pub(super) fn check(profile: &ChipProfile, image: &CardImage<'_>) -> Result<(), 
         .sum();
     // Checksum and padding take at most 32 bytes of a block; secrets have a few hundred bytes and blocks of their own.
     let capacity = profile.apdu.command_data_max.saturating_sub(32).max(1);
-    let blocks = files.div_ceil(capacity) + limits::SECRETS_BYTES_MAX.div_ceil(capacity);
+    // Padded, and named in five bytes at most.
+    let secrets: usize = secrets::of(image)
+        .iter()
+        .map(|put| put.value.len() + 16 + 5)
+        .sum();
+    let blocks = files.div_ceil(capacity) + secrets.max(limits::SECRETS_BYTES_MAX).div_ceil(capacity);
     if blocks > BLOCKS_MAX {
         return Err(Fault::new(
             &fault::IMAGE,
@@ -89,14 +94,19 @@ pub(super) fn check(profile: &ChipProfile, image: &CardImage<'_>) -> Result<(), 
 fn sealed(image: &CardImage<'_>, keys: &StaticKeys) -> Vec<(u16, Vec<u8>)> {
     secrets::of(image)
         .into_iter()
-        .map(|(secret, value)| {
+        .map(|put| {
             // In one piece: padding must not leave a copy behind.
-            let mut padded = Zeroizing::new(Vec::with_capacity(value.len() + 16));
-            padded.extend(value.iter());
+            let mut padded = Zeroizing::new(Vec::with_capacity(put.value.len() + 16));
+            padded.extend(put.value.iter());
             aes_key::pad(&mut padded);
-            (SECRET | u16::from(secret.tag()), keys.seal(padded))
+            (name(put.what, put.place), keys.seal(padded))
         })
         .collect()
+}
+
+/// The name of a secret's grouping: the parameters that PUT DATA would have, the first one with its highest bit set.
+fn name(secret: PutData, place: u8) -> u16 {
+    u16::from_be_bytes([SECRET | place, secret.tag()])
 }
 
 /// Numbers the blocks of one personalization.

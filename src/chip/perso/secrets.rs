@@ -2,18 +2,61 @@
 
 use zeroize::Zeroizing;
 
-use super::CardImage;
+use super::{ActiveSecret, CardImage};
 use crate::chip::password::{Can, MrzKey};
 use crate::chip::profile::PutData;
 use crate::chip::tlv;
 
-/// All secrets of a card.
-pub(super) fn of(image: &CardImage<'_>) -> Vec<(PutData, Zeroizing<Vec<u8>>)> {
-    let mut secrets = vec![(PutData::Mrz, mrz_seed(image.mrz))];
-    secrets.extend(image.can.map(|can| (PutData::PaceSecret, pace_secret(can))));
-    let key = image.active_authentication;
-    secrets.extend(key.map(|key| (PutData::ActiveAuthentication, ec_key(key.expose()))));
+/// One PUT DATA, or the grouping that stands for it.
+pub(super) struct Put {
+    /// What it brings in.
+    pub(super) what: PutData,
+    /// Which place of several it takes, counted from 1; 0 where there is but one.
+    pub(super) place: u8,
+    /// The data.
+    pub(super) value: Zeroizing<Vec<u8>>,
+}
+
+/// All secrets of a card, in the order of writing: the CVCAs come last, because a chip takes each only once, and
+/// everything before them can be written again.
+pub(super) fn of(image: &CardImage<'_>) -> Vec<Put> {
+    let put = |what, value| Put {
+        what,
+        place: 0,
+        value,
+    };
+    let mut secrets = vec![put(PutData::Mrz, mrz_seed(image.mrz))];
+    secrets.extend(image.can.map(|can| put(PutData::PaceSecret, pace_secret(can))));
+    match image.active_authentication {
+        None => {}
+        Some(ActiveSecret::Elliptic(key)) => {
+            secrets.push(put(PutData::ActiveAuthentication, ec_key(key.expose())));
+        }
+        Some(ActiveSecret::Rsa(key)) => {
+            secrets.push(put(PutData::ActiveModulus, rsa_number(0x60, &key.modulus)));
+            let exponent = rsa_number(0x61, key.exponent.expose());
+            secrets.push(put(PutData::ActiveExponent, exponent));
+        }
+    }
+    let key = image.chip_authentication;
+    secrets.extend(key.map(|key| put(PutData::ChipAuthentication, ec_key(key.expose()))));
+    secrets.extend((1..).zip(image.cvcas).map(|(place, cvca)| Put {
+        what: PutData::TrustPoint,
+        place,
+        value: Zeroizing::new(cvca.body.clone()),
+    }));
     secrets
+}
+
+/// Bytes of the only RSA keys that the applet takes.
+pub const RSA_BYTES: usize = 128;
+
+/// `60` or `61`, empty, and the number in an object of its own: what the applet's own tool sends.
+pub(super) fn rsa_number(tag: u8, number: &[u8; RSA_BYTES]) -> Zeroizing<Vec<u8>> {
+    let mut data = Zeroizing::new(Vec::with_capacity(RSA_BYTES + 5));
+    data.extend([tag, 0x00]);
+    tlv::push(&mut data, 0x04, number);
+    data
 }
 
 /// `62 L [04 document][04 birth][04 expiry]`: the chip derives its keys itself.

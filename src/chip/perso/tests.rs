@@ -3,6 +3,7 @@
 use hex_literal::hex;
 
 use super::*;
+use crate::pki::EllipticCurve;
 
 #[test]
 fn the_mrz_seed_has_three_fields() {
@@ -38,6 +39,17 @@ fn the_key_names_its_curve() {
 }
 
 #[test]
+fn an_rsa_key_comes_in_two_halves() {
+    let half = secrets::rsa_number(0x60, &[0xAB; RSA_BYTES]);
+    assert_eq!(half[..5], hex!("6000 048180"));
+    assert_eq!(half[5..], [0xAB; 128]);
+    assert_eq!(
+        secrets::rsa_number(0x61, &[1; RSA_BYTES])[..6],
+        hex!("6100 048180 01")
+    );
+}
+
+#[test]
 fn commands_of_a_small_card_byte_for_byte() {
     let files = CardFiles::from([
         (FileId::Com, hex!("60045C026177").to_vec()),
@@ -46,12 +58,7 @@ fn commands_of_a_small_card_byte_for_byte() {
     ]);
     let profile = ChipProfile::built_in("emrtd-short").unwrap();
     let mrz = MrzKey::new("L898902C", "690806", "940623").unwrap();
-    let image = CardImage {
-        files: &files,
-        mrz: &mrz,
-        can: None,
-        active_authentication: None,
-    };
+    let image = CardImage::new(&files, &mrz);
     let mut said = Vec::new();
     let written = crate::base::dialogue::drive(&mut personalize(&profile, image, None).unwrap(), |command| {
         said.push(crate::base::hex::encode(command));

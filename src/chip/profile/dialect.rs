@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::hex;
 use crate::chip::apdu::Status;
+use crate::chip::diversify::Scheme;
 use crate::chip::scp03::Level;
 
 /// Languages of personalization commands.
@@ -89,6 +90,9 @@ pub struct Managed {
     pub level: Level,
     /// Length of the static keys: 128, 192 or 256.
     pub key_bits: usize,
+    /// How the keys with which chips are delivered follow from the supplier's master.
+    #[serde(default)]
+    pub diversification: Scheme,
     /// Version of the keys with which chips are delivered, 1 to 127.
     pub transport_version: u8,
     /// Version of the keys that replace them at seal, 1 to 127.
@@ -127,6 +131,8 @@ impl Managed {
             Some("level asks for protected answers, which options does not offer")
         } else if ![128, 192, 256].contains(&self.key_bits) {
             Some("key_bits is 128, 192 or 256")
+        } else if !self.diversification.makes(self.key_bits) {
+            Some("diversification makes no keys of key_bits")
         } else if ![self.transport_version, self.issuer_version]
             .iter()
             .all(|version| (1..=127).contains(version))

@@ -11,8 +11,8 @@ use crate::chip::aes_key::AesKey;
 use crate::chip::diversify::{self, StaticKey};
 use crate::chip::scp03::StaticKeys;
 use crate::chip::{
-    CardImage, CardKeys, ChipProfile, Credentials, MrzKey, Password, Request, identify, inspect, keys,
-    personalize, seal,
+    ActiveSecret, CardImage, CardKeys, ChipProfile, Credentials, MrzKey, Password, Request, identify,
+    inspect, keys, personalize, seal,
 };
 use crate::document::build::{self, ChipPublic};
 use crate::document::mrz::Mrz;
@@ -164,10 +164,8 @@ impl Card {
             })
         };
         let image = CardImage {
-            files: &self.files,
-            mrz: &self.mrz,
-            can: None,
-            active_authentication: Some(&self.key),
+            active_authentication: Some(ActiveSecret::Elliptic(&self.key)),
+            ..CardImage::new(&self.files, &self.mrz)
         };
         drive(
             &mut personalize(&self.profile, image, credentials())?,

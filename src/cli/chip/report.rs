@@ -119,8 +119,38 @@ fn line(check: impl fmt::Display, verdict: Standing, why: impl fmt::Display) -> 
     Line {
         check: check.to_string(),
         verdict,
-        why: why.to_string(),
+        why: harmless(&why.to_string()),
     }
+}
+
+/// The longest reason that is shown; names in certificates may be longer.
+const REASON_CHARS_MAX: usize = 240;
+
+/// What turns the direction of writing (Unicode Standard Annex 9, section 2).
+const TURNING: [std::ops::RangeInclusive<char>; 3] = [
+    '\u{200E}'..='\u{200F}',
+    '\u{202A}'..='\u{202E}',
+    '\u{2066}'..='\u{2069}',
+];
+
+/// A reason may quote what the card holds, such as the name of an unknown issuer: nothing in it moves the cursor,
+/// turns the direction of writing, or fills the screen.
+fn harmless(text: &str) -> String {
+    let mut shown: String = text
+        .chars()
+        .take(REASON_CHARS_MAX)
+        .map(|shown| {
+            if shown.is_control() || TURNING.iter().any(|range| range.contains(&shown)) {
+                '\u{FFFD}'
+            } else {
+                shown
+            }
+        })
+        .collect();
+    if text.chars().nth(REASON_CHARS_MAX).is_some() {
+        shown.push('…');
+    }
+    shown
 }
 
 fn access(seen: &Inspection) -> Line {
@@ -293,7 +323,8 @@ pub(super) fn contents(seen: &Inspection, written: &[String], json: bool) -> Str
         text.push(format!("{:<16} protected", file.to_string()));
     }
     for (file, fault) in &seen.unread {
-        text.push(format!("{:<16} not read: {fault}", file.to_string()));
+        let why = harmless(&fault.to_string());
+        text.push(format!("{:<16} not read: {why}", file.to_string()));
     }
     text.extend(written.iter().map(|name| format!("wrote {name}")));
     text.join("\n")

@@ -77,21 +77,28 @@ impl Opening {
         let Some(folder) = &self.terminal else {
             return Ok(None);
         };
-        let (mut certificates, mut key) = (Vec::new(), None);
+        let (mut certificates, mut keys) = (Vec::new(), Vec::new());
         for (path, bytes) in contents(folder)? {
+            let bytes = Zeroizing::new(bytes);
             let extension = path.extension().and_then(|extension| extension.to_str());
             match extension {
                 Some("pkcs8" | "key") => {
                     let number = private::elliptic(&bytes).with_context(|| path.display().to_string())?;
-                    key = Some(Secret::new(number.to_vec()));
+                    keys.push(Secret::new(number.to_vec()));
                 }
                 Some("cvcert" | "cvc") => certificates
                     .push(CvCertificate::parse(&bytes).with_context(|| path.display().to_string())?),
                 _ => {}
             }
         }
-        let key = key.with_context(|| format!("{}: no private key (.pkcs8)", folder.display()))?;
-        Ok(Some(Terminal::new(certificates, key)?))
+        // Tools leave the keys of the authorities beside the terminal's: the one that fits is meant.
+        let mut made = keys
+            .into_iter()
+            .map(|key| Terminal::new(certificates.clone(), key));
+        let first = made
+            .next()
+            .with_context(|| format!("{}: no private key (.pkcs8)", folder.display()))?;
+        Ok(Some(made.fold(first, Result::or)?))
     }
 }
 

@@ -66,7 +66,7 @@ impl Kit {
         let signer = MemorySigner::new(Power::new(clock), seed);
         let chip = ChipProfile::built_in(chip)?;
         let keys = labels(&chip);
-        let issued = issue(&signer, &keys, &CardProfile::builtin(PROFILE)?, clock.now()).await?;
+        let issued = issue(&signer, &keys, &chip, &CardProfile::builtin(PROFILE)?, clock.now()).await?;
         let listed = signer.keys().await?;
         let generated = dossiers::generate(dossiers::Plan {
             seed,

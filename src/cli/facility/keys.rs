@@ -2,6 +2,7 @@
 
 use super::fault::KEY;
 use crate::base::Fault;
+use crate::chip::diversify::Scheme;
 use crate::config::Config;
 use crate::device::pkcs11::Hsm;
 use crate::pki::SignerKey;
@@ -19,12 +20,13 @@ pub(super) async fn prove(
     let labels = &config.keys;
     find(&keys, &labels.wrap, KeyPurpose::Wrap)?;
     find(&keys, &labels.lookup, KeyPurpose::Lookup)?;
-    for label in labels
-        .chips
-        .iter()
-        .flat_map(|chips| [&chips.transport, &chips.issuer])
-    {
-        find(&keys, label, KeyPurpose::ChipMaster)?;
+    if let (Some(chips), Some(managed)) = (&labels.chips, config.chip_profile()?.managed()) {
+        let transport = match managed.diversification {
+            Scheme::CounterMode => KeyPurpose::ChipMaster,
+            Scheme::EmvCps => KeyPurpose::ChipMasterTripleDes,
+        };
+        find(&keys, &chips.transport, transport)?;
+        find(&keys, &chips.issuer, KeyPurpose::ChipMaster)?;
     }
     let manifest = point_of(&keys, &labels.manifest, KeyPurpose::Manifest)?;
     let checkpoint = point_of(&keys, &labels.checkpoint, KeyPurpose::Checkpoint)?;

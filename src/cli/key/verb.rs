@@ -203,9 +203,9 @@ async fn ask_csca(
 }
 
 async fn hold_ceremony(config: &mut Config, hsm: &Hsm, profile: &str, clock: Clock) -> Result<(), Fault> {
-    let profile = CardProfile::builtin(profile)?;
+    let (chip, profile) = (config.chip_profile()?, CardProfile::builtin(profile)?);
     let books = Books::open(config, clock).await?;
-    let held = ceremony(hsm, &config.keys, &profile, clock.now(), &config.folder).await;
+    let held = ceremony(hsm, &config.keys, &chip, &profile, clock.now(), &config.folder).await;
     let held = match held {
         Ok(held) => held,
         Err(fault) => {

@@ -6,7 +6,7 @@
 
 use crate::port::KeyPurpose;
 
-const LETTERS: [(KeyPurpose, u8); 8] = [
+const LETTERS: [(KeyPurpose, u8); 9] = [
     (KeyPurpose::Csca, b'C'),
     (KeyPurpose::DocumentSigner, b'D'),
     (KeyPurpose::Checkpoint, b'K'),
@@ -15,6 +15,7 @@ const LETTERS: [(KeyPurpose, u8); 8] = [
     (KeyPurpose::Wrap, b'W'),
     (KeyPurpose::Lookup, b'L'),
     (KeyPurpose::ChipMaster, b'S'),
+    (KeyPurpose::ChipMasterTripleDes, b'T'),
 ];
 
 /// The identifier of a key with this purpose and label.
@@ -37,7 +38,7 @@ pub(super) fn purpose(identifier: &[u8], label: &str) -> Option<KeyPurpose> {
 pub(super) fn is_secret(purpose: KeyPurpose) -> bool {
     matches!(
         purpose,
-        KeyPurpose::Wrap | KeyPurpose::Lookup | KeyPurpose::ChipMaster
+        KeyPurpose::Wrap | KeyPurpose::Lookup | KeyPurpose::ChipMaster | KeyPurpose::ChipMasterTripleDes
     )
 }
 

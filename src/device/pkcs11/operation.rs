@@ -13,6 +13,7 @@ use super::identity::{identifier, is_secret, purpose as purpose_of};
 use super::library::{Library, Trouble};
 use super::worker::{Connection, recovers};
 use crate::base::{Fault, Secret};
+use crate::chip::diversify::Scheme;
 use crate::port::{KeyInfo, KeyPurpose};
 
 /// DER of the object identifier prime256v1 (SEC 2 §2.4.2).
@@ -131,10 +132,11 @@ pub(super) fn agree(
     Ok(Secret::new(value))
 }
 
-/// A chip's static key: AES-CMAC over each block, joined and cut.
+/// A chip's static key: the master over each block, joined and cut.
 pub(super) fn derive(
     connection: &mut Connection,
     key: &str,
+    scheme: Scheme,
     blocks: &[[u8; 16]],
     bits: usize,
 ) -> Result<Secret<Vec<u8>>, Trouble> {
@@ -142,9 +144,13 @@ pub(super) fn derive(
     // In one piece, so that growing leaves no copy behind.
     let mut derived = Zeroizing::new(Vec::with_capacity(blocks.len() * 16));
     for block in blocks {
-        let part = Zeroizing::new(connection.session.sign(&Mechanism::AesCMac, key, block)?);
+        let session = &connection.session;
+        let part = Zeroizing::new(match scheme {
+            Scheme::CounterMode => session.sign(&Mechanism::AesCMac, key, block)?,
+            Scheme::EmvCps => session.encrypt(&Mechanism::Des3Ecb, key, block)?,
+        });
         if part.len() != 16 {
-            return Err(unexpected("a checksum of another length"));
+            return Err(unexpected("part of a key of another length"));
         }
         derived.extend(part.iter());
     }
@@ -157,11 +163,16 @@ pub(super) fn take_in(
     connection: &mut Connection,
     library: &Library,
     label: &str,
-    master: &[u8; 32],
+    purpose: KeyPurpose,
+    master: &[u8],
 ) -> Result<(), Trouble> {
     let _alone = library.changes();
     may_make(connection, label)?;
-    let mut template = secret(label, KeyPurpose::ChipMaster, KeyType::AES);
+    let key_type = match purpose {
+        KeyPurpose::ChipMasterTripleDes => KeyType::DES2,
+        _ => KeyType::AES,
+    };
+    let mut template = secret(label, purpose, key_type);
     template.push(Attribute::Class(ObjectClass::SECRET_KEY));
     template.push(Attribute::Value(master.to_vec()));
     connection.session.create_object(&template).map_err(interrupted)?;
@@ -321,12 +332,13 @@ fn generate_secret(session: &Session, label: &str, purpose: KeyPurpose) -> Resul
 /// What a secret key is, and the one thing it may do.
 fn secret(label: &str, purpose: KeyPurpose, key_type: KeyType) -> Vec<Attribute> {
     let wraps = purpose == KeyPurpose::Wrap;
+    let encrypts = wraps || purpose == KeyPurpose::ChipMasterTripleDes;
     let mut template = hidden(label, purpose);
     template.extend([
         Attribute::KeyType(key_type),
-        Attribute::Encrypt(wraps),
+        Attribute::Encrypt(encrypts),
         Attribute::Decrypt(wraps),
-        Attribute::Sign(!wraps),
+        Attribute::Sign(!encrypts),
         Attribute::Verify(false),
         Attribute::Wrap(false),
         Attribute::Unwrap(false),

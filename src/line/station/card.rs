@@ -5,8 +5,8 @@ use crate::base::ids::{ChipId, MachineId};
 use crate::base::{Blame, Fault, Place};
 use crate::chip::fault::TWO_NAMES;
 use crate::chip::{
-    CardImage, CardKeys, Inspection, Password, Request, Sealed, Verdict, identify, inspect, personalize,
-    pretest, probe_sealed, refuses_writes, seal,
+    ActiveSecret, CardImage, CardKeys, Inspection, Password, Request, Sealed, Verdict, identify, inspect,
+    personalize, pretest, probe_sealed, refuses_writes, seal,
 };
 use crate::document::sod::{self, passive_authentication};
 use crate::document::{FileId, build};
@@ -317,10 +317,8 @@ async fn encode(
     keys: Option<&CardKeys>,
 ) -> Result<Evidence, Fault> {
     let image = CardImage {
-        files: &ready.files,
-        mrz: &ready.mrz,
-        can: None,
-        active_authentication: ready.chip_key.as_ref(),
+        active_authentication: ready.chip_key.as_ref().map(ActiveSecret::Elliptic),
+        ..CardImage::new(&ready.files, &ready.mrz)
     };
     let writing = personalize(&line.rules.chip, image, line.credentials(keys)?)?;
     let written = with_chip(&mut *station.encoder, writing)

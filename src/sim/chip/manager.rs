@@ -1,20 +1,34 @@
 //! A GlobalPlatform card manager in front of the application: keys, life cycle, and personalization through STORE DATA
 //! (GlobalPlatform Card Specification 2.3.1, section 11).
 
+use des::TdesEde2;
+use des::cipher::{BlockCipherEncrypt, KeyInit};
 use serde::{Deserialize, Serialize};
 
 use super::scp03::Session;
 use super::store::Stream;
 use super::{APPLICATION, Chip, LifeCycle, Oddity, Outcome, Place};
-use crate::base::hex;
+use crate::base::{Secret, hex};
 use crate::chip::ChipProfile;
 use crate::chip::aes_key::AesKey;
 use crate::chip::apdu::{Command, Status};
+use crate::chip::diversify::{Master, Scheme};
 use crate::chip::profile::Managed;
 use crate::chip::tlv;
 
 /// The supplier's master key in rehearsals, known to everybody: the chips' transport keys follow from it.
 pub const REHEARSAL_MASTER: [u8; 32] = *b"@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_";
+/// The same of a supplier with 3DES: the master of published examples.
+pub(super) const REHEARSAL_TRIPLE_DES: [u8; 16] = *b"@ABCDEFGHIJKLMNO";
+/// What a rehearsal's supplier gave to the house, for chips of this scheme.
+#[must_use]
+pub fn rehearsal_master(scheme: Scheme) -> Master {
+    match scheme {
+        Scheme::CounterMode => Master::Aes(Secret::new(REHEARSAL_MASTER)),
+        Scheme::EmvCps => Master::TripleDes(Secret::new(REHEARSAL_TRIPLE_DES)),
+    }
+}
+
 /// Failed authentications after which a chip is dead.
 const FAILURES_MAX: u8 = 3;
 const INITIALIZED: u8 = 0x07;
@@ -42,7 +56,12 @@ impl Manager {
         Self {
             named: *name,
             version: managed.transport_version,
-            keys: [1, 2, 3].map(|number| hex::encode(&transport_key(number, name, managed.key_bits))),
+            keys: [1, 2, 3].map(|number| {
+                hex::encode(&match managed.diversification {
+                    Scheme::CounterMode => transport_key(number, name, managed.key_bits),
+                    Scheme::EmvCps => emv_transport_key(number, name),
+                })
+            }),
             counter: 1,
             state: INITIALIZED,
             failures: 0,
@@ -82,6 +101,21 @@ fn transport_key(number: u8, name: &[u8; 10], bits: usize) -> Vec<u8> {
     }
     key.truncate(length);
     key
+}
+
+/// The same by EMV CPS: two blocks of the last six bytes of the name under 3DES.
+fn emv_transport_key(number: u8, name: &[u8; 10]) -> Vec<u8> {
+    let Ok(master) = TdesEde2::new_from_slice(&REHEARSAL_TRIPLE_DES) else {
+        return Vec::new();
+    };
+    let half = |mark| {
+        let mut block = [0; 8];
+        block[..6].copy_from_slice(&name[4..]);
+        block[6..].copy_from_slice(&[mark, number]);
+        master.encrypt_block((&mut block).into());
+        block
+    };
+    [half(0xF0), half(0x0F)].concat()
 }
 
 impl Chip {

@@ -32,6 +32,9 @@ pub(super) struct Memory {
     pub(super) mrz: Option<[String; 3]>,
     pub(super) can: Option<String>,
     pub(super) active_authentication: Option<[u8; 32]>,
+    /// The halves of an RSA key for active authentication, as they were put.
+    #[serde(default)]
+    pub(super) rsa: RsaKey,
     /// The application is missing: what a careless supplier sends.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) no_application: bool,
@@ -46,6 +49,13 @@ pub(super) struct Memory {
     pub(super) terminal: TrustPoints,
     seed: [u8; 32],
     draws: u64,
+}
+
+/// An RSA key that comes in two commands.
+#[derive(Clone, Default, Deserialize, Serialize)]
+pub(super) struct RsaKey {
+    pub(super) modulus: Option<Vec<u8>>,
+    pub(super) exponent: Option<Vec<u8>>,
 }
 
 /// How far a chip has come.
@@ -71,6 +81,7 @@ impl Memory {
             mrz: None,
             can: None,
             active_authentication: None,
+            rsa: RsaKey::default(),
             no_application: false,
             manager: manager::delivered(profile, &name(&cplc)),
             card_security: None,

@@ -1,8 +1,9 @@
 //! The personalization commands of the open eMRTD applet, and its life cycle.
 
+use super::proof::AgreementKey;
 use super::{Chip, LifeCycle, Outcome, Place};
 use crate::chip::apdu::{Command, Status};
-use crate::chip::perso::P_256;
+use crate::chip::perso::{P_256, RSA_BYTES};
 use crate::chip::profile::{Dialect, PutData, Recreate};
 use crate::chip::tlv;
 use crate::document::FileId;
@@ -71,13 +72,10 @@ impl Chip {
         match (command.p1, command.p2) {
             (0xDE, 0xAF) => self.declare_personalized()?,
             (0xDE, 0xAD) => self.lock()?,
-            (0, tag) => {
-                let known = self.known_secrets().find(|secret| secret.tag() == tag);
-                let known = known.ok_or(Status::WrongParameters)?;
-                self.burn(1)?;
-                self.put_secret(known, command.data).ok_or(Status::WrongData)?;
+            (place, tag) => {
+                let known = self.known_secret(place, tag).ok_or(Status::WrongParameters)?;
+                self.put_secret(known, place, command.data)?;
             }
-            _ => return Err(Status::WrongParameters),
         }
         Ok((Vec::new(), Status::Success))
     }
@@ -148,15 +146,26 @@ impl Chip {
         }
     }
 
-    /// Secrets that this kind of chip takes.
-    pub(super) fn known_secrets(&self) -> impl Iterator<Item = PutData> {
-        let profile = &self.memory.profile;
-        [PutData::Mrz, PutData::PaceSecret, PutData::ActiveAuthentication]
-            .into_iter()
-            .filter(|secret| profile.takes(*secret))
+    /// The secret with this tag, if this kind of chip takes it. Only CVCAs have places.
+    pub(super) fn known_secret(&self, place: u8, tag: u8) -> Option<PutData> {
+        PutData::ALL.into_iter().find(|secret| {
+            let placed = *secret == PutData::TrustPoint;
+            secret.tag() == tag && placed == (place != 0) && self.memory.profile.takes(*secret)
+        })
     }
 
-    pub(super) fn put_secret(&mut self, secret: PutData, data: &[u8]) -> Option<()> {
+    /// Takes it in, as one object.
+    pub(super) fn put_secret(&mut self, secret: PutData, place: u8, data: &[u8]) -> Result<(), Status> {
+        match secret {
+            PutData::TrustPoint => self.put_trust_point(place, data),
+            _ => {
+                self.burn(1)?;
+                self.put_key(secret, data).ok_or(Status::WrongData)
+            }
+        }
+    }
+
+    fn put_key(&mut self, secret: PutData, data: &[u8]) -> Option<()> {
         match secret {
             PutData::Mrz => {
                 let fields: Option<Vec<String>> = tlv::objects(tlv::only(0x62, data)?)
@@ -179,18 +188,17 @@ impl Chip {
                 }
                 self.memory.can = String::from_utf8(can.to_vec()).ok();
             }
-            PutData::ActiveAuthentication => {
-                let objects: Result<Vec<_>, _> = tlv::objects(data).collect();
-                let objects = objects.ok()?;
-                let (private, domain) = objects.split_last()?;
-                let given = domain.iter().map(|object| (object.tag, object.value));
-                if private.tag != 0x86 || !given.eq(P_256) {
-                    return None;
-                }
-                let private: [u8; 32] = private.value.try_into().ok()?;
-                EllipticCurve::P256.public(&private)?;
-                self.memory.active_authentication = Some(private);
+            PutData::ActiveAuthentication => self.memory.active_authentication = Some(p_256_key(data)?),
+            PutData::ChipAuthentication => {
+                self.memory.keys.chip_authentication = Some(AgreementKey {
+                    parameters: EllipticCurve::P256.parameter_id().into(),
+                    private: p_256_key(data)?.to_vec(),
+                    id: None,
+                });
             }
+            PutData::ActiveModulus => self.memory.rsa.modulus = Some(rsa_number(0x60, data)?),
+            PutData::ActiveExponent => self.memory.rsa.exponent = Some(rsa_number(0x61, data)?),
+            PutData::TrustPoint => return None,
         }
         Some(())
     }
@@ -204,4 +212,24 @@ impl Chip {
             _ => [FileId::Com, FileId::Sod].map(FileId::fid).contains(&fid),
         }
     }
+}
+
+/// The private number of a key whose domain parameters are those of P-256.
+fn p_256_key(data: &[u8]) -> Option<[u8; 32]> {
+    let objects: Result<Vec<_>, _> = tlv::objects(data).collect();
+    let objects = objects.ok()?;
+    let (private, domain) = objects.split_last()?;
+    let given = domain.iter().map(|object| (object.tag, object.value));
+    if private.tag != 0x86 || !given.eq(P_256) {
+        return None;
+    }
+    let private: [u8; 32] = private.value.try_into().ok()?;
+    EllipticCurve::P256.public(&private)?;
+    Some(private)
+}
+
+/// A modulus or an exponent: an empty object with this tag, then the number in its own.
+fn rsa_number(tag: u8, data: &[u8]) -> Option<Vec<u8>> {
+    let number = tlv::only(0x04, data.strip_prefix(&[tag, 0x00])?)?;
+    (number.len() == RSA_BYTES).then(|| number.to_vec())
 }

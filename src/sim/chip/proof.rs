@@ -112,7 +112,13 @@ impl Chip {
                 parameters: 12,
                 private: private.to_vec(),
             });
-        let key = self.memory.keys.active.clone().or(ours);
+        let key = self
+            .memory
+            .keys
+            .active
+            .clone()
+            .or(ours)
+            .or_else(|| self.put_rsa_key());
         let signature = match key.ok_or(Status::Conditions)? {
             ActiveKey::Elliptic { parameters, private } => {
                 let curve = EllipticCurve::from_parameter_id(parameters).ok_or(Status::Conditions)?;
@@ -130,6 +136,15 @@ impl Chip {
             } => self.sign_with_recovery(&modulus, &exponent, sha1, command.data),
         };
         Ok((signature.ok_or(Status::Conditions)?, Status::Success))
+    }
+
+    /// The key whose halves were put: the applet signs with SHA-1, as the first chips did.
+    fn put_rsa_key(&self) -> Option<ActiveKey> {
+        Some(ActiveKey::Rsa {
+            modulus: self.memory.rsa.modulus.clone()?,
+            exponent: self.memory.rsa.exponent.clone()?,
+            sha1: true,
+        })
     }
 
     /// `6A ‖ own random part ‖ digest ‖ trailer`, to the power of the private exponent.

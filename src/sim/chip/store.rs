@@ -84,7 +84,7 @@ impl Chip {
         if !encrypted {
             self.memory.files.remove(&name);
             self.make_file(name, length)?;
-        } else if self.secret(name).is_none() || length == 0 {
+        } else if self.named(name).is_none() || length == 0 {
             return Err(Status::WrongData);
         }
         Ok(Some(Grouping {
@@ -99,15 +99,16 @@ impl Chip {
         if !encrypted {
             return Ok(());
         }
-        let secret = self.secret(grouping.name).ok_or(Status::WrongData)?;
+        let (secret, place) = self.named(grouping.name).ok_or(Status::WrongData)?;
         let plain = self.open_secret(&grouping.value).ok_or(Status::WrongData)?;
-        self.burn(1)?;
-        self.put_secret(secret, &plain).ok_or(Status::WrongData)
+        self.put_secret(secret, place, &plain)
     }
 
-    fn secret(&self, name: u16) -> Option<PutData> {
-        self.known_secrets()
-            .find(|secret| 0x8000 | u16::from(secret.tag()) == name)
+    /// Which secret a grouping of this name is, and in which place it goes.
+    fn named(&self, name: u16) -> Option<(PutData, u8)> {
+        let [high, tag] = name.to_be_bytes();
+        let place = high.checked_sub(0x80)?;
+        self.known_secret(place, tag).map(|secret| (secret, place))
     }
 }
 

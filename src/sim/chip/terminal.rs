@@ -1,6 +1,8 @@
 //! Terminal authentication, the chip's side (BSI TR-03110-1, section 4.4; TR-03110-3, section B.3): who may read
 //! fingerprints.
 
+use std::collections::BTreeSet;
+
 use rand_chacha::rand_core::Rng;
 use serde::{Deserialize, Serialize};
 
@@ -16,7 +18,13 @@ pub(super) struct TrustPoints {
     points: Vec<TrustPoint>,
     /// The latest day that the chip knows of, YYMMDD: it has no clock.
     today: [u8; 6],
+    /// Places that personalization has filled.
+    #[serde(default)]
+    filled: BTreeSet<u8>,
 }
+
+/// Places for certificates that are trusted from the first day on.
+const PLACES: std::ops::RangeInclusive<u8> = 1..=2;
 
 /// The key of a CVCA.
 #[derive(Clone, Deserialize, Serialize)]
@@ -63,13 +71,22 @@ impl Chip {
     /// Nothing is changed if it is no certificate of a CVCA that names its curve.
     pub fn trust(&mut self, cvca: &[u8]) -> Result<(), Refused> {
         let certificate = CvCertificate::parse(cvca).map_err(|_| Refused)?;
-        let curve = certificate.curve.ok_or(Refused)?;
-        if certificate.role != CvRole::Authority {
-            return Err(Refused);
+        self.memory.terminal.take_in(&certificate).ok_or(Refused)
+    }
+
+    /// PUT DATA 64: the body of a CVCA's certificate. The applet fills each place once; a card manager may do it again.
+    pub(super) fn put_trust_point(&mut self, place: u8, body: &[u8]) -> Result<(), Status> {
+        if !PLACES.contains(&place) {
+            return Err(Status::WrongParameters);
         }
+        if self.memory.manager.is_none() && self.memory.terminal.filled.contains(&place) {
+            return Err(Status::Conditions);
+        }
+        let certificate = CvCertificate::parse_body(body).map_err(|_| Status::WrongData)?;
+        self.burn(1)?;
         let trust = &mut self.memory.terminal;
-        trust.today = trust.today.max(certificate.effective);
-        trust.keep(&certificate, curve);
+        trust.take_in(&certificate).ok_or(Status::WrongData)?;
+        trust.filled.insert(place);
         Ok(())
     }
 
@@ -216,6 +233,15 @@ impl Chip {
 }
 
 impl TrustPoints {
+    /// Trusts this CVCA from now on; nothing if it is none, or does not name its curve.
+    fn take_in(&mut self, certificate: &CvCertificate) -> Option<()> {
+        let curve = certificate.curve?;
+        (certificate.role == CvRole::Authority).then(|| {
+            self.today = self.today.max(certificate.effective);
+            self.keep(certificate, curve);
+        })
+    }
+
     /// A chip has room for two: the newest, and the one before it as long as it is valid.
     fn keep(&mut self, certificate: &CvCertificate, curve: EllipticCurve) {
         let today = self.today;

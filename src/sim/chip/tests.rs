@@ -13,12 +13,14 @@ use crate::chip::aes_key::AesKey;
 use crate::chip::diversify::{self, StaticKey};
 use crate::chip::scp03::StaticKeys;
 use crate::chip::{
-    Access, Can, CardImage, CardKeys, ChipProfile, Credentials, Identity, Inspection, MrzKey, Password,
-    Request, Sealed, Verdict, Wanted, Written, fault, identify, inspect, personalize, probe_sealed,
-    refuses_writes, seal, tlv,
+    Access, ActiveSecret, Can, CardImage, CardKeys, ChipProfile, Credentials, Identity, Inspection, MrzKey,
+    Password, Request, RsaSecret, Sealed, Verdict, Wanted, Written, fault, identify, inspect, personalize,
+    probe_sealed, refuses_writes, seal, tlv,
 };
 use crate::document::CardFiles;
+use crate::pki::CvCertificate;
 
+mod extended;
 mod faults;
 mod foreign;
 mod hostile;
@@ -35,8 +37,27 @@ struct Rehearsal {
     mrz: MrzKey,
     can: Option<Can>,
     key: Option<Secret<[u8; 32]>>,
+    rsa: Option<RsaSecret>,
+    agreement: Option<Secret<[u8; 32]>>,
+    cvcas: Vec<CvCertificate>,
     /// For chips with a card manager.
     keys: Option<CardKeys>,
+}
+
+/// What goes on a card. A macro, because a method would borrow the chip, too, which is then spoken to.
+macro_rules! image {
+    ($card:expr) => {
+        CardImage {
+            can: $card.can.as_ref(),
+            active_authentication: match (&$card.key, &$card.rsa) {
+                (Some(key), _) => Some(ActiveSecret::Elliptic(key)),
+                (None, key) => key.as_ref().map(ActiveSecret::Rsa),
+            },
+            chip_authentication: $card.agreement.as_ref(),
+            cvcas: &$card.cvcas,
+            ..CardImage::new(&$card.files, &$card.mrz)
+        }
+    };
 }
 
 impl Rehearsal {
@@ -71,6 +92,9 @@ impl Rehearsal {
         let known = ChipProfile::built_in(profile).unwrap();
         if known.takes(crate::chip::profile::PutData::ActiveAuthentication) {
             return Self::full_on(profile);
+        }
+        if known.takes(crate::chip::profile::PutData::ChipAuthentication) {
+            return extended::card();
         }
         let mut card = Self::new(profile, &[1, 2, 13]);
         if known.applet.card_access.is_some() {
@@ -118,7 +142,10 @@ impl Rehearsal {
         let name = hex!("4D410268050601020304");
         let keys = profile.managed().map(|managed| CardKeys {
             diversification: name,
-            transport: static_keys(&REHEARSAL_MASTER, &name, managed.key_bits),
+            transport: match managed.diversification {
+                diversify::Scheme::CounterMode => static_keys(&REHEARSAL_MASTER, &name, managed.key_bits),
+                diversify::Scheme::EmvCps => emv_keys(&name),
+            },
             issuer: static_keys(&[0x77; 32], &name, managed.key_bits),
         });
         Self {
@@ -129,16 +156,14 @@ impl Rehearsal {
             mrz: MrzKey::new("001203013", "990521", "390521").unwrap(),
             can: None,
             key: None,
+            rsa: None,
+            agreement: None,
+            cvcas: Vec::new(),
         }
     }
 
     fn image(&self) -> CardImage<'_> {
-        CardImage {
-            files: &self.files,
-            mrz: &self.mrz,
-            can: self.can.as_ref(),
-            active_authentication: self.key.as_ref(),
-        }
+        image!(self)
     }
 
     fn identify(&mut self) -> Result<Identity, Fault> {
@@ -160,12 +185,7 @@ impl Rehearsal {
         &mut self,
         mut wire: impl FnMut(&mut Chip, &[u8]) -> Option<Vec<u8>>,
     ) -> Result<Written, Fault> {
-        let image = CardImage {
-            files: &self.files,
-            mrz: &self.mrz,
-            can: self.can.as_ref(),
-            active_authentication: self.key.as_ref(),
-        };
+        let image = image!(self);
         let mut writing = personalize(&self.profile, image, credentials(self.keys.as_ref()))?;
         drive(&mut writing, |command| wire(&mut self.chip, command))
     }
@@ -213,6 +233,24 @@ fn static_keys(master: &[u8; 32], name: &[u8; 10], bits: usize) -> StaticKeys {
         bytes.take(bits / 8).collect()
     };
     let [encrypt, mac, data] = StaticKey::ALL.map(key);
+    StaticKeys::new(&encrypt, &mac, &data).unwrap()
+}
+
+/// Keys as a supplier with 3DES makes them: the blocks are said by production code, the cipher is OpenSSL's.
+fn emv_keys(name: &[u8; 10]) -> StaticKeys {
+    let openssl = crate::pki::testkit::OpenSsl::new();
+    let [encrypt, mac, data] = StaticKey::ALL.map(|key| {
+        let wanted = diversify::Derivation {
+            scheme: diversify::Scheme::EmvCps,
+            key,
+            chip: *name,
+            bits: 128,
+        };
+        openssl.file("blocks", wanted.blocks().unwrap().as_flattened());
+        let master = crate::base::hex::encode(&REHEARSAL_TRIPLE_DES);
+        openssl.succeeds(&format!("enc -des-ede -nopad -K {master} -in blocks -out key"));
+        openssl.read("key")
+    });
     StaticKeys::new(&encrypt, &mac, &data).unwrap()
 }
 

@@ -9,8 +9,7 @@ use async_trait::async_trait;
 use super::{Act, Moment, Trap};
 use crate::base::ids::MachineId;
 use crate::base::{Fault, Secret};
-use crate::chip::diversify::StaticKey;
-use crate::chip::scp03::DIVERSIFICATION;
+use crate::chip::diversify::{Derivation, Master};
 use crate::job::Step;
 use crate::port::{
     Answer, Encoder, Instruction, KeyInfo, KeyPurpose, Papers, Registry, Report, Screen, Serial, Signer,
@@ -194,17 +193,11 @@ impl Signer for TrappedSigner {
         self.door.agree(key, peer).await
     }
 
-    async fn derive(
-        &self,
-        key: &str,
-        which: StaticKey,
-        chip: &[u8; DIVERSIFICATION],
-        bits: usize,
-    ) -> Result<Secret<Vec<u8>>, Fault> {
-        self.door.derive(key, which, chip, bits).await
+    async fn derive(&self, key: &str, wanted: &Derivation) -> Result<Secret<Vec<u8>>, Fault> {
+        self.door.derive(key, wanted).await
     }
 
-    async fn take_in(&self, key: &str, master: &Secret<[u8; 32]>) -> Result<(), Fault> {
+    async fn take_in(&self, key: &str, master: &Master) -> Result<(), Fault> {
         self.door.take_in(key, master).await
     }
 

@@ -7,7 +7,9 @@ use std::time::Duration;
 use aes_gcm::aead::{Aead, Payload};
 use aes_gcm::{Aes256Gcm, Nonce};
 use async_trait::async_trait;
-use hmac::{Hmac, KeyInit, Mac};
+use des::TdesEde2;
+use des::cipher::{BlockCipherEncrypt, KeyInit};
+use hmac::{Hmac, Mac};
 use p256::ecdsa::signature::hazmat::PrehashSigner;
 use p256::ecdsa::{Signature, SigningKey};
 use p256::elliptic_curve::sec1::ToSec1Point;
@@ -17,8 +19,7 @@ use sha2::Sha256;
 use super::{Power, locked};
 use crate::base::{Entropy, Fault, Secret};
 use crate::chip::aes_key::AesKey;
-use crate::chip::diversify::{self, StaticKey};
-use crate::chip::scp03::DIVERSIFICATION;
+use crate::chip::diversify::{Derivation, Master, Scheme};
 use crate::device::pkcs11::fault::{KEY_EXISTS, KEY_UNKNOWN, LOST, REQUEST, SEALED};
 use crate::port::{KeyInfo, KeyPurpose, Signer};
 
@@ -200,25 +201,35 @@ impl Signer for MemorySigner {
         .await
     }
 
-    async fn derive(
-        &self,
-        key: &str,
-        which: StaticKey,
-        chip: &[u8; DIVERSIFICATION],
-        bits: usize,
-    ) -> Result<Secret<Vec<u8>>, Fault> {
-        self.with(key, &[KeyPurpose::ChipMaster], |key| {
-            let master = AesKey::new(key.secret.expose()).ok_or_else(broken)?;
-            let blocks = diversify::blocks(which, chip, bits);
-            let mut derived: Vec<u8> = blocks.iter().flat_map(|block| master.cmac(&[block])).collect();
-            derived.truncate(bits / 8);
+    async fn derive(&self, key: &str, wanted: &Derivation) -> Result<Secret<Vec<u8>>, Fault> {
+        let purpose = match wanted.scheme {
+            Scheme::CounterMode => KeyPurpose::ChipMaster,
+            Scheme::EmvCps => KeyPurpose::ChipMasterTripleDes,
+        };
+        self.with(key, &[purpose], |key| {
+            let blocks = wanted.blocks().ok_or_else(broken)?;
+            let mut derived = match wanted.scheme {
+                Scheme::CounterMode => {
+                    let master = AesKey::new(key.secret.expose()).ok_or_else(broken)?;
+                    blocks.iter().flat_map(|block| master.cmac(&[block])).collect()
+                }
+                Scheme::EmvCps => encrypted(&key.secret, blocks)?,
+            };
+            derived.truncate(wanted.bits / 8);
             Ok(Secret::new(derived))
         })
         .await
     }
 
-    async fn take_in(&self, key: &str, master: &Secret<[u8; 32]>) -> Result<(), Fault> {
-        let put = || self.put(key, KeyPurpose::ChipMaster, Secret::new(*master.expose()));
+    async fn take_in(&self, key: &str, master: &Master) -> Result<(), Fault> {
+        let put = || match master {
+            Master::Aes(value) => self.put(key, KeyPurpose::ChipMaster, Secret::new(*value.expose())),
+            Master::TripleDes(value) => {
+                let mut kept = [0; 32];
+                kept[..TRIPLE_DES].copy_from_slice(value.expose());
+                self.put(key, KeyPurpose::ChipMasterTripleDes, Secret::new(kept))
+            }
+        };
         self.power.act(OPERATION, put).await
     }
 
@@ -254,10 +265,22 @@ impl Signer for MemorySigner {
     }
 }
 
+/// Bytes of a 3DES key of two parts, which begins a secret.
+const TRIPLE_DES: usize = 16;
+
+/// 3DES-ECB of these blocks, joined.
+fn encrypted(key: &Secret<[u8; 32]>, mut blocks: Vec<[u8; 16]>) -> Result<Vec<u8>, Fault> {
+    let cipher = TdesEde2::new_from_slice(&key.expose()[..TRIPLE_DES]).map_err(|_| broken())?;
+    for block in blocks.as_flattened_mut().as_chunks_mut::<8>().0 {
+        cipher.encrypt_block(block.into());
+    }
+    Ok(blocks.into_flattened())
+}
+
 fn is_symmetric(purpose: KeyPurpose) -> bool {
     matches!(
         purpose,
-        KeyPurpose::Wrap | KeyPurpose::Lookup | KeyPurpose::ChipMaster
+        KeyPurpose::Wrap | KeyPurpose::Lookup | KeyPurpose::ChipMaster | KeyPurpose::ChipMasterTripleDes
     )
 }
 

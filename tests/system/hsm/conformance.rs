@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use cardwright::base::{Fault, Secret};
-use cardwright::chip::diversify::StaticKey;
+use cardwright::chip::diversify::{Derivation, Master, Scheme, StaticKey};
 use cardwright::device::pkcs11::{Hsm, fault};
 use cardwright::port::{KeyPurpose, Signer};
 use hex_literal::hex;
@@ -27,6 +27,7 @@ pub(super) fn suite() {
         looks_up(&hsm).await;
         agrees(&hsm).await;
         derives(&hsm).await;
+        derives_by_emv_cps(&hsm).await;
         draws_random_bytes(&hsm).await;
         serves_many_at_once(&hsm).await;
         lists_and_destroys(&hsm).await;
@@ -131,8 +132,14 @@ async fn agrees(hsm: &Hsm) {
 /// Vectors of GlobalPlatformPro's tests (scheme KDF3) for a master of 32 bytes, which stays in the token.
 async fn derives(hsm: &Hsm) {
     let counted: [u8; 32] = std::array::from_fn(|n| 0x40 + u8::try_from(n).unwrap());
-    hsm.take_in("chips-01", &Secret::new(counted)).await.unwrap();
-    let chip = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
+    let known = Master::Aes(Secret::new(counted));
+    hsm.take_in("chips-01", &known).await.unwrap();
+    let wanted = |key, bits| Derivation {
+        scheme: Scheme::CounterMode,
+        key,
+        chip: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9],
+        bits,
+    };
     for (which, expected) in [
         (
             StaticKey::Encrypt,
@@ -148,22 +155,28 @@ async fn derives(hsm: &Hsm) {
         ),
     ] {
         for bits in [128, 192, 256] {
-            let key = hsm.derive("chips-01", which, &chip, bits).await.unwrap();
+            let key = hsm.derive("chips-01", &wanted(which, bits)).await.unwrap();
             assert_eq!(key.expose(), &expected[..bits / 8]);
         }
     }
-    let twice = hsm.take_in("chips-01", &Secret::new([1; 32])).await;
+    let twice = hsm.take_in("chips-01", &known).await;
     assert_eq!(code(twice), "HSM-006");
-    let odd = hsm.derive("chips-01", StaticKey::Mac, &chip, 160).await;
+    let odd = hsm.derive("chips-01", &wanted(StaticKey::Mac, 160)).await;
     assert_eq!(code(odd.map(drop)), "HSM-015");
     // One made in the token works as well, and is another.
     hsm.generate("chips-02", KeyPurpose::ChipMaster).await.unwrap();
-    let other = hsm.derive("chips-02", StaticKey::Mac, &chip, 256).await.unwrap();
-    let mine = hsm.derive("chips-01", StaticKey::Mac, &chip, 256).await.unwrap();
+    let other = hsm
+        .derive("chips-02", &wanted(StaticKey::Mac, 256))
+        .await
+        .unwrap();
+    let mine = hsm
+        .derive("chips-01", &wanted(StaticKey::Mac, 256))
+        .await
+        .unwrap();
     assert_ne!(other.expose(), mine.expose());
     // For nothing else, and with nothing else.
     for key in ["wrap-01", "lookup-01"] {
-        let refused = hsm.derive(key, StaticKey::Mac, &chip, 128).await;
+        let refused = hsm.derive(key, &wanted(StaticKey::Mac, 128)).await;
         assert_eq!(code(refused.map(drop)), "HSM-009", "{key}");
     }
     assert_eq!(code(hsm.hmac("chips-01", b"x").await), "HSM-009");
@@ -171,6 +184,46 @@ async fn derives(hsm: &Hsm) {
     for key in ["chips-01", "chips-02"] {
         hsm.destroy(key).await.unwrap();
     }
+}
+
+/// Vectors of GlobalPlatformPro's tests (scheme EMV) for a 3DES master, which stays in the token.
+async fn derives_by_emv_cps(hsm: &Hsm) {
+    let master = Master::TripleDes(Secret::new(hex!("404142434445464748494A4B4C4D4E4F")));
+    hsm.take_in("supplier-01", &master).await.unwrap();
+    let wanted = |key, scheme, bits| Derivation {
+        scheme,
+        key,
+        chip: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9],
+        bits,
+    };
+    for (which, expected) in [
+        (StaticKey::Encrypt, hex!("0EF59FCBF8019B62E62AF6EA20B8BF25")),
+        (StaticKey::Mac, hex!("3E383EB6F2762B88155F76BDFED05A02")),
+        (StaticKey::Data, hex!("64021E43C0C7D264A1C7C6D01E1C8761")),
+    ] {
+        let key = hsm
+            .derive("supplier-01", &wanted(which, Scheme::EmvCps, 128))
+            .await;
+        assert_eq!(key.unwrap().expose(), &expected);
+    }
+    let listed = hsm.keys().await.unwrap();
+    let listed = listed.iter().find(|key| key.label == "supplier-01").unwrap();
+    assert_eq!(listed.purpose, KeyPurpose::ChipMasterTripleDes);
+    // Not longer, not by the other scheme, not with another's key, and for nothing else.
+    let mac = |scheme, bits| wanted(StaticKey::Mac, scheme, bits);
+    let code_of = async |key, wanted| code(hsm.derive(key, &wanted).await.map(drop));
+    assert_eq!(code_of("supplier-01", mac(Scheme::EmvCps, 192)).await, "HSM-015");
+    assert_eq!(
+        code_of("supplier-01", mac(Scheme::CounterMode, 128)).await,
+        "HSM-009"
+    );
+    assert_eq!(code_of("wrap-01", mac(Scheme::EmvCps, 128)).await, "HSM-009");
+    assert_eq!(code(hsm.hmac("supplier-01", b"x").await), "HSM-009");
+    assert_eq!(code(hsm.seal("supplier-01", b"", b"x").await), "HSM-009");
+    // A supplier's master comes from the supplier.
+    let made = hsm.generate("supplier-02", KeyPurpose::ChipMasterTripleDes).await;
+    assert_eq!(code(made), "HSM-015");
+    hsm.destroy("supplier-01").await.unwrap();
 }
 
 async fn draws_random_bytes(hsm: &Hsm) {

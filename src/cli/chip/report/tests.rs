@@ -234,3 +234,15 @@ fn a_chip_tells_its_ways_and_what_was_read_is_listed() {
     let json: Value = serde_json::from_str(&contents(&seen, &[], true)).unwrap();
     assert_eq!(json["protected"], json!(["EF.DG3"]));
 }
+
+/// Names in certificates are the card's to choose, and a terminal obeys what it is told.
+#[test]
+fn a_reason_from_the_card_moves_no_cursor() {
+    let name = format!("CN=\u{1b}[2J\u{9b}2K\r\n\u{202e}{}", "Ủ".repeat(5_000));
+    let report = Report::unopened(&Fault::new(&fault::GARBLED, name));
+    for text in [report.show(false), report.show(true)] {
+        let harmful = |shown: char| shown.is_control() && shown != '\n' || shown == '\u{202e}';
+        assert!(!text.contains(harmful) && text.chars().count() < 600, "{text:?}");
+    }
+    assert_eq!(report.show(false).lines().count(), 2);
+}

@@ -4,21 +4,20 @@ use super::*;
 use crate::job::Event;
 use crate::sim::memory::ReaderTrouble;
 
-/// Through a card manager: keys from the token's masters, another set of them after seal.
+/// Through a card manager: keys from the token's masters, a supplier's of either kind, and another set of them after
+/// seal.
 #[tokio::test(start_paused = true)]
 async fn a_lot_is_made_through_card_managers() {
-    let plan = Plan {
-        chip: "rehearsal-gp",
-        ..plan(7, 4)
-    };
-    let (day, _) = whole_day(People::All, plan).await;
-    let inventory = day.hall.inventory();
-    assert!(inventory.boxes.len() >= 3, "{:?}", inventory.packs);
-    for boxed in &inventory.boxes {
-        let seen = day.hall.look_at(&boxed.blank, |card| {
-            (card.chip.key_version(), card.chip.failed_authentications())
-        });
-        assert_eq!(seen, Some((Some(49), 0)));
+    for chip in ["rehearsal-gp", "rehearsal-emv"] {
+        let (day, _) = whole_day(People::All, Plan { chip, ..plan(7, 4) }).await;
+        let inventory = day.hall.inventory();
+        assert!(inventory.boxes.len() >= 3, "{chip}: {:?}", inventory.packs);
+        for boxed in &inventory.boxes {
+            let seen = day.hall.look_at(&boxed.blank, |card| {
+                (card.chip.key_version(), card.chip.failed_authentications())
+            });
+            assert_eq!(seen, Some((Some(49), 0)), "{chip}");
+        }
     }
 }
 

@@ -170,6 +170,160 @@ fn after_any_trouble_while_sealing_the_chip_says_whether_it_is_sealed() {
     }
 }
 
+/// Status words of every class (ISO/IEC 7816-4, tables 5 and 6), success aside.
+const WORDS: [u16; 32] = [
+    0x6100, 0x6110, 0x6200, 0x6281, 0x6282, 0x6283, 0x6300, 0x63C1, 0x6400, 0x6500, 0x6581, 0x6700, 0x6881,
+    0x6900, 0x6982, 0x6983, 0x6985, 0x6986, 0x6987, 0x6988, 0x6A80, 0x6A81, 0x6A82, 0x6A84, 0x6A86, 0x6A88,
+    0x6A89, 0x6B00, 0x6CFF, 0x6E00, 0x9001, 0x9100,
+];
+
+/// A chip that does nothing and says a word: whoever believes to have written it has written all of it.
+#[test]
+fn no_word_but_success_is_taken_for_success() {
+    for card in [Rehearsal::managed, Rehearsal::short] {
+        let whole = card().personalize().unwrap().commands;
+        for at in (1..=whole).filter(|at| *at <= 12 || *at + 4 > whole) {
+            for word in WORDS {
+                let mut card = card();
+                let outcome = card.write_over(wire(Trouble::Says(word), at));
+                let what = format!("{} {word:04X} at {at}", card.profile.id);
+                if let Err(fault) = outcome {
+                    assert_eq!(fault.blame(), fault.code.blame, "{what}");
+                    continue;
+                }
+                for (file, contents) in &card.files {
+                    assert_eq!(card.chip.file(*file), Some(&contents[..]), "{what}: {file}");
+                }
+                card.chip.power_on();
+                card.seal().expect(&what);
+                assert!(
+                    card.inspect(card.request()).is_ok(),
+                    "{what}: its keys are not there"
+                );
+            }
+        }
+        for at in 1..=11 {
+            for word in WORDS {
+                let mut card = card();
+                card.personalize().unwrap();
+                card.chip.power_on();
+                let outcome = card.seal_over(wire(Trouble::Says(word), at));
+                let locked = card.chip.life_cycle() == LifeCycle::Locked;
+                assert!(
+                    outcome.is_err() || locked,
+                    "{} {word:04X} at {at}",
+                    card.profile.id
+                );
+            }
+        }
+    }
+}
+
+/// Power is lost in the middle of every page of a whole card: the page shows it, the chip is not locked, and the same
+/// chip is written again.
+#[test]
+fn a_tear_in_any_page_is_seen_and_the_card_is_written_again() {
+    const PAGE: usize = 64;
+    let mut card = Rehearsal::full();
+    let bytes = card.personalize().unwrap().bytes;
+    let blank = || Rehearsal::full().chip;
+    for page in 0..bytes / PAGE {
+        card.chip = blank();
+        let (mut written, mut torn) = (0, false);
+        let outcome = card.write_over(|chip, command| {
+            let update = Command::parse(command).unwrap();
+            let length = if update.ins == 0xD6 { update.data.len() } else { 0 };
+            // Half a page into this one.
+            let place = page * PAGE + PAGE / 2;
+            written += length;
+            if written <= place {
+                return Some(chip.transmit(command));
+            }
+            torn = true;
+            chip.tear_after(command, place - (written - length));
+            None
+        });
+        assert!(torn && code(outcome) == &fault::SILENT, "page {page}");
+        let whole = |card: &Rehearsal| {
+            let mut files = card.files.iter();
+            files.all(|(file, contents)| card.chip.file(*file) == Some(&contents[..]))
+        };
+        assert!(!whole(&card), "page {page}: nothing is missing");
+        assert_eq!(card.chip.life_cycle(), LifeCycle::Prepersonalized, "page {page}");
+        card.chip.power_on();
+        card.identify().unwrap().require_open().unwrap();
+        card.personalize().unwrap();
+        assert!(whole(&card), "page {page}");
+    }
+}
+
+/// Sealing is torn at each of its commands, before and after each object that the command writes. By its rule the chip
+/// is asked, and goes on from where it is; until it says that it is sealed, nothing takes it for a card.
+#[test]
+fn a_seal_that_is_torn_at_any_command_goes_on_and_is_never_believed_before_its_end() {
+    for profile in crate::chip::profile::NAMES {
+        let written = || {
+            let mut card = Rehearsal::of(profile);
+            card.personalize().unwrap();
+            card.chip.power_on();
+            card
+        };
+        let mut commands = 0;
+        let mut whole = written();
+        whole
+            .seal_over(|chip, command| {
+                commands += 1;
+                Some(chip.transmit(command))
+            })
+            .unwrap();
+        let mut torn_open = 0;
+        for at in 1..=commands {
+            // Most commands write nothing or one object; PUT KEY writes a whole key set as one.
+            for units in 0..=2 {
+                let what = format!("{profile} torn at {at} of {commands} after {units}");
+                let mut card = written();
+                let outcome = card.seal_over(wire(Trouble::Tear(units), at));
+                let fault = outcome.expect_err(&what);
+                assert_eq!(fault.code, &fault::SILENT, "{what}");
+                assert_eq!(decide::after(Step::Seal, &fault, 1).card, Fate::Ask, "{what}");
+                card.chip.power_on();
+                let state = drive(&mut probe_sealed(), |command| Some(card.chip.transmit(command))).unwrap();
+                let locked = card.chip.life_cycle() == LifeCycle::Locked;
+                assert_eq!(state == Sealed::Sealed, locked, "{what}: it says what it is");
+                if state == Sealed::Open {
+                    torn_open += 1;
+                    // Were it taken for a card all the same, the test after seal would find it.
+                    let Rehearsal { profile, chip, .. } = &mut card;
+                    chip.power_on();
+                    let proof = drive(&mut refuses_writes(profile), |command| {
+                        Some(chip.transmit(command))
+                    });
+                    assert_eq!(code(proof), &fault::NOT_SEALED, "{what}");
+                    card.chip.power_on();
+                    card.seal().expect(&what);
+                }
+                let Rehearsal { profile, chip, .. } = &mut card;
+                chip.power_on();
+                let proof = drive(&mut refuses_writes(profile), |command| {
+                    Some(chip.transmit(command))
+                });
+                assert_eq!(proof, Ok(()), "{what}");
+                let seen = card.inspect(card.request()).expect(&what);
+                let readable = seen
+                    .files
+                    .iter()
+                    .all(|(file, read)| card.files.get(file) == Some(read));
+                assert!(
+                    readable && seen.files.len() + seen.protected.len() == card.files.len(),
+                    "{what}"
+                );
+                assert!(card.chip.failed_authentications() == 0, "{what}");
+            }
+        }
+        assert!(torn_open >= commands, "{profile}: {torn_open} tears left it open");
+    }
+}
+
 /// The rules of a fault while a card is written, sealed or read (what each step does in doubt).
 #[test]
 fn each_named_fault_has_its_rule() {

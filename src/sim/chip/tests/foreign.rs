@@ -126,8 +126,7 @@ impl Stranger {
             files: self.files,
             mrz,
             can: Some(can),
-            key: None,
-            keys: None,
+            ..Rehearsal::new("rehearsal", &[])
         }
     }
 }

@@ -327,3 +327,16 @@ fn a_wrong_checksum_of_the_chip_ends_the_conversation() {
     });
     assert_eq!(code(bent), &fault::CHANNEL);
 }
+
+/// A supplier whose master is a 3DES key: the other scheme's keys are not those of its chips, which is found before
+/// they are told anything.
+#[test]
+fn chips_of_a_supplier_with_3des_have_keys_of_their_scheme() {
+    let mut card = Rehearsal::full_on("rehearsal-emv");
+    card.personalize().unwrap();
+    let mut other = Rehearsal::full_on("rehearsal-emv");
+    let keys = other.keys.as_mut().unwrap();
+    keys.transport = static_keys(&REHEARSAL_MASTER, &keys.diversification, 128);
+    assert_eq!(code(other.personalize()), &fault::NOT_OUR_KEYS);
+    assert_eq!(other.chip.failed_authentications(), 0);
+}

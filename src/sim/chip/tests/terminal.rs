@@ -9,8 +9,8 @@ use crate::document::security_info::{PK_ECDH, SecurityInfo};
 use crate::pki::{Curve, CvCertificate, CvPlan, CvRole, EllipticCurve, Rights};
 
 /// A CVCA, a document verifier and a terminal on this curve.
-struct Authority {
-    curve: EllipticCurve,
+pub(super) struct Authority {
+    pub(super) curve: EllipticCurve,
 }
 
 const FROM: [u8; 6] = [2, 6, 1, 1, 0, 1];
@@ -53,11 +53,11 @@ impl Authority {
             .unwrap()
     }
 
-    fn cvca(&self) -> Vec<u8> {
+    pub(super) fn cvca(&self) -> Vec<u8> {
         self.issue(["UTCVCA00001"; 2], [1, 1], CvRole::Authority, true)
     }
 
-    fn verifier(&self) -> Vec<u8> {
+    pub(super) fn verifier(&self) -> Vec<u8> {
         self.issue(
             ["UTCVCA00001", "UTDV00001"],
             [1, 2],
@@ -66,12 +66,12 @@ impl Authority {
         )
     }
 
-    fn terminal(&self) -> Vec<u8> {
+    pub(super) fn terminal(&self) -> Vec<u8> {
         self.issue(["UTDV00001", "UTIS00001"], [2, 3], CvRole::Terminal, false)
     }
 
     /// Who shows these certificates and has key 3.
-    fn reader(&self, certificates: &[Vec<u8>]) -> Terminal {
+    pub(super) fn reader(&self, certificates: &[Vec<u8>]) -> Terminal {
         let certificates = certificates.iter().map(|der| CvCertificate::parse(der).unwrap());
         Terminal::new(certificates.collect(), Secret::new(self.key(3))).unwrap()
     }

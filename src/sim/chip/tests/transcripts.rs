@@ -1,5 +1,5 @@
-//! Golden transcripts: whole conversations, from a blank to a sealed chip, in files that a person can read. They are
-//! documentation of each dialect, and a change of one byte on the wire changes a file.
+//! Golden transcripts: whole conversations, from a blank to a sealed chip and its read-back, in files that a person can
+//! read. They are documentation of each dialect, and a change of one byte on the wire changes a file.
 //!
 //! `CARDWRIGHT_BLESS=1` writes the files anew; what changed is then seen as any other change.
 
@@ -30,6 +30,8 @@ fn name(command: &Command<'_>) -> String {
         _ => "SELECT by name".to_owned(),
     };
     match (command.ins, command.p1, command.p2) {
+        (0xA4, 0x04, _) if command.cla == 0x0C => "SELECT by name".to_owned(),
+        (0xA4, ..) if command.cla == 0x0C => "SELECT EF".to_owned(),
         (0xA4, 0x04, _) if command.data.starts_with(&APPLICATION) => "SELECT eMRTD application".to_owned(),
         (0xA4, 0x04, _) => "SELECT card manager".to_owned(),
         (0xA4, ..) => file(command.data),
@@ -39,7 +41,15 @@ fn name(command: &Command<'_>) -> String {
         (0xDA, 0xDE, step) => format!("PUT DATA DE{step:02X}, life cycle"),
         (0xDA, _, tag) => format!("PUT DATA {tag:02X}"),
         (0x50, ..) => "INITIALIZE UPDATE".to_owned(),
+        (0x82, ..) if command.cla == 0 => "EXTERNAL AUTHENTICATE, BAC".to_owned(),
         (0x82, level, _) => format!("EXTERNAL AUTHENTICATE, level {level:02X}"),
+        (0x84, ..) => "GET CHALLENGE".to_owned(),
+        (0x88, ..) => "INTERNAL AUTHENTICATE, active authentication".to_owned(),
+        (0x22, 0xC1, 0xA4) => "MSE:Set AT, PACE".to_owned(),
+        (0x22, 0x41, 0xA4) => "MSE:Set AT, chip authentication".to_owned(),
+        (0x86, ..) => "GENERAL AUTHENTICATE".to_owned(),
+        (0xB0, sfi, _) if sfi & 0x80 != 0 => format!("READ BINARY, short identifier {:02X}", sfi & 0x1F),
+        (0xB0, p1, p2) => format!("READ BINARY at {}", u16::from_be_bytes([p1, p2])),
         (0xE6, ..) => "INSTALL [for personalization]".to_owned(),
         (0xE2, p1, number) if p1 & 0x80 != 0 => format!("STORE DATA block {number}, the last"),
         (0xE2, p1, number) if p1 & 0x60 != 0 => format!("STORE DATA block {number}, secrets"),
@@ -127,13 +137,35 @@ fn conversation(profile: &str) -> String {
         .unwrap();
     text.push_str(&std::mem::take(&mut lines));
     write!(text, "\nProve that nothing can be written any more\n").unwrap();
-    let Rehearsal { profile, chip, .. } = &mut card;
+    let Rehearsal {
+        profile: known, chip, ..
+    } = &mut card;
     chip.power_on();
-    drive(&mut refuses_writes(profile), |said| {
+    drive(&mut refuses_writes(known), |said| {
         Some(record(chip, said, &mut lines))
     })
     .unwrap();
+    text.push_str(&std::mem::take(&mut lines));
+    write!(
+        text,
+        "\nRead it back as a border does, knowing the zone; class 0C is protected by secure messaging\n"
+    )
+    .unwrap();
+    let request = card.request();
+    card.chip.power_on();
+    let seen = drive(&mut inspect(request, &Secret::new([9; 32])), |said| {
+        Some(record(&mut card.chip, said, &mut lines))
+    })
+    .unwrap();
     text.push_str(&lines);
+    for (file, contents) in &seen.files {
+        assert_eq!(card.files.get(file), Some(contents), "{profile}: {file}");
+        write!(text, "\n  {file} is as it was written, {} bytes", contents.len()).unwrap();
+    }
+    for file in &seen.protected {
+        write!(text, "\n  {file} is protected").unwrap();
+    }
+    text.push('\n');
     text
 }
 
