@@ -41,6 +41,9 @@ pub const PRINTER_REPLY_DEADLINE: Duration = Duration::from_secs(5);
 pub const PRINTER_MOTION_DEADLINE: Duration = Duration::from_secs(60);
 /// One HSM operation, its recovery included.
 pub const HSM_DEADLINE: Duration = Duration::from_secs(30);
+/// An HSM session that was silent for so long is asked for its state. Firewalls forget silent connections after five
+/// minutes, HSMs after ten.
+pub const HSM_KEEP_ALIVE: Duration = Duration::from_secs(60);
 /// Requests waiting for an HSM session; full means that preparing stops.
 pub const HSM_QUEUE: usize = 256;
 /// Appends waiting for the ledger's writer; positions wait, nothing is dropped.
