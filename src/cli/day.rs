@@ -247,7 +247,6 @@ impl Day {
             facility: "day".to_owned(),
             mode: Mode::Rehearsal,
             profiles,
-            signers: self.issued.signers.clone(),
             trust: TrustStore {
                 cscas: vec![self.issued.csca.clone()],
                 crls: vec![self.issued.crl.clone()],
@@ -278,7 +277,8 @@ impl Day {
             papers: self.papers.clone(),
         };
         let entropy = Entropy::seeded(self.plan.seed.wrapping_add(number << 32));
-        Ok(Line::new(ports, rules, self.clock, entropy, Press::builtin()?))
+        let line = Line::new(ports, rules, self.clock, entropy, Press::builtin()?);
+        Ok(line.with_signers(self.issued.signers.clone()))
     }
 
     fn stations(&self) -> Result<Vec<Station>, Fault> {
@@ -313,6 +313,8 @@ impl Day {
             facility: "day".to_owned(),
             mode: Mode::Rehearsal,
         }];
+        let signers = self.issued.signers.iter().map(|signer| signer.label.as_str());
+        facts.extend(super::key::ceremony_facts(&self.issued.made, signers));
         for list in self.hall.lists() {
             let step = Move {
                 pack: list.pack.clone(),

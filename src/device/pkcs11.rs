@@ -2,8 +2,8 @@
 //!
 //! N named threads own one session each and take work from one bounded queue; callers wait with a deadline. A thread
 //! that has nothing to do looks after its session now and then. A failed session is recovered by a ladder of three
-//! rungs ([`worker`]); a PIN that was refused is never tried again ([`pin`]). Keys are found by label, and what they are
-//! for is written into their `CKA_ID` ([`identity`]).
+//! rungs ([`worker`]); a PIN that was refused is never tried again ([`pin`]). Keys are found by label, and what they
+//! are for is written into their `CKA_ID` ([`identity`]).
 
 pub mod fault;
 mod identity;

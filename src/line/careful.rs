@@ -19,13 +19,14 @@ use p256::ecdsa::{Signature, VerifyingKey};
 use tokio::sync::watch;
 
 use crate::base::limits::{NONCES_REMEMBERED, STOPPING_PATIENCE};
-use crate::base::{Clock, Fault, Secret};
+use crate::base::{Clock, Fault, Secret, hex};
 use crate::chip::diversify::StaticKey;
 use crate::chip::scp03::DIVERSIFICATION;
-use crate::job::decide;
-use crate::port::{KeyInfo, KeyPurpose, Signer};
+use crate::job::{Event, Fact, decide};
+use crate::port::{KeyInfo, KeyPurpose, RawEntry, Signer};
 
-use super::fault::{BAD_SIGNATURE, REPEATED_NONCE};
+use super::fault::{BAD_SIGNATURE, REPEATED_NONCE, unreadable};
+use super::timekeeper::Timekeeper;
 
 /// Pause before the HSM is asked again: first, and most.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
@@ -43,6 +44,8 @@ pub struct Away {
 pub struct Careful {
     door: Arc<dyn Signer>,
     clock: Clock,
+    /// Whether the time may be trusted: what is signed depends on it.
+    pub time: Timekeeper,
     patience: watch::Sender<Patience>,
     state: Mutex<State>,
 }
@@ -72,13 +75,14 @@ impl Careful {
         Self {
             door,
             clock,
+            time: Timekeeper::new(clock),
             patience: watch::Sender::new(Patience::None),
             state: Mutex::default(),
         }
     }
 
     /// The line runs: the HSM is waited for.
-    pub(super) fn is_waited_for(&self) {
+    pub(super) fn be_patient(&self) {
         self.patience.send_replace(Patience::Running);
     }
 
@@ -111,18 +115,27 @@ impl Careful {
         digest: [u8; 32],
         verify: impl FnOnce(&[u8; 64]) -> Result<(), Fault> + Send,
     ) -> Result<[u8; 64], Fault> {
-        let signature = self.patiently(|| self.door.sign(key, digest)).await?;
+        // A clock that cannot be trusted stops every signature: what is signed says or implies when.
+        let ask = || async {
+            self.time.check()?;
+            self.door.sign(key, digest).await
+        };
+        let signature = self.patiently(ask).await?;
+        let halves = (signature.first_chunk(), digest.first_chunk());
         // A repeated nonce says more than a wrong signature, and is often both.
-        if self.state().nonces.repeats(&signature, &digest) {
+        if let (Some(nonce), Some(digest)) = halves
+            && self.state().nonces.repeats(*nonce, *digest)
+        {
             return Err(Fault::new(&REPEATED_NONCE, key));
         }
-        verify(&signature).map_err(|fault| Fault::new(&BAD_SIGNATURE, format!("{key}: {}", fault.code.id)))?;
+        verify(&signature)
+            .map_err(|fault| Fault::new(&BAD_SIGNATURE, format!("{key}: {}", fault.code.id)))?;
         Ok(signature)
     }
 
-    /// Remembers a signature that was made before this program began.
-    pub(super) fn recall(&self, signature: &[u8; 64], digest: &[u8; 32]) -> bool {
-        self.state().nonces.repeats(signature, digest)
+    /// Remembers a signature that was made before this program began; false if its nonce was used twice.
+    pub(super) fn recall(&self, nonce: [u8; 8], digest: [u8; 8]) -> bool {
+        !self.state().nonces.repeats(nonce, digest)
     }
 
     /// Asks until there is an answer.
@@ -137,7 +150,7 @@ impl Careful {
             let fault = match ask().await {
                 Err(fault) if decide::is_waited_for(&fault) => fault,
                 answer => {
-                    self.is_back();
+                    self.came_back();
                     return answer;
                 }
             };
@@ -151,14 +164,14 @@ impl Careful {
                     }
                 }
             }
-            self.is_away(&fault);
+            self.went_away(&fault);
             // A change of patience is a reason to look at once.
             let _ = self.clock.within(pause, patience.changed()).await;
             pause = (pause * 2).min(PAUSE.1);
         }
     }
 
-    fn is_away(&self, fault: &Fault) {
+    fn went_away(&self, fault: &Fault) {
         let code = fault.code.id;
         let mut state = self.state();
         if state.away.is_none() {
@@ -170,7 +183,7 @@ impl Careful {
         }
     }
 
-    fn is_back(&self) {
+    fn came_back(&self) {
         if let Some(away) = self.state().away.take() {
             let time = self.clock.elapsed().saturating_sub(away.since);
             tracing::warn!(seconds = time.as_secs(), "the HSM answers again");
@@ -264,6 +277,51 @@ impl Signer for Careful {
     }
 }
 
+/// Reads the nonces of cards out of the ledger, so that one that comes again after a restart is caught: a token whose
+/// state was set back repeats what it did before.
+#[derive(Debug, Default)]
+pub(super) struct NonceReader {
+    intended: BTreeMap<String, (String, [u8; 8])>,
+}
+
+impl NonceReader {
+    /// Reads one record; the signer whose nonce was used before, if it was.
+    ///
+    /// # Errors
+    /// `LIN-001`.
+    pub(super) fn read(&mut self, hsm: &Careful, entry: &RawEntry) -> Result<Option<String>, Fault> {
+        if !["sign_intended", "signed"].contains(&entry.kind.as_str()) {
+            return Ok(None);
+        }
+        let fact = serde_json::from_slice(&entry.body)
+            .map_err(|error| unreadable(format!("record {}: {error}", entry.seq)))?;
+        let Fact::Attempt { event, .. } = fact else {
+            return Ok(None);
+        };
+        match event {
+            Event::SignIntended { signer, digest, .. } => {
+                if let Some(digest) = first(&digest) {
+                    self.intended.insert(entry.subject.clone(), (signer, digest));
+                }
+                Ok(None)
+            }
+            Event::Signed { nonce, .. } => {
+                let intended = self.intended.remove(&entry.subject);
+                let (Some((signer, digest)), Some(nonce)) = (intended, nonce.as_deref().and_then(first))
+                else {
+                    return Ok(None);
+                };
+                Ok((!hsm.recall(nonce, digest)).then_some(signer))
+            }
+            _ => Ok(None),
+        }
+    }
+}
+
+fn first(text: &str) -> Option<[u8; 8]> {
+    hex::decode(text)?.first_chunk().copied()
+}
+
 /// First halves of signatures, each with what was signed. Eight bytes of each are enough to know it again: among a
 /// million, two that differ are taken for one once in thirty million times.
 #[derive(Default)]
@@ -275,20 +333,17 @@ struct Nonces {
 impl Nonces {
     /// Was this first half seen with another digest? A token that derives nonces from the digest (RFC 6979) gives the
     /// same signature for the same digest, which tells nobody anything.
-    fn repeats(&mut self, signature: &[u8; 64], digest: &[u8; 32]) -> bool {
-        let (Some(nonce), Some(digest)) = (signature.first_chunk(), digest.first_chunk()) else {
-            return false;
-        };
-        if let Some(before) = self.seen.get(nonce) {
-            return before != digest;
+    fn repeats(&mut self, nonce: [u8; 8], digest: [u8; 8]) -> bool {
+        if let Some(before) = self.seen.get(&nonce) {
+            return *before != digest;
         }
         if self.order.len() >= NONCES_REMEMBERED
             && let Some(oldest) = self.order.pop_front()
         {
             self.seen.remove(&oldest);
         }
-        self.order.push_back(*nonce);
-        self.seen.insert(*nonce, *digest);
+        self.order.push_back(nonce);
+        self.seen.insert(nonce, digest);
         false
     }
 }

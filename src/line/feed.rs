@@ -100,6 +100,7 @@ async fn prepared(line: &Line, lot: &Lot, order: OrderKey) -> Result<Option<Read
                     return Ok(None);
                 }
             }
+            Err(fault) if line.is_left_to_the_next_start(&fault) => return Ok(None),
             prepared => return prepared,
         }
     }

@@ -7,8 +7,8 @@
 
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use crate::base::ids::PersonId;
 use crate::base::Fault;
+use crate::base::ids::PersonId;
 use crate::job::{Fact, SignerChange};
 use crate::pki::policy::remaining;
 use crate::pki::{Certificate, SignerKey, SigningRequest, choose};
@@ -82,7 +82,9 @@ impl Signers {
     #[must_use]
     pub fn standing(&self, label: &str) -> Option<Standing> {
         let all = self.read();
-        all.iter().find(|held| held.key.label == label).map(|held| held.standing)
+        all.iter()
+            .find(|held| held.key.label == label)
+            .map(|held| held.standing)
     }
 
     /// What is left of each.

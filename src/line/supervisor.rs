@@ -10,7 +10,6 @@ use crate::base::Fault;
 use crate::base::ids::{MachineId, OrderKey};
 use crate::base::limits::READY_CARDS_PER_MACHINE;
 use crate::job::Fact;
-use crate::job::fault::STOPPING;
 use crate::job::lot::Lot;
 use crate::port::OrderState;
 
@@ -61,6 +60,9 @@ pub async fn run(
     mut desks: Vec<Desk>,
     ending: Ending,
 ) -> Result<(), Fault> {
+    line.hsm.be_patient();
+    line.recall_signers().await?;
+    line.recall_clock(true).await?;
     let version = env!("CARGO_PKG_VERSION").to_owned();
     let mut started = vec![Fact::Started { version }];
     started.extend(readings::signatures(&line).await?);
@@ -180,8 +182,7 @@ async fn make(
                     None => return Ok(()),
                 }
             }
-            // Nobody answered, and the line stops: the next start asks again.
-            Err(fault) if *fault.code == STOPPING => return Ok(()),
+            Err(fault) if line.is_left_to_the_next_start(&fault) => return Ok(()),
             ended => return ended,
         }
     }
@@ -218,7 +219,7 @@ async fn begin(
                     return Ok(None);
                 }
             }
-            Err(fault) if *fault.code == STOPPING => return Ok(None),
+            Err(fault) if line.is_left_to_the_next_start(&fault) => return Ok(None),
             begun => return begun.map(Some),
         }
     }
@@ -235,7 +236,7 @@ async fn pack(line: &Line, mut desk: Desk) -> Result<Desk, Fault> {
                     return Ok(desk);
                 }
             }
-            Err(fault) if *fault.code == STOPPING => return Ok(desk),
+            Err(fault) if line.is_left_to_the_next_start(&fault) => return Ok(desk),
             ended => return ended.map(|()| desk),
         }
     }

@@ -2,7 +2,7 @@
 //! module behind them, which is this library's own token or, with `HSM_SIM_FORWARD`, any other PKCS#11 library.
 
 use std::ffi::c_void;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use cryptoki_sys::*;
@@ -62,7 +62,7 @@ pub(super) fn list() -> Outcome<&'static CK_FUNCTION_LIST> {
     Ok(&BEHIND.get_or_init(|| behind).given)
 }
 
-fn load(path: &PathBuf) -> Outcome<(CK_FUNCTION_LIST, Pkcs11)> {
+fn load(path: &Path) -> Outcome<(CK_FUNCTION_LIST, Pkcs11)> {
     // SAFETY: whoever sets the variable vouches that the file is a PKCS#11 library, as for the library itself.
     let library = unsafe { Pkcs11::new(path) }.map_err(|_| CKR_GENERAL_ERROR)?;
     if library.C_GetFunctionList.is_err() {
