@@ -11,6 +11,7 @@ pub mod ask;
 pub mod bench;
 pub mod card;
 pub mod chip;
+pub mod clock;
 pub mod codes;
 pub mod crash;
 pub mod day;
@@ -31,6 +32,7 @@ mod readers;
 pub mod rehearse;
 pub mod run;
 mod scratch;
+pub mod signer;
 pub mod sim;
 pub mod status;
 pub mod summary;
@@ -64,6 +66,12 @@ enum Verb {
     /// Keys and certificates.
     #[command(subcommand)]
     Key(key::verb::Verb),
+    /// What time it is, by both local sources.
+    #[command(subcommand)]
+    Clock(clock::Verb),
+    /// Document signers: what is left of them, and rolling over to the next one while cards are made.
+    #[command(subcommand)]
+    Signer(signer::Verb),
     /// The whole facility on one page: orders, machines, stopped positions, blanks, boxes, signers.
     Status(status::Arguments),
     /// Admit dossiers from files and folders.
@@ -136,6 +144,8 @@ pub fn main() -> ExitCode {
         Verb::Key(verb) => key::verb::main(verb),
         Verb::Status(arguments) => status::main(&arguments),
         Verb::Admit(arguments) => admit::main(&arguments),
+        Verb::Clock(verb) => clock::main(verb),
+        Verb::Signer(verb) => signer::main(verb),
         Verb::Order(verb) => order::main(verb),
         Verb::Where(arguments) => whereabouts::main(&arguments),
         Verb::Card(verb) => card::main(verb),

@@ -17,5 +17,5 @@ pub mod stock;
 
 pub use attempt::{Attempt, IllegalTransition, Phase, apply};
 pub use event::{Aim, Event, Evidence, Output};
-pub use fact::Fact;
+pub use fact::{Fact, SignerChange};
 pub use step::Step;

@@ -1,6 +1,7 @@
 //! The C boundary: every PKCS#11 function, thin. Pointers become slices here and nowhere else; a panic never crosses.
 
 mod absent;
+mod faulty;
 mod general;
 mod keys;
 mod memory;
@@ -31,8 +32,8 @@ macro_rules! entries {
 }
 use entries;
 
-/// The largest function list this library gives away: version 2.40.
-static FUNCTIONS: CK_FUNCTION_LIST = CK_FUNCTION_LIST {
+/// What this library's own token can do: version 2.40.
+const FUNCTIONS: CK_FUNCTION_LIST = CK_FUNCTION_LIST {
     version: CK_VERSION { major: 2, minor: 40 },
     C_Initialize: Some(general::C_Initialize),
     C_Finalize: Some(general::C_Finalize),
@@ -113,9 +114,12 @@ pub unsafe extern "C" fn C_GetFunctionList(list: *mut *mut CK_FUNCTION_LIST) -> 
     if list.is_null() {
         return CKR_ARGUMENTS_BAD;
     }
-    // SAFETY: not null, and valid by this function's contract. The list is only ever read.
-    unsafe { list.write(std::ptr::from_ref(&FUNCTIONS).cast_mut()) };
-    CKR_OK
+    guarded(move || {
+        let functions = faulty::list()?;
+        // SAFETY: not null, and valid by this function's contract. The list is only ever read.
+        unsafe { list.write(std::ptr::from_ref(functions).cast_mut()) };
+        Ok(())
+    })
 }
 
 /// Turns an outcome into a return value, and a panic into `CKR_GENERAL_ERROR`: unwinding into C would abort the daemon.

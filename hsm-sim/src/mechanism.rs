@@ -119,13 +119,8 @@ impl Cipher {
 /// # Errors
 /// The mechanism's own codes; `CKR_ENCRYPTED_DATA_INVALID` for what does not authenticate.
 pub(crate) fn compute(kind: Kind, operation: &Operation) -> Outcome<Zeroizing<Vec<u8>>> {
-    let Operation {
-        cipher,
-        key,
-        data,
-        spoiled,
-    } = operation;
-    let mut output = match (cipher, kind) {
+    let Operation { cipher, key, data } = operation;
+    let output = match (cipher, kind) {
         (Cipher::Ecdsa, _) => ecdsa::sign(key, data)?,
         (Cipher::EcdsaSha256, _) => ecdsa::sign(key, &ecdsa::digest(data))?,
         (Cipher::Hmac, _) => mac::hmac(key.mac()?, data)?,
@@ -134,9 +129,6 @@ pub(crate) fn compute(kind: Kind, operation: &Operation) -> Outcome<Zeroizing<Ve
         (Cipher::Gcm(gcm), _) => gcm.encrypt(key.aes()?, data)?,
         (Cipher::TripleDes, _) => des3::encrypt(key.des2()?, data)?,
     };
-    if let (true, Some(last)) = (*spoiled, output.last_mut()) {
-        *last ^= 1;
-    }
     Ok(Zeroizing::new(output))
 }
 
@@ -145,9 +137,7 @@ pub(crate) fn compute(kind: Kind, operation: &Operation) -> Outcome<Zeroizing<Ve
 /// # Errors
 /// `CKR_SIGNATURE_INVALID`, `CKR_SIGNATURE_LEN_RANGE`.
 pub(crate) fn verify(operation: &Operation, signature: &[u8]) -> Outcome<()> {
-    let Operation {
-        cipher, key, data, ..
-    } = operation;
+    let Operation { cipher, key, data } = operation;
     match cipher {
         Cipher::Ecdsa => ecdsa::verify(key, data, signature),
         Cipher::EcdsaSha256 => ecdsa::verify(key, &ecdsa::digest(data), signature),

@@ -11,15 +11,14 @@ use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard};
 
 use cryptoki_sys::{
-    CK_SESSION_HANDLE, CKR_CRYPTOKI_ALREADY_INITIALIZED, CKR_CRYPTOKI_NOT_INITIALIZED, CKR_DEVICE_REMOVED,
-    CKR_GENERAL_ERROR, CKR_TOKEN_NOT_PRESENT,
+    CK_SESSION_HANDLE, CKR_CRYPTOKI_ALREADY_INITIALIZED, CKR_CRYPTOKI_NOT_INITIALIZED, CKR_GENERAL_ERROR,
+    CKR_TOKEN_NOT_PRESENT,
 };
 
 pub(crate) use operations::{Answer, Room, conclude, conclude_verify};
 pub(crate) use slot::{SLOT, check};
 
 use crate::FOLDER_VARIABLE;
-use crate::fault::{self, Fault};
 use crate::rv::Outcome;
 use crate::session::{Session, Sessions};
 use crate::token::Token;
@@ -30,8 +29,6 @@ static MODULE: Mutex<Option<Module>> = Mutex::new(None);
 pub(crate) struct Module {
     token: Option<Token>,
     sessions: Sessions,
-    removed: bool,
-    spoil_next: bool,
 }
 
 /// `C_Initialize`.
@@ -47,8 +44,6 @@ pub(crate) fn initialize() -> Outcome<()> {
     *module = Some(Module {
         token: folder.map(|folder| Token::open(&folder)).transpose()?,
         sessions: Sessions::default(),
-        removed: false,
-        spoil_next: false,
     });
     Ok(())
 }
@@ -72,33 +67,10 @@ fn guard() -> Outcome<MutexGuard<'static, Option<Module>>> {
 
 impl Module {
     fn token(&mut self) -> Outcome<&mut Token> {
-        if self.removed {
-            return Err(CKR_DEVICE_REMOVED);
-        }
         self.token.as_mut().ok_or(CKR_TOKEN_NOT_PRESENT)
     }
 
     fn session(&mut self, handle: CK_SESSION_HANDLE) -> Outcome<&mut Session> {
-        if self.removed {
-            return Err(CKR_DEVICE_REMOVED);
-        }
         self.sessions.get(handle)
-    }
-
-    /// Every operation begins here, and here the device may show a fault.
-    fn step(&mut self) {
-        let fault = self.token.as_ref().and_then(|token| fault::next(token.folder()));
-        match fault {
-            None => {}
-            Some(Fault::SessionsLost) => self.close_all_sessions(),
-            Some(Fault::LoggedOut) => {
-                if let Some(token) = &mut self.token {
-                    token.forget_login();
-                }
-            }
-            Some(Fault::DeviceRemoved) => self.removed = true,
-            Some(Fault::FrozenMs(time)) => fault::freeze(time),
-            Some(Fault::WrongSignature) => self.spoil_next = true,
-        }
     }
 }

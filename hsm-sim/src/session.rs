@@ -39,8 +39,6 @@ pub(crate) struct Operation {
     pub(crate) key: Arc<Object>,
     /// Parts given so far.
     pub(crate) data: Zeroizing<Vec<u8>>,
-    /// Show the fault "wrong signature".
-    pub(crate) spoiled: bool,
 }
 
 /// One session.

@@ -58,11 +58,6 @@ impl Token {
         Ok(token)
     }
 
-    /// Where it is kept.
-    pub(crate) fn folder(&self) -> &Path {
-        self.store.folder()
-    }
-
     /// Takes in what another process may have changed.
     pub(crate) fn refresh(&mut self) -> Outcome<()> {
         let stamp = self.store.stamp();

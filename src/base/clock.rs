@@ -3,6 +3,7 @@
 //! A clock counts from a fixed wall time on tokio's monotonic clock, so that under tokio's paused time a whole day of
 //! the hall runs in seconds and replays exactly.
 
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use time::{Date, OffsetDateTime, UtcOffset};
@@ -12,11 +13,31 @@ use tokio::time::Instant;
 /// offices count by, are this zone's.
 pub const VIET_NAM: UtcOffset = time::macros::offset!(+7);
 
+/// Where Linux tells one start of the machine from another.
+const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
+
+/// What people have corrected since this program began, in nanoseconds; every clock of the system follows it.
+static CORRECTION: AtomicI64 = AtomicI64::new(0);
+
 /// Reads and waits for time.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
     wall: OffsetDateTime,
     started: Instant,
+    /// It shows the system's time, not a simulation's.
+    system: bool,
+}
+
+/// What two local sources say at one moment: the wall clock, which people and NTP set, and the time since the machine
+/// started, which nobody can set.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Reading {
+    /// The wall clock, UTC.
+    pub wall: OffsetDateTime,
+    /// Since the machine started, suspended time included.
+    pub boot: Duration,
+    /// Which start of the machine that was.
+    pub boot_id: String,
 }
 
 impl Clock {
@@ -24,7 +45,41 @@ impl Clock {
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "this is the one place")]
     pub fn system() -> Self {
-        Self::starting_at(OffsetDateTime::now_utc())
+        Self {
+            system: true,
+            ..Self::starting_at(OffsetDateTime::now_utc() - correction())
+        }
+    }
+
+    /// What both sources say. A simulation's clock is its only source, and its own start.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "this is the one place")]
+    pub fn reading(&self) -> Reading {
+        if !self.system {
+            return Reading {
+                wall: self.now(),
+                boot: self.elapsed(),
+                boot_id: "simulated".to_owned(),
+            };
+        }
+        let since = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+        let seconds = u64::try_from(since.tv_sec).unwrap_or(0);
+        let nanoseconds = u32::try_from(since.tv_nsec).unwrap_or(0);
+        Reading {
+            wall: OffsetDateTime::now_utc(),
+            boot: Duration::new(seconds, nanoseconds),
+            boot_id: std::fs::read_to_string(BOOT_ID)
+                .map(|id| id.trim().to_owned())
+                .unwrap_or_default(),
+        }
+    }
+
+    /// Two people say that this is the time: every clock of this program follows.
+    pub fn correct(&self, wall: OffsetDateTime) {
+        if self.system {
+            let step = (wall - self.now()).whole_nanoseconds();
+            CORRECTION.fetch_add(i64::try_from(step).unwrap_or(0), Ordering::Relaxed);
+        }
     }
 
     /// A clock that reads this wall time now.
@@ -33,13 +88,15 @@ impl Clock {
         Self {
             wall,
             started: Instant::now(),
+            system: false,
         }
     }
 
     /// The wall time, UTC.
     #[must_use]
     pub fn now(&self) -> OffsetDateTime {
-        self.wall + self.started.elapsed()
+        let read = self.wall + self.started.elapsed();
+        if self.system { read + correction() } else { read }
     }
 
     /// Time since this clock was made, never going back.
@@ -64,6 +121,10 @@ impl Clock {
     pub async fn within<F: Future>(&self, limit: Duration, work: F) -> Option<F::Output> {
         tokio::time::timeout(limit, work).await.ok()
     }
+}
+
+fn correction() -> time::Duration {
+    time::Duration::nanoseconds(CORRECTION.load(Ordering::Relaxed))
 }
 
 /// Waits on this thread: for processes that have nothing else to do meanwhile.

@@ -41,6 +41,16 @@ pub const PRINTER_REPLY_DEADLINE: Duration = Duration::from_secs(5);
 pub const PRINTER_MOTION_DEADLINE: Duration = Duration::from_secs(60);
 /// One HSM operation, its recovery included.
 pub const HSM_DEADLINE: Duration = Duration::from_secs(30);
+/// The two local sources of time may differ by so much: a leap second and a correction by NTP, and no day's date.
+pub const CLOCKS_DIFFER: Duration = Duration::from_secs(5);
+/// So long after the machine has started its clock is believed alone; by then two people have come.
+pub const CLOCK_HOLDOVER: Duration = Duration::from_secs(24 * 3600);
+/// An HSM session that was silent for so long is asked for its state. Firewalls forget silent connections after five
+/// minutes, HSMs after ten.
+pub const HSM_KEEP_ALIVE: Duration = Duration::from_secs(60);
+/// Signatures whose nonces are remembered, so that one that comes twice is caught: a day's worth of one controller, in
+/// some ten megabytes.
+pub const NONCES_REMEMBERED: usize = 1 << 18;
 /// Requests waiting for an HSM session; full means that preparing stops.
 pub const HSM_QUEUE: usize = 256;
 /// Appends waiting for the ledger's writer; positions wait, nothing is dropped.

@@ -283,13 +283,14 @@ impl Day {
             papers: self.papers.clone(),
         };
         let entropy = Entropy::seeded(self.plan.seed.wrapping_add(number << 32));
-        Line::new(
+        let line = Line::new(
             ports,
             self.kit.rules(&self.plan),
             self.clock,
             entropy,
             self.kit.press(),
-        )
+        );
+        line.with_signers(self.kit.issued.signers.clone())
     }
 
     /// From now on every commit is watched.
@@ -341,6 +342,8 @@ impl Day {
             facility: "day".to_owned(),
             mode: Mode::Rehearsal,
         }];
+        let signers = self.kit.issued.signers.iter().map(|signer| signer.label.as_str());
+        facts.extend(super::key::ceremony_facts(&self.kit.issued.made, signers));
         for list in self.hall.lists() {
             let step = Move {
                 pack: list.pack.clone(),

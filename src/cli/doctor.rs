@@ -12,7 +12,9 @@ use crate::base::{Clock, Fault, Mode};
 use crate::config::Config;
 use crate::control::client::Connection;
 use crate::control::serve;
-use crate::port::{KeyPurpose, Signer};
+use crate::pki::SignerKey;
+use crate::pki::policy::remaining;
+use crate::port::{KeyInfo, KeyPurpose, Signer};
 use crate::store::fault::NO_REGISTRY;
 
 use super::facility::{inspect, open_hsm, read_pin, with_token_env};
@@ -103,9 +105,10 @@ async fn facility(config: &Config, checks: &mut Vec<Check>) {
     checks.push(Check::new("facility", Ok(named)));
     checks.push(Check::new("controller", controller(config, clock).await));
     checks.push(Check::new("PIN", told(pin(config))));
-    checks.extend(hsm(config).await);
+    let (token, keys) = hsm(config).await;
+    checks.extend(token);
     checks.push(Check::new("registry", registry(config)));
-    checks.push(Check::new("signers", signers(config, clock)));
+    checks.push(Check::new("signers", signers(config, clock, &keys)));
     checks.push(Check::new("profiles", told(inspect::profiles(config))));
     checks.push(Check::new("offices", told(inspect::offices(config))));
     checks.push(Check::new("dossiers", told(inspect::dossier_trust(config))));
@@ -156,7 +159,7 @@ fn pin(config: &Config) -> Result<String, Fault> {
 
 /// Loads the library and logs in, as the controller does; a second session harms nobody. Then looks for the facility's
 /// own keys.
-async fn hsm(config: &Config) -> Vec<Check> {
+async fn hsm(config: &Config) -> (Vec<Check>, Vec<KeyInfo>) {
     let opened = async {
         let module = config.module()?;
         let hsm = open_hsm(config)?;
@@ -178,7 +181,7 @@ async fn hsm(config: &Config) -> Vec<Check> {
                     .collect::<Vec<_>>()
                     .join(", ")
             };
-            let keys = if missing.is_empty() {
+            let own = if missing.is_empty() {
                 Ok(labels(&there))
             } else {
                 Err(format!(
@@ -186,9 +189,10 @@ async fn hsm(config: &Config) -> Vec<Check> {
                     labels(&missing)
                 ))
             };
-            vec![Check::new("PKCS#11", Ok(found)), Check::new("keys", keys)]
+            let checks = vec![Check::new("PKCS#11", Ok(found)), Check::new("keys", own)];
+            (checks, keys)
         }
-        Err(fault) => vec![Check::new("PKCS#11", Err(fault.to_string()))],
+        Err(fault) => (vec![Check::new("PKCS#11", Err(fault.to_string()))], Vec::new()),
     }
 }
 
@@ -203,16 +207,44 @@ fn registry(config: &Config) -> Result<String, String> {
     }
 }
 
-fn signers(config: &Config, clock: Clock) -> Result<String, String> {
-    match inspect::signers(config, clock.now()) {
-        Ok(labels) if labels.is_empty() => {
+/// What is left of each document signer: days by its certificate, cards by the token's count.
+fn signers(config: &Config, clock: Clock, keys: &[KeyInfo]) -> Result<String, String> {
+    match inspect::signer_keys(config, clock.now()) {
+        Ok(signers) if signers.is_empty() => {
             let how = match config.mode {
                 Mode::Rehearsal => "cardwright key ceremony",
                 Mode::Production => "cardwright key request, then key import",
             };
             Err(format!("none: nothing can be signed. Get one with {how}"))
         }
-        Ok(labels) => Ok(labels.join(", ")),
+        Ok(signers) => {
+            let left = |signer: &SignerKey| {
+                let key = keys.iter().find(|key| key.label == signer.label);
+                let signed = key.and_then(|key| key.signatures).unwrap_or(0);
+                let left = remaining(signer, signed, clock.now());
+                let cards = left.cards.map_or_else(
+                    || "no limit of cards".to_owned(),
+                    |cards| format!("{cards} cards"),
+                );
+                (
+                    left,
+                    format!("{}: {} days, {cards} left", signer.label, left.days),
+                )
+            };
+            let all: Vec<_> = signers.iter().map(left).collect();
+            let told = all
+                .iter()
+                .map(|(_, words)| words.as_str())
+                .collect::<Vec<_>>()
+                .join("; ");
+            if all.iter().any(|(left, _)| left.days > 0 && left.cards != Some(0)) {
+                Ok(told)
+            } else {
+                Err(format!(
+                    "{told}: nothing can be signed. Get the next with cardwright key request"
+                ))
+            }
+        }
         Err(fault) => Err(fault.to_string()),
     }
 }

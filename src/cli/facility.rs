@@ -12,11 +12,11 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 
-use crate::base::{Clock, Fault, Mode};
+use crate::base::{Clock, Fault, Mode, limits};
 use crate::chip::ChipProfile;
 use crate::config::{Config, fault::REHEARSAL_MEANS};
 use crate::device::papers::FolderPapers;
-use crate::device::pkcs11::{Hsm, HsmConfig};
+use crate::device::pkcs11::{Hsm, HsmConfig, PinSource};
 use crate::document::profile::CardProfile;
 use crate::dossier::office::OfficeTable;
 use crate::job::Fact;
@@ -33,6 +33,9 @@ pub(super) use keys::point_of;
 const TOKEN_VARIABLE: &str = "HSM_SIM_DIR";
 /// The token's folder in the facility's.
 pub const TOKEN: &str = "token";
+
+/// Where it is noted, in the facility's folder, that the HSM has refused the PIN.
+const PIN_REFUSED: &str = "pin-refused";
 
 /// Everything a command may need of a facility. Held under the ledger's exclusive lock.
 #[derive(Debug)]
@@ -147,12 +150,18 @@ impl Facility {
 /// # Errors
 /// `CFG-004`, `CFG-005`, `CFG-007`, and what [`Hsm::open`] says.
 pub fn open_hsm(config: &Config) -> Result<Hsm, Fault> {
+    let pin_file = config.path(&config.hsm.pin_file);
     let settings = HsmConfig {
         module: config.module()?,
         token: config.hsm.token.clone(),
         sessions: config.hsm.sessions,
+        keep_alive: limits::HSM_KEEP_ALIVE,
+        pin: Some(PinSource {
+            file: pin_file.clone(),
+            refusal: config.folder.join(PIN_REFUSED),
+        }),
     };
-    let hsm = Hsm::open(&settings, read_pin(&config.path(&config.hsm.pin_file))?)?;
+    let hsm = Hsm::open(&settings, read_pin(&pin_file)?)?;
     if config.mode == Mode::Production && hsm.is_simulator() {
         return Err(Fault::new(&REHEARSAL_MEANS, "the token is hsm-sim"));
     }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::facility::fault::{EXISTS, FILE};
 use super::facility::{TOKEN, open_hsm, read_pin, write};
-use super::key::{Ceremony, ceremony, may_hold_ceremony};
+use super::key::{Ceremony, ceremony, ceremony_facts, may_hold_ceremony};
 use crate::base::ids::MachineId;
 use crate::base::{Clock, Entropy, Fault, Mode, Secret, hex};
 use crate::chip::ChipProfile;
@@ -135,17 +135,8 @@ async fn begin_books(config: &Config, made: Vec<String>, clock: Clock) -> Result
         facility: config.facility.clone(),
         mode: config.mode,
     }];
-    let key = |label: &str, change: &str| Fact::Key {
-        label: label.to_owned(),
-        change: change.to_owned(),
-    };
-    facts.extend(made.iter().map(|label| key(label, "made")));
-    facts.extend(
-        config
-            .signers
-            .iter()
-            .map(|signer| key(&signer.label, "certified")),
-    );
+    let signers = config.signers.iter().map(|signer| signer.label.as_str());
+    facts.extend(ceremony_facts(&made, signers));
     let written = ledger.append(facts, Vec::new()).await;
     ledger.close().await;
     order_book.close().await;

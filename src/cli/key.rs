@@ -9,10 +9,12 @@ use time::{Duration, OffsetDateTime};
 
 use super::facility::fault::{FILE, KEY, REFUSED};
 use super::facility::{point_of, read, write};
-use crate::base::{Fault, Mode};
+use crate::base::ids::PersonId;
+use crate::base::{Fault, Mode, Secret};
 use crate::chip::ChipProfile;
 use crate::config::{Config, Keys, SignerSettings, Trust};
 use crate::document::profile::CardProfile;
+use crate::job::{Fact, SignerChange};
 use crate::pki::policy::remaining;
 use crate::pki::request::Request;
 use crate::pki::trust::verify_root;
@@ -109,6 +111,25 @@ pub async fn ceremony(
         },
         made: issued.made,
     })
+}
+
+/// What a ceremony puts on record: keys made, signers certified and, in a rehearsal, at once in use.
+pub(super) fn ceremony_facts<'a>(made: &[String], signers: impl Iterator<Item = &'a str>) -> Vec<Fact> {
+    let key = |label: &str, change: &str| Fact::Key {
+        label: label.to_owned(),
+        change: change.to_owned(),
+    };
+    let mut facts: Vec<Fact> = made.iter().map(|label| key(label, "made")).collect();
+    for label in signers {
+        facts.push(key(label, "certified"));
+        facts.push(Fact::Signer {
+            label: label.to_owned(),
+            change: SignerChange::Activated,
+            code: None,
+            by: vec![PersonId::new("ceremony")],
+        });
+    }
+    facts
 }
 
 /// What a ceremony has issued.

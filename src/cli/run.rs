@@ -81,7 +81,6 @@ pub async fn line(facility: &Facility, clock: Clock) -> Result<Line, Fault> {
         facility: facility.config.facility.clone(),
         mode: facility.config.mode,
         profiles: facility.profiles.clone(),
-        signers: facility.signers.clone(),
         trust: facility.trust.clone(),
         keys: KeyLabels {
             wrap: keys.wrap.clone(),
@@ -110,11 +109,13 @@ pub async fn line(facility: &Facility, clock: Clock) -> Result<Line, Fault> {
     };
     let ports = trap::ports(facility.trap.as_ref(), ports, &rules);
     let line = Line::new(ports, rules, clock, Entropy::system(), Press::builtin()?)
+        .with_signers(facility.signers.clone())
         .with_fields(readers::fields(&facility.config, clock));
     for key in facility.hsm.keys().await? {
-        line.progress
-            .count_signatures(&key.label, key.signatures.unwrap_or(0));
+        line.signers.count(&key.label, key.signatures.unwrap_or(0));
     }
+    line.recall_signers().await?;
+    line.recall_clock(false).await?;
     Ok(line)
 }
 

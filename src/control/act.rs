@@ -17,8 +17,8 @@ use super::fault::NAMED;
 use super::proposals::{Proposals, Seconded};
 use super::wire::Call;
 use super::{
-    Answer, Who, admit, boxes, card, cards, ledger, look, lot, order, position, reconcile, report, status,
-    stock, whereabouts,
+    Answer, Who, admit, boxes, card, cards, clock, ledger, look, lot, order, position, reconcile, report,
+    signer, status, stock, whereabouts,
 };
 
 /// One request: the room of handlers it is for, and what it asks of it.
@@ -60,6 +60,10 @@ pub enum Request {
     Reconcile,
     /// Figures per office.
     Report(report::Request),
+    /// What time it is.
+    Clock(clock::Request),
+    /// Document signers.
+    Signer(signer::Request),
     /// The ledger itself.
     Ledger(ledger::Request),
 }
@@ -84,6 +88,8 @@ impl Request {
             Self::Stock(request) => request.needs_two(),
             Self::Cards(request) => request.needs_two(),
             Self::Box(request) => request.needs_two(),
+            Self::Signer(request) => request.needs_two(),
+            Self::Clock(request) => *request == clock::Request::Accept,
         }
     }
 
@@ -133,6 +139,8 @@ pub async fn act(line: &Line, who: &Who, request: Request) -> Result<Answer, Fau
         Request::Box(request) => boxes::act(line, who, request).await,
         Request::Reconcile => reconcile::act(line, who).await,
         Request::Report(request) => report::act(line, who, request).await,
+        Request::Clock(request) => clock::act(line, who, request).await,
+        Request::Signer(request) => signer::act(line, who, request).await,
         Request::Ledger(request) => ledger::act(line, who, request).await,
     }
 }

@@ -33,6 +33,16 @@ crate::fault_codes! {
         "a count that differs is not explained", "chênh lệch kiểm đếm chưa được giải trình",
         "Count again, or let two people declare what is missing: cardwright stock explain.",
         "Đếm lại, hoặc hai người khai số thiếu: cardwright stock explain.";
+    /// A certificate that does not belong here.
+    SIGNER_REFUSED = "CTL-070", Operator, true,
+        "this is no document signer for this facility", "không phải khóa ký của cơ sở này",
+        "Compare certificate, HSM key and mode; see cardwright key import.",
+        "So chứng thư, khóa trong HSM và chế độ; xem cardwright key import.";
+    /// Nobody knows a signer of this label.
+    NO_SIGNER = "CTL-071", Operator, true,
+        "no document signer has this label", "không có khóa ký mang nhãn này",
+        "See the labels with cardwright signer list; a new one is staged first.",
+        "Xem nhãn bằng cardwright signer list; khóa mới phải được nạp chờ trước.";
     /// Cards of the lot are still in the machine.
     LOT_OPEN = "CTL-047", Operator, true,
         "cards of this lot are not finished", "lô còn thẻ chưa xong",

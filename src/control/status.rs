@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::base::ids::MachineId;
 use crate::base::{Fault, Place};
 use crate::line::Line;
-use crate::pki::policy::remaining;
+use crate::line::signers::{SignerLeft, Standing};
 use crate::port::{BoxStanding, BoxState, OrderState};
 
 use super::{Answer, Who, position, tell};
@@ -17,18 +17,9 @@ const SIGNER_DAYS_LEAST: i64 = 14;
 /// Cards left of a signer's limit that call for the next signer.
 const SIGNER_CARDS_LEAST: u64 = 10_000;
 
-/// One document signer.
-struct SignerLeft {
-    label: String,
-    days: i64,
-    cards: Option<u64>,
-    signed: u64,
-}
-
-impl SignerLeft {
-    fn is_low(&self) -> bool {
-        self.days < SIGNER_DAYS_LEAST || self.cards.is_some_and(|cards| cards < SIGNER_CARDS_LEAST)
-    }
+/// Must a successor be at hand soon?
+pub(super) fn is_low(signer: &SignerLeft) -> bool {
+    signer.days < SIGNER_DAYS_LEAST || signer.cards.is_some_and(|cards| cards < SIGNER_CARDS_LEAST)
 }
 
 /// Orders, machines, stock, boxes, signers; not good if a position is stopped or no signer will last.
@@ -42,7 +33,8 @@ pub async fn status(line: &Line, _who: &Who) -> Result<Answer, Fault> {
     let places = places(line).await?;
     let feeders = feeders(line).await?;
     let boxes = line.ports.ledger.boxes(false).await?;
-    let signers = signers(line);
+    let signers = line.signers.left(line.clock.now());
+    let hsm = hsm(line);
 
     let mode = line.rules.mode;
     let mut text = vec![
@@ -77,6 +69,9 @@ pub async fn status(line: &Line, _who: &Who) -> Result<Answer, Fault> {
     if boxes.is_empty() {
         text.push("  none open or sealed".to_owned());
     }
+    let clock = line.hsm.time.standing();
+    text.push(format!("Clock     {clock}"));
+    text.extend(hsm.iter().map(|words| format!("HSM       {words}")));
     text.push("Signers".to_owned());
     text.extend(signers.iter().map(|signer| format!("  {}", one_signer(signer))));
     if signers.is_empty() {
@@ -92,9 +87,12 @@ pub async fn status(line: &Line, _who: &Who) -> Result<Answer, Fault> {
         "blanks": places,
         "feeders": feeders,
         "boxes": boxes,
+        "clock": clock.to_string(),
+        "hsm": hsm,
         "signers": signers.iter().map(signer_data).collect::<Vec<_>>(),
     });
-    let signs = signers.iter().any(|signer| !signer.is_low());
+    let lasts = |signer: &SignerLeft| signer.standing == Standing::Active && !is_low(signer);
+    let signs = hsm.is_none() && clock.is_certain() && signers.iter().any(lasts);
     Ok(Answer {
         text: text.join("\n"),
         data,
@@ -132,39 +130,47 @@ async fn feeders(line: &Line) -> Result<BTreeMap<MachineId, u64>, Fault> {
     Ok(feeders)
 }
 
-fn signers(line: &Line) -> Vec<SignerLeft> {
-    let now = line.clock.now();
-    let left = line.rules.signers.iter().map(|signer| {
-        let signed = line.progress.signatures(&signer.label);
-        let left = remaining(signer, signed, now);
-        SignerLeft {
-            label: signer.label.clone(),
-            days: left.days,
-            cards: left.cards,
-            signed,
-        }
-    });
-    left.collect()
-}
-
-fn one_signer(signer: &SignerLeft) -> String {
+/// One signer in one line.
+pub(super) fn one_signer(signer: &SignerLeft) -> String {
     let limit = signer.cards.map_or_else(
         || "no limit of cards".to_owned(),
         |cards| format!("{cards} cards left"),
     );
-    let low = if signer.is_low() { "  RENEW IT NOW" } else { "" };
+    let standing = match signer.standing {
+        Standing::Staged => "  STAGED: two people must activate it",
+        Standing::Stopped => "  OUT OF USE",
+        Standing::Active if is_low(signer) => "  RENEW IT NOW",
+        Standing::Active => "",
+    };
     let (label, days, signed) = (&signer.label, signer.days, signer.signed);
-    format!("{label:<16} may sign for {days} days, {limit}, has signed {signed}{low}")
+    format!("{label:<16} may sign for {days} days, {limit}, has signed {signed}{standing}")
 }
 
-fn signer_data(signer: &SignerLeft) -> Value {
+/// One signer for programs.
+pub(super) fn signer_data(signer: &SignerLeft) -> Value {
+    let standing = match signer.standing {
+        Standing::Staged => "staged",
+        Standing::Active => "active",
+        Standing::Stopped => "stopped",
+    };
     json!({
         "label": signer.label,
+        "standing": standing,
         "days_left": signer.days,
         "cards_left": signer.cards,
         "signed": signer.signed,
-        "low": signer.is_low(),
+        "low": is_low(signer),
     })
+}
+
+/// How the HSM does.
+fn hsm(line: &Line) -> Option<String> {
+    let away = line.hsm.away()?;
+    let seconds = line.clock.elapsed().saturating_sub(away.since).as_secs();
+    Some(format!(
+        "DOES NOT ANSWER for {seconds} s ({}): positions wait, no card is spoiled by it",
+        away.code
+    ))
 }
 
 fn one_box(state: &BoxState) -> String {

@@ -6,7 +6,7 @@ use time::macros::format_description;
 use crate::base::clock::VIET_NAM;
 use crate::base::ids::PersonId;
 use crate::chip::LifeCycle;
-use crate::job::{Aim, Attempt, Event, Evidence, Fact, Output, Phase, Step};
+use crate::job::{Aim, Attempt, Event, Evidence, Fact, Output, Phase, SignerChange, Step};
 use crate::port::{BoxStanding, Entry, OrderState};
 
 /// One record: when (in Viet Nam), and what.
@@ -143,6 +143,18 @@ fn fact(fact: &Fact) -> String {
             format!("{order}: {change}{}{why}{reason}", people(by))
         }
         Fact::Key { label, change } => format!("key {label} {change}"),
+        Fact::Clock { by, .. } if by.is_empty() => "the clock is taken as it is".to_owned(),
+        Fact::Clock { .. } => "the clock is accepted as it is".to_owned(),
+        Fact::Signer {
+            label, change, code, ..
+        } => {
+            let change = match change {
+                SignerChange::Activated => "activated",
+                SignerChange::Stopped => "taken out of use",
+            };
+            let code = code.as_ref().map(|code| format!(" ({code})")).unwrap_or_default();
+            format!("signer {label} {change}{code}")
+        }
         // What concerns no card, box or order is told by its name.
         other => other.kind().replace('_', " "),
     }

@@ -1,32 +1,37 @@
 //! The HSM through PKCS#11: any module, chosen by its path.
 //!
-//! N named threads own one session each and take work from one bounded queue; callers wait with a deadline. A failed
-//! session is recovered by a ladder of three rungs ([`worker`]); the PIN is tried at most once per recovery and never
-//! again after a refusal ([`library`]). Keys are found by label, and what they are for is written into their `CKA_ID`
-//! ([`identity`]).
+//! N named threads own one session each and take work from one bounded queue; callers wait with a deadline. A thread
+//! that has nothing to do looks after its session now and then. A failed session is recovered by a ladder of three
+//! rungs ([`worker`]); a PIN that was refused is never tried again ([`pin`]). Keys are found by label, and what they
+//! are for is written into their `CKA_ID` ([`identity`]).
 
 pub mod fault;
 mod identity;
 mod initialize;
 mod library;
 mod operation;
+mod pin;
+mod queue;
 mod worker;
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use p256::ecdsa::signature::hazmat::PrehashVerifier;
 use p256::ecdsa::{Signature, VerifyingKey};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
 pub use initialize::initialize_token;
+pub use pin::PinSource;
 
 use crate::base::{Clock, Fault, Secret, limits};
 use crate::chip::diversify::{Derivation, Master};
 use crate::port::{KeyInfo, KeyPurpose, Signer};
 use library::{Library, Trouble};
-use worker::{Connection, Job, Jobs, Worker};
+use queue::Queue;
+use worker::{Connection, Job, Worker};
 
 /// Sessions an HSM is asked for at most; network HSMs sell them by the dozen.
 const SESSIONS_MAX: usize = 64;
@@ -42,6 +47,10 @@ pub struct HsmConfig {
     pub token: String,
     /// Threads, each with a session; at least one, at most 64.
     pub sessions: usize,
+    /// A session that was not used for so long is looked after.
+    pub keep_alive: Duration,
+    /// Where the PIN came from, if from a file.
+    pub pin: Option<PinSource>,
 }
 
 /// Who made the token, as it tells itself.
@@ -55,7 +64,7 @@ pub struct Maker {
 
 /// An open HSM.
 pub struct Hsm {
-    queue: Mutex<Option<mpsc::Sender<Job>>>,
+    queue: Arc<Queue>,
     ended: Mutex<Vec<oneshot::Receiver<()>>>,
     maker: Maker,
     clock: Clock,
@@ -74,8 +83,8 @@ impl Hsm {
     /// Loads the module, logs in and starts the threads. Blocks while the HSM answers: for start-up only.
     ///
     /// # Errors
-    /// HSM-001 the library does not start, HSM-002 no such token, HSM-003 or HSM-004 the PIN, HSM-008 sessions cannot
-    /// be opened, HSM-015 a number of sessions out of bounds.
+    /// HSM-001 the library does not start, HSM-002 no such token, HSM-003, HSM-004 or HSM-016 the PIN, HSM-007 no
+    /// answer within the deadline, HSM-008 sessions cannot be opened, HSM-015 a number of sessions out of bounds.
     pub fn open(config: &HsmConfig, pin: Secret<String>) -> Result<Self, Fault> {
         if !(1..=SESSIONS_MAX).contains(&config.sessions) {
             return Err(Fault::new(
@@ -83,25 +92,31 @@ impl Hsm {
                 format!("{} HSM sessions", config.sessions),
             ));
         }
-        let library = Arc::new(Library::load(&config.module, &config.token, &pin)?);
-        drop(pin);
-        let (manufacturer, model) = library.maker()?;
-        let workers = (0..config.sessions)
-            .map(|_| Worker::open(Arc::clone(&library)))
-            .collect::<Result<Vec<_>, _>>()?;
-        drop(library);
+        // A library that never comes back from its first call must not take the whole program with it.
+        let (tell, told) = mpsc::channel();
+        let settings = config.clone();
+        std::thread::Builder::new()
+            .name("hsm-open".to_owned())
+            .spawn(move || {
+                // Nobody listens any more if it took too long; then the sessions are closed again.
+                let _ = tell.send(connect(&settings, &pin));
+            })
+            .map_err(|error| Fault::new(&fault::MODULE, error.to_string()))?;
+        let (maker, workers) = told
+            .recv_timeout(limits::HSM_DEADLINE)
+            .map_err(|_| Fault::new(&fault::TIMEOUT, "opening"))??;
 
-        let (queue, jobs) = mpsc::channel(limits::HSM_QUEUE);
-        let jobs: Jobs = Arc::new(Mutex::new(jobs));
+        let queue = Arc::new(Queue::new());
         let ended = workers
             .into_iter()
             .enumerate()
-            .map(|(number, worker)| spawn(number, worker, Arc::clone(&jobs)))
-            .collect::<Result<Vec<_>, _>>()?;
+            .map(|(number, worker)| spawn(number, worker, Arc::clone(&queue), config.keep_alive))
+            .collect::<Result<Vec<_>, _>>()
+            .inspect_err(|_| queue.close())?;
         Ok(Self {
-            queue: Mutex::new(Some(queue)),
+            queue,
             ended: Mutex::new(ended),
-            maker: Maker { manufacturer, model },
+            maker,
             clock: Clock::system(),
         })
     }
@@ -151,7 +166,7 @@ impl Hsm {
     /// # Errors
     /// HSM-007 if a thread does not come back within the deadline; it is left behind.
     pub async fn stop(&self) -> Result<(), Fault> {
-        drop(self.queue.lock().unwrap_or_else(PoisonError::into_inner).take());
+        self.queue.close();
         let ended = std::mem::take(&mut *self.ended.lock().unwrap_or_else(PoisonError::into_inner));
         let all = async {
             for one in ended {
@@ -172,8 +187,6 @@ impl Hsm {
         work: impl FnMut(&mut Connection, &Library) -> Result<T, Trouble> + Send + 'static,
     ) -> Result<T, Fault> {
         let stopped = || Fault::new(&fault::STOPPED, "");
-        let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let queue = queue.ok_or_else(stopped)?;
         let (reply, answer) = oneshot::channel();
         let job: Job = Box::new(move |worker| {
             // Nobody waits any more: the deadline passed in the queue.
@@ -182,8 +195,9 @@ impl Hsm {
             }
         });
         let waiting = async {
-            queue.send(job).await.map_err(|_| stopped())?;
-            drop(queue);
+            if !self.queue.put(job).await {
+                return Err(stopped());
+            }
             answer
                 .await
                 .unwrap_or_else(|_| Err(Fault::new(&fault::REQUEST, "the operation panicked")))
@@ -303,12 +317,33 @@ impl Signer for Hsm {
     }
 }
 
-fn spawn(number: usize, worker: Worker, jobs: Jobs) -> Result<oneshot::Receiver<()>, Fault> {
+/// An HSM that nobody asks any more lets its threads go.
+impl Drop for Hsm {
+    fn drop(&mut self) {
+        self.queue.close();
+    }
+}
+
+fn connect(config: &HsmConfig, pin: &Secret<String>) -> Result<(Maker, Vec<Worker>), Fault> {
+    let library = Arc::new(Library::load(config, pin)?);
+    let (manufacturer, model) = library.maker()?;
+    let workers = (0..config.sessions)
+        .map(|_| Worker::open(Arc::clone(&library)))
+        .collect::<Result<Vec<_>, _>>()?;
+    Ok((Maker { manufacturer, model }, workers))
+}
+
+fn spawn(
+    number: usize,
+    worker: Worker,
+    queue: Arc<Queue>,
+    keep_alive: Duration,
+) -> Result<oneshot::Receiver<()>, Fault> {
     let (end, ended) = oneshot::channel();
     std::thread::Builder::new()
         .name(format!("hsm-{number}"))
         .spawn(move || {
-            worker.run(&jobs);
+            worker.run(&queue, keep_alive);
             let _ = end.send(());
         })
         .map_err(|error| Fault::new(&fault::MODULE, error.to_string()))?;

@@ -169,7 +169,7 @@ pub fn apply(state: Option<&Attempt>, id: AttemptId, event: &Event) -> Result<At
             next.chip_key.clone_from(chip_key);
             next.phase = Phase::Signing;
         }
-        Event::Signed { sod } => {
+        Event::Signed { sod, .. } => {
             if state.phase != Phase::Signing {
                 return Err(illegal("no signature was intended"));
             }

@@ -67,6 +67,7 @@ fn ready() -> Vec<Event> {
             chip_key: None,
         },
         Event::Signed {
+            nonce: None,
             sod: SodHash::new("SS"),
         },
     ]

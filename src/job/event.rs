@@ -33,6 +33,10 @@ pub enum Event {
     Signed {
         /// SHA-256 of EF.SOD.
         sod: SodHash,
+        /// The first eight bytes of the signature, hexadecimal: enough to know its nonce again, and no more than the
+        /// card itself tells. Older records have none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        nonce: Option<String>,
     },
     /// The step is about to begin; nothing has left for a device yet.
     Intended {

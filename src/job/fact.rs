@@ -20,6 +20,19 @@ pub struct Blank {
     pub chip: ChipId,
 }
 
+/// What facts about the time are filed under.
+pub const CLOCK: &str = "clock";
+
+/// What was said about a document signer.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SignerChange {
+    /// It may sign cards.
+    Activated,
+    /// It may not any more.
+    Stopped,
+}
+
 /// One fact. The order of facts is the order in which they became true.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "fact")]
@@ -174,6 +187,18 @@ pub enum Fact {
         /// What: `made`, `certified`, `destroyed`.
         change: String,
     },
+    /// A document signer may sign cards, or may not any more.
+    Signer {
+        /// The key's label.
+        label: String,
+        /// Which.
+        change: SignerChange,
+        /// Fault code, where the line itself took it out of use.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        code: Option<String>,
+        /// Who: two people for an activation, nobody where the line itself acted.
+        by: Vec<PersonId>,
+    },
     /// Signatures the token says it made with a signer's key (law 4).
     SignatureCount {
         /// The key's label.
@@ -183,6 +208,17 @@ pub enum Fact {
         /// Signatures about to be asked for to test the key, which go on no card.
         #[serde(default)]
         tests: u64,
+    },
+    /// The time by which the two local sources are compared from now on.
+    Clock {
+        /// The wall clock, in nanoseconds since 1970-01-01 UTC.
+        wall_unix_ns: i64,
+        /// Since the machine started, in nanoseconds.
+        boot_ns: u64,
+        /// Which start of the machine that was.
+        boot_id: String,
+        /// Who accepted it: two people, or nobody at the first start of a facility.
+        by: Vec<PersonId>,
     },
     /// A signed head of the ledger.
     Checkpoint {
@@ -227,7 +263,9 @@ impl Fact {
             Self::BoxLost { .. } => "box_lost",
             Self::OrderChanged { .. } => "order_changed",
             Self::Key { .. } => "key",
+            Self::Signer { .. } => "signer",
             Self::SignatureCount { .. } => "signature_count",
+            Self::Clock { .. } => "clock",
             Self::Checkpoint { .. } => "checkpoint",
         }
     }
@@ -253,9 +291,12 @@ impl Fact {
             | Self::BoxDispatched { label, .. }
             | Self::BoxLost { label, .. } => label.to_string(),
             Self::OrderChanged { order, .. } => order.to_string(),
-            Self::Key { label, .. } | Self::SignatureCount { label, .. } => label.clone(),
+            Self::Key { label, .. } | Self::Signer { label, .. } | Self::SignatureCount { label, .. } => {
+                label.clone()
+            }
             // So that an audit finds them all without reading the whole ledger first.
             Self::Checkpoint { .. } => "checkpoint".to_owned(),
+            Self::Clock { .. } => CLOCK.to_owned(),
             Self::Opened { .. } | Self::Started { .. } | Self::Stopped => String::new(),
         }
     }

@@ -195,6 +195,8 @@ impl Books {
             | Fact::PositionStopped { .. }
             | Fact::OrderChanged { .. }
             | Fact::Key { .. }
+            | Fact::Signer { .. }
+            | Fact::Clock { .. }
             | Fact::Checkpoint { .. } => {}
         }
         Ok(Brought::Nothing)

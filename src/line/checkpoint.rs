@@ -9,12 +9,13 @@ use std::time::Duration;
 
 use crate::audit::{Chain, Checkpoint, Verifier};
 use crate::base::{Blame, Fault, hex};
-use crate::job::Fact;
+use crate::job::{Fact, SignerChange};
 use crate::port::KeyPurpose;
 
 use super::Line;
 use super::books::link;
-use super::fault::unreadable;
+use super::careful::NonceReader;
+use super::fault::{REPEATED_NONCE, unreadable};
 
 /// Where the files lie among the papers.
 pub const FOLDER: &str = "checkpoints";
@@ -36,6 +37,7 @@ const PAGE: u32 = 2_000;
 pub struct Checkpoints {
     verified: Verifier,
     signed: u64,
+    nonces: NonceReader,
 }
 
 impl Checkpoints {
@@ -45,6 +47,7 @@ impl Checkpoints {
         Self {
             verified: Verifier::new(line.ports.ledger.name()),
             signed: 0,
+            nonces: NonceReader::default(),
         }
     }
 
@@ -117,6 +120,11 @@ impl Checkpoints {
         let page = line.ports.ledger.entries_after(after, PAGE).await?;
         for entry in &page {
             link(&mut self.verified, entry)?;
+            if let Some(signer) = self.nonces.read(&line.hsm, entry)? {
+                let change = SignerChange::Stopped;
+                line.signer_changes(&signer, change, Some(REPEATED_NONCE.id), Vec::new())
+                    .await?;
+            }
         }
         Ok(!page.is_empty())
     }

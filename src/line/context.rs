@@ -20,13 +20,15 @@ use crate::dossier::{Holidays, OfficeTable};
 use crate::job::brake::Brake;
 use crate::job::fault::STALE_STOP_LIST;
 use crate::job::{Attempt, Event, Fact, apply};
-use crate::pki::{Certificate, SignerKey, TrustStore};
+use crate::pki::{SignerKey, TrustStore};
 use crate::port::{BundlePart, Fields, Ledger, OrderBook, Papers, Registry, Signer, StopList};
 
+use super::careful::Careful;
 use super::costs::Costs;
 use super::floor::Floor;
 use super::pairing::Pairing;
 use super::progress::Progress;
+use super::signers::Signers;
 
 /// The doors to the world.
 #[derive(Clone)]
@@ -68,8 +70,6 @@ pub struct Rules {
     pub mode: Mode,
     /// Card profiles by id.
     pub profiles: BTreeMap<String, Arc<CardProfile>>,
-    /// Document signers that may be used, verified.
-    pub signers: Vec<SignerKey>,
     /// The country roots and their CRLs, as an inspection system holds them.
     pub trust: TrustStore,
     /// Key labels.
@@ -109,23 +109,16 @@ impl fmt::Debug for Rules {
     }
 }
 
-impl Rules {
-    /// The certificate of a signer.
-    #[must_use]
-    pub fn certificate(&self, label: &str) -> Option<&Certificate> {
-        self.signers
-            .iter()
-            .find(|signer| signer.label == label)
-            .map(|signer| &signer.certificate)
-    }
-}
-
 /// The line.
 pub struct Line {
     /// The doors to the world.
     pub ports: Ports,
     /// What does not change.
     pub rules: Rules,
+    /// Document signers, and which of them may be used.
+    pub signers: Signers,
+    /// The HSM behind [`Ports::signer`], waited for and not believed.
+    pub hsm: Arc<Careful>,
     /// Time.
     pub clock: Clock,
     /// Randomness of the host.
@@ -163,15 +156,19 @@ impl Line {
     /// A line that has not started yet.
     #[must_use]
     pub fn new(
-        ports: Ports,
+        mut ports: Ports,
         rules: Rules,
         clock: Clock,
         entropy: Entropy,
         press: impl Into<Arc<Press>>,
     ) -> Self {
+        let hsm = Arc::new(Careful::new(ports.signer, clock));
+        ports.signer = Arc::<Careful>::clone(&hsm);
         Self {
             ports,
             rules,
+            signers: Signers::default(),
+            hsm,
             clock,
             entropy,
             press: press.into(),
@@ -186,6 +183,13 @@ impl Line {
             telling: tokio::sync::Mutex::default(),
             work: tokio::sync::Notify::new(),
         }
+    }
+
+    /// The same line with document signers, all staged.
+    #[must_use]
+    pub fn with_signers(mut self, signers: Vec<SignerKey>) -> Self {
+        self.signers = Signers::new(signers);
+        self
     }
 
     /// The same line with eyes on its readers.
@@ -222,6 +226,7 @@ impl Line {
     /// Asks everything to finish the cards in the machines and claim no more.
     pub fn stop(&self) {
         self.stopping.send_replace(true);
+        self.hsm.hurry();
         self.work.notify_waiters();
         self.floor.ring();
     }

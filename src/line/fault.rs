@@ -16,6 +16,26 @@ crate::fault_codes! {
     BAD_SIGNATURE = "LIN-003", Key, false,
         "the HSM gave a signature that does not verify", "HSM trả chữ ký sai",
         "Signing is stopped: check the token and its certificate.", "Ngừng ký: kiểm tra token và chứng thư.";
+    /// A signature repeats a nonce: whoever sees both can compute the private key.
+    REPEATED_NONCE = "LIN-030", Key, false,
+        "the HSM used a nonce twice", "HSM dùng lại một số ngẫu nhiên khi ký",
+        "Signing with this key is stopped: do not start it again; replace the HSM and the key.",
+        "Ngừng ký bằng khóa này: không dùng lại; thay HSM và khóa.";
+    /// The system's clock is behind the time that has passed.
+    CLOCK_BACKWARD = "LIN-032", Key, true,
+        "the clock went back", "đồng hồ bị lùi",
+        "Nothing is signed. Set the clock right, or let two people accept it: cardwright clock accept.",
+        "Ngừng ký. Chỉnh lại đồng hồ hoặc hai người chấp nhận: cardwright clock accept.";
+    /// The two local sources of time disagree, or one has been alone for too long.
+    CLOCK_LOST = "LIN-033", Key, true,
+        "the time is not certain", "thời gian không chắc chắn",
+        "Nothing is signed. Compare with another clock, then two people accept it: cardwright clock accept.",
+        "Ngừng ký. So với đồng hồ khác rồi hai người chấp nhận: cardwright clock accept.";
+    /// The signer was taken out of use.
+    SIGNER_STOPPED = "LIN-031", Key, false,
+        "this document signer was taken out of use", "khóa ký này đã ngừng sử dụng",
+        "Find out why with cardwright signer list; two people may activate it again.",
+        "Xem lý do bằng cardwright signer list; hai người có thể kích hoạt lại.";
     /// A task ended that must not end.
     TASK = "LIN-004", Bug, false,
         "a part of the line ended by itself", "một bộ phận của dây chuyền tự kết thúc",

@@ -108,6 +108,7 @@ async fn prepared(line: &Line, lot: &Lot, order: OrderKey) -> Result<Option<Read
     loop {
         let next = next_attempt(line, lot, order);
         match line.costs.of(Effort::Prepare, next).await {
+            Err(fault) if line.is_left_to_the_next_start(&fault) => return Ok(None),
             Err(fault) if line.is_left_to_a_person(&fault) => {
                 tracing::error!(machine = %lot.machine, code = fault.code.id, "stopped: {fault}");
                 line.stop_position(&lot.machine, &fault).await?;

@@ -17,13 +17,14 @@ use crate::document::mrz::Mrz;
 use crate::document::sod::SodDraft;
 use crate::document::{CardFiles, CardProfile, FileId, qr};
 use crate::dossier::{Dossier, Expiry};
-use crate::job::{Attempt, Event, Fact, Phase, apply};
-use crate::pki::{SigningRequest, choose};
+use crate::job::{Attempt, Event, Fact, Phase, SignerChange, apply};
+use crate::pki::SigningRequest;
 use crate::port::{BundlePart, Part};
 
 use super::Line;
 use super::bundle::Content;
-use super::fault::{BAD_SIGNATURE, NO_PROFILE, unreadable};
+use super::fault::{BAD_SIGNATURE, NO_PROFILE, REPEATED_NONCE, SIGNER_STOPPED, unreadable};
+use super::signers::Standing;
 use super::vault::{FreshKey, bundle_context, open_part, seal_part};
 
 /// A signed card that waits for a blank.
@@ -143,6 +144,7 @@ pub async fn resume(line: &Line, mut attempt: Attempt) -> Result<Ready, Fault> {
             };
             attempt = fold(Some(&attempt), id, &intended)?;
             line.event(id, intended).await?;
+            line.signers.take_again(&content.signer);
             let key = line.fresh_key(&bundle_context(id)).await?;
             sign(line, &mut attempt, &content, &key).await?
         }
@@ -159,32 +161,45 @@ async fn sign(
     content: &Content,
     key: &FreshKey,
 ) -> Result<Vec<u8>, Fault> {
+    // Before a resumed card is signed as well: what was chosen then may not be used now.
+    if line.signers.standing(&content.signer) == Some(Standing::Stopped) {
+        return Err(Fault::new(&SIGNER_STOPPED, content.signer.as_str()));
+    }
     let certificate = line
-        .rules
+        .signers
         .certificate(&content.signer)
         .ok_or_else(|| Fault::new(&BAD_SIGNATURE, format!("no certificate for {}", content.signer)))?;
     let point = certificate
         .key
         .p256_point()
         .ok_or_else(|| Fault::new(&BAD_SIGNATURE, "the signer's curve"))?;
-    let signature = line
-        .ports
-        .signer
-        .sign(&content.signer, content.draft.digest)
-        .await?;
-    content
-        .draft
-        .verify(point, &signature)
-        .map_err(|fault| Fault::new(&BAD_SIGNATURE, fault.to_string()))?;
+    let verify = |signature: &[u8; 64]| content.draft.verify(point, signature);
+    let signed = line
+        .hsm
+        .sign_verified(&content.signer, content.draft.digest, verify);
+    let signature = match signed.await {
+        Err(fault) if [BAD_SIGNATURE.id, REPEATED_NONCE.id].contains(&fault.code.id) => {
+            // No other card, on no machine, gets a signature of this key before two people have looked.
+            line.signer_changes(
+                &content.signer,
+                SignerChange::Stopped,
+                Some(fault.code.id),
+                Vec::new(),
+            )
+            .await?;
+            return Err(fault);
+        }
+        signed => signed?,
+    };
     let sod = content.draft.finish(&certificate.der, &signature)?;
     let signed = Event::Signed {
         sod: SodHash(Hash::of(&[&sod]).to_string()),
+        nonce: signature.first_chunk::<8>().map(|nonce| hex::encode(nonce)),
     };
     *attempt = fold(Some(attempt), attempt.id, &signed)?;
     let stored = part(line, key, attempt.id, Part::Signed, &sod)?;
     line.record(vec![Fact::attempt(attempt.id, signed)], vec![stored])
         .await?;
-    line.progress.signed(&content.signer);
     Ok(sod)
 }
 
@@ -206,12 +221,7 @@ fn signer_for(
         },
         document_type: profile.mrz.document_code.clone(),
     };
-    let keys = line
-        .rules
-        .signers
-        .iter()
-        .map(|signer| (signer, line.progress.signatures(&signer.label)));
-    choose(keys, &request).map(|signer| signer.label.clone())
+    line.signers.take(&request).map(|signer| signer.label.clone())
 }
 
 /// A chip's own key pair, from randomness of the host and of the token.

@@ -1,6 +1,5 @@
-//! What a supervisor sees: counts and what every machine is doing. Decisions never depend on it, but for the
-//! two states it
-//! keeps for the line: stopped positions and signatures made.
+//! What a supervisor sees: counts and what every machine is doing. Decisions never depend on it, but for the one state
+//! it keeps for the line: stopped positions.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -67,7 +66,6 @@ struct State {
     spoiled: BTreeMap<String, u64>,
     held: u64,
     machines: BTreeMap<MachineId, MachineProgress>,
-    signatures: BTreeMap<String, u64>,
 }
 
 /// Live counts of the line.
@@ -174,22 +172,6 @@ impl Progress {
             .machines
             .get(machine)
             .is_some_and(|state| state.stopped)
-    }
-
-    /// Sets how many signatures a key has made, as the token or the ledger counts them.
-    pub fn count_signatures(&self, signer: &str, count: u64) {
-        self.state().signatures.insert(signer.to_owned(), count);
-    }
-
-    /// One more signature.
-    pub fn signed(&self, signer: &str) {
-        *self.state().signatures.entry(signer.to_owned()).or_default() += 1;
-    }
-
-    /// Signatures a key has made.
-    #[must_use]
-    pub fn signatures(&self, signer: &str) -> u64 {
-        self.state().signatures.get(signer).copied().unwrap_or(0)
     }
 
     fn machine(&self, machine: &MachineId, change: impl FnOnce(&mut MachineProgress)) {

@@ -22,10 +22,10 @@ const PAGE: u32 = 2_000;
 /// The HSM's.
 pub async fn signatures(line: &Line) -> Result<Vec<Fact>, Fault> {
     let keys = line.ports.signer.keys().await?;
-    let counted = line.rules.signers.iter().filter_map(|signer| {
-        let key = keys.iter().find(|key| key.label == signer.label)?;
+    let counted = line.signers.labels().into_iter().filter_map(|label| {
+        let key = keys.iter().find(|key| key.label == label)?;
         Some(Fact::SignatureCount {
-            label: signer.label.clone(),
+            label,
             count: key.signatures?,
             tests: 0,
         })

@@ -6,8 +6,8 @@ use crate::base::ids::{MachineId, OrderKey, PackId, PersonId};
 use crate::base::limits::ATTEMPTS_PER_ORDER;
 use crate::base::{Blame, Code, Fault, Place};
 use crate::job::brake::Pull;
-use crate::job::fault::{BRAKE, TOO_MANY_ATTEMPTS};
-use crate::job::{Attempt, Event, Fact, Phase};
+use crate::job::fault::{BRAKE, STOPPING, TOO_MANY_ATTEMPTS};
+use crate::job::{Attempt, Event, Fact, Phase, decide};
 use crate::port::{Attempts, OrderState, Outcome, Report};
 
 use super::Line;
@@ -188,6 +188,13 @@ impl Line {
     #[must_use]
     pub fn is_left_to_a_person(&self, fault: &Fault) -> bool {
         fault.blame() != Blame::Bug && !self.lacks_a_record()
+    }
+
+    /// Is there nothing to be done about this fault now? Nobody answered, or the HSM did not, and the line stops: the
+    /// next start asks again.
+    #[must_use]
+    pub fn is_left_to_the_next_start(&self, fault: &Fault) -> bool {
+        *fault.code == STOPPING || (self.is_stopping() && decide::is_waited_for(fault))
     }
 
     /// Waits while the position is stopped; false when the line stops meanwhile.

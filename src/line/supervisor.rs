@@ -10,7 +10,6 @@ use crate::base::Fault;
 use crate::base::ids::{MachineId, OrderKey};
 use crate::base::limits::READY_CARDS_PER_MACHINE;
 use crate::job::Fact;
-use crate::job::fault::STOPPING;
 use crate::job::lot::Lot;
 use crate::port::OrderState;
 
@@ -61,6 +60,9 @@ pub async fn run(
     mut desks: Vec<Desk>,
     ending: Ending,
 ) -> Result<(), Fault> {
+    line.hsm.be_patient();
+    line.recall_signers().await?;
+    line.recall_clock(true).await?;
     let version = env!("CARGO_PKG_VERSION").to_owned();
     let mut started = vec![Fact::Started { version }];
     started.extend(readings::signatures(&line).await?);
@@ -169,8 +171,7 @@ async fn make(
 ) -> Result<(), Fault> {
     loop {
         match station.run(line, resumed.take(), &mut work).await {
-            // Nobody answered, and the line stops: the next start asks again.
-            Err(fault) if *fault.code == STOPPING => return Ok(()),
+            Err(fault) if line.is_left_to_the_next_start(&fault) => return Ok(()),
             Err(fault) if line.is_left_to_a_person(&fault) => {
                 tracing::error!(machine = %station.id, code = fault.code.id, "stopped: {fault}");
                 line.stop_position(&station.id, &fault).await?;
@@ -215,7 +216,7 @@ async fn begin(
             }
         };
         match begun.await {
-            Err(fault) if *fault.code == STOPPING => return Ok(None),
+            Err(fault) if line.is_left_to_the_next_start(&fault) => return Ok(None),
             // A machine that does not answer is looked at by a person like one that fails later.
             Err(fault) if line.is_left_to_a_person(&fault) => {
                 tracing::error!(machine = %station.id, code = fault.code.id, "stopped: {fault}");
@@ -233,7 +234,7 @@ async fn begin(
 async fn pack(line: &Line, mut desk: Desk) -> Result<Desk, Fault> {
     loop {
         match desk.run(line).await {
-            Err(fault) if *fault.code == STOPPING => return Ok(desk),
+            Err(fault) if line.is_left_to_the_next_start(&fault) => return Ok(desk),
             Err(fault) if line.is_left_to_a_person(&fault) => {
                 tracing::error!(desk = %desk.id, code = fault.code.id, "stopped: {fault}");
                 line.stop_position(&desk.id, &fault).await?;

@@ -54,7 +54,6 @@ pub(crate) async fn line_at(mode: Mode, clock: Clock) -> Arc<Line> {
         facility: label("Hall 1"),
         mode,
         profiles: BTreeMap::new(),
-        signers: Vec::new(),
         trust: TrustStore::default(),
         keys: KeyLabels {
             wrap: label("wrap"),

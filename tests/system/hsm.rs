@@ -16,9 +16,10 @@ mod tool;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use cardwright::base::Secret;
-use cardwright::device::pkcs11::{Hsm, HsmConfig, initialize_token};
+use cardwright::device::pkcs11::{Hsm, HsmConfig, PinSource, initialize_token};
 
 const LABEL: &str = "rehearsal";
 const OFFICER_PIN: &str = "87654321";
@@ -72,6 +73,33 @@ pub(crate) fn on_simulator(name: &str, body: fn()) {
     in_own_process(name, &simulator(), &[(hsm_sim::FOLDER_VARIABLE, &token)], body);
 }
 
+/// As [`in_own_process`], on SoftHSM2 behind the faults of hsm-sim.
+pub(crate) fn on_failing_soft_hsm(name: &str, body: fn()) {
+    let folder = tempfile::tempdir().unwrap();
+    let faults = folder.path().join("faults");
+    std::fs::create_dir(&faults).unwrap();
+    let config = soft_hsm_config(folder.path());
+    let environment = [
+        (hsm_sim::FOLDER_VARIABLE, faults.as_path()),
+        (hsm_sim::FORWARD_VARIABLE, &soft_hsm()),
+        ("SOFTHSM2_CONF", &config),
+    ];
+    in_own_process(name, &simulator(), &environment, body);
+}
+
+/// Settings of SoftHSM2 with an empty folder of tokens.
+fn soft_hsm_config(folder: &Path) -> PathBuf {
+    let tokens = folder.join("tokens");
+    std::fs::create_dir(&tokens).unwrap();
+    let config = folder.join("softhsm2.conf");
+    let text = format!(
+        "directories.tokendir = {}\nobjectstore.backend = file\n",
+        tokens.display()
+    );
+    std::fs::write(&config, text).unwrap();
+    config
+}
+
 /// Inside such a process: the module to test.
 pub(crate) fn module() -> PathBuf {
     PathBuf::from(std::env::var_os(MODULE_VARIABLE).expect("started by in_own_process"))
@@ -90,10 +118,21 @@ pub(crate) fn fresh_token() {
 
 /// Inside such a process: the daemon's door to the token.
 pub(crate) fn open_with(sessions: usize, pin: &str) -> Result<Hsm, cardwright::base::Fault> {
+    open_from(sessions, pin, None)
+}
+
+/// As [`open_with`], with a PIN that came from a file. An idle session is looked after at once.
+pub(crate) fn open_from(
+    sessions: usize,
+    pin: &str,
+    source: Option<PinSource>,
+) -> Result<Hsm, cardwright::base::Fault> {
     let config = HsmConfig {
         module: module(),
         token: LABEL.to_owned(),
         sessions,
+        keep_alive: Duration::from_millis(20),
+        pin: source,
     };
     Hsm::open(&config, Secret::new(pin.to_owned()))
 }
@@ -116,17 +155,7 @@ fn hsm_sim_conforms() {
 #[test]
 fn softhsm2_conforms() {
     let folder = tempfile::tempdir().unwrap();
-    let tokens = folder.path().join("tokens");
-    std::fs::create_dir(&tokens).unwrap();
-    let config = folder.path().join("softhsm2.conf");
-    std::fs::write(
-        &config,
-        format!(
-            "directories.tokendir = {}\nobjectstore.backend = file\n",
-            tokens.display()
-        ),
-    )
-    .unwrap();
+    let config = soft_hsm_config(folder.path());
     in_own_process(
         "hsm::softhsm2_conforms",
         &soft_hsm(),

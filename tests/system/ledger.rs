@@ -175,6 +175,7 @@ fn life(card: u64) -> Vec<Fact> {
             chip_key: Some(format!("K{card}")),
         },
         Event::Signed {
+            nonce: None,
             sod: SodHash(format!("S{card}")),
         },
     ];

@@ -1,5 +1,6 @@
 //! The single integration-test binary: what crosses a boundary, and the rules of the house.
 
+mod bad_hsm;
 mod control;
 mod crash;
 mod faces;

@@ -99,6 +99,7 @@ fn lost_after(order: OrderKey, number: u16, list: &SupplierList, last: Step, cod
             chip_key: None,
         },
         Event::Signed {
+            nonce: None,
             sod: SodHash(format!("S{number}")),
         },
     ];

@@ -97,6 +97,7 @@ fn made(order: OrderKey, number: u16) -> Vec<Fact> {
             chip_key: None,
         },
         Event::Signed {
+            nonce: None,
             sod: SodHash(format!("S{number}")),
         },
     ];

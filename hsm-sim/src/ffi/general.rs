@@ -116,7 +116,7 @@ entries! {
 }
 
 /// Text padded with blanks, cut at a character's border.
-fn padded<const N: usize>(text: &str) -> [u8; N] {
+pub(super) fn padded<const N: usize>(text: &str) -> [u8; N] {
     let mut field = [b' '; N];
     let end = text.floor_char_boundary(N);
     field

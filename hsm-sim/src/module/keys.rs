@@ -36,7 +36,6 @@ impl Module {
 
     /// `C_FindObjectsInit`.
     pub(crate) fn search(&mut self, session: CK_SESSION_HANDLE, wanted: &Attributes) -> Outcome<()> {
-        self.step();
         if self.session(session)?.search.is_some() {
             return Err(CKR_OPERATION_ACTIVE);
         }
@@ -94,7 +93,6 @@ impl Module {
         session: CK_SESSION_HANDLE,
         template: Attributes,
     ) -> Outcome<CK_OBJECT_HANDLE> {
-        self.step();
         self.session(session)?;
         self.add(session, mechanism::created(template)?)
     }
@@ -106,7 +104,6 @@ impl Module {
         mechanism: CK_MECHANISM_TYPE,
         template: &Attributes,
     ) -> Outcome<CK_OBJECT_HANDLE> {
-        self.step();
         self.session(session)?;
         self.add(session, mechanism::key(mechanism, template)?)
     }
@@ -118,7 +115,6 @@ impl Module {
         public: &Attributes,
         private: &Attributes,
     ) -> Outcome<[CK_OBJECT_HANDLE; 2]> {
-        self.step();
         self.session(session)?;
         let pair = mechanism::key_pair(public, private)?;
         self.may_write(session, &pair.public.0)?;
@@ -137,7 +133,6 @@ impl Module {
         agreement: &Agreement,
         template: &Attributes,
     ) -> Outcome<CK_OBJECT_HANDLE> {
-        self.step();
         let base = self.key(session, base)?;
         self.add(session, mechanism::derive(&base, agreement, template)?)
     }
@@ -149,7 +144,6 @@ impl Module {
         wrapping: CK_OBJECT_HANDLE,
         key: CK_OBJECT_HANDLE,
     ) -> Outcome<Vec<u8>> {
-        self.step();
         let key = self.key(session, key)?;
         let wrapping = self.key(session, wrapping).map_err(|error| match error {
             CKR_KEY_HANDLE_INVALID => CKR_WRAPPING_KEY_HANDLE_INVALID,
@@ -166,7 +160,6 @@ impl Module {
         wrapped: &[u8],
         template: &Attributes,
     ) -> Outcome<CK_OBJECT_HANDLE> {
-        self.step();
         let unwrapping = self.key(session, unwrapping).map_err(|error| match error {
             CKR_KEY_HANDLE_INVALID => CKR_UNWRAPPING_KEY_HANDLE_INVALID,
             other => other,

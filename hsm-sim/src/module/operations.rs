@@ -36,17 +36,14 @@ impl Module {
         cipher: Cipher,
         key: CK_OBJECT_HANDLE,
     ) -> Outcome<()> {
-        self.step();
         let key = self.key(session, key)?;
         cipher.check(kind, &key)?;
-        let spoiled = kind == Kind::Sign && std::mem::take(&mut self.spoil_next);
         self.session(session)?.begin(
             kind,
             Operation {
                 cipher,
                 key,
                 data: Zeroizing::default(),
-                spoiled,
             },
         )
     }
@@ -63,7 +60,6 @@ impl Module {
 
     /// A random number from the token.
     pub(crate) fn random(&mut self, session: CK_SESSION_HANDLE, bytes: &mut [u8]) -> Outcome<()> {
-        self.step();
         self.session(session)?;
         getrandom::fill(bytes).map_err(|_| CKR_FUNCTION_FAILED)
     }

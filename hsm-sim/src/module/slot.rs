@@ -34,7 +34,7 @@ pub(crate) struct SessionView {
 impl Module {
     /// A token is in the slot, initialized or not.
     pub(crate) fn has_token(&self) -> bool {
-        self.token.is_some() && !self.removed
+        self.token.is_some()
     }
 
     /// `C_GetTokenInfo`.

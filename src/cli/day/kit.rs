@@ -49,7 +49,7 @@ pub struct Kit {
     glyphs: Glyphs,
     holidays: Holidays,
     chip: ChipProfile,
-    issued: Issued,
+    pub(super) issued: Issued,
     manifest_key: [u8; 65],
     offices: OfficeTable,
     dossier_trust: Vec<Vec<u8>>,
@@ -66,7 +66,14 @@ impl Kit {
         let signer = MemorySigner::new(Power::new(clock), seed);
         let chip = ChipProfile::built_in(chip)?;
         let keys = labels(&chip);
-        let issued = issue(&signer, &keys, &chip, &CardProfile::builtin(PROFILE)?, clock.now()).await?;
+        let issued = issue(
+            &signer,
+            &keys,
+            &chip,
+            &CardProfile::builtin(PROFILE)?,
+            clock.now(),
+        )
+        .await?;
         let listed = signer.keys().await?;
         let generated = dossiers::generate(dossiers::Plan {
             seed,
@@ -109,7 +116,6 @@ impl Kit {
             facility: "day".to_owned(),
             mode: Mode::Rehearsal,
             profiles: self.profiles.clone(),
-            signers: self.issued.signers.clone(),
             trust: TrustStore {
                 cscas: vec![self.issued.csca.clone()],
                 crls: vec![self.issued.crl.clone()],

@@ -8,19 +8,10 @@ use crate::config::Config;
 use crate::dossier::OfficeTable;
 use crate::pki::SignerKey;
 
-/// Labels of the document signers whose certificates hold now.
-///
-/// # Errors
-/// `FAC-003`, `CFG-…` or `PKI-…` for the first that does not.
-pub(in crate::cli) fn signers(config: &Config, now: OffsetDateTime) -> Result<Vec<String>, Fault> {
-    let signers = signer_keys(config, now)?;
-    Ok(signers.into_iter().map(|signer| signer.label).collect())
-}
-
 /// The document signers whose certificates hold now.
 ///
 /// # Errors
-/// As [`signers`].
+/// `FAC-003`, `CFG-…` or `PKI-…` for the first that does not.
 pub(in crate::cli) fn signer_keys(config: &Config, now: OffsetDateTime) -> Result<Vec<SignerKey>, Fault> {
     files::signers(config, &files::trust(config)?, now)
 }

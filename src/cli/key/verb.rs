@@ -10,7 +10,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use super::super::facility::fault::REFUSED;
 use super::super::facility::{announce_tests, inspect, open_books, open_hsm, with_token_env};
 use super::super::say;
-use super::{ceremony, import, list, made_if_missing, own, request};
+use super::{ceremony, ceremony_facts, import, list, made_if_missing, own, request};
 use crate::base::{Clock, Fault};
 use crate::config::{Config, FILE as CONFIG_FILE};
 use crate::device::pkcs11::Hsm;
@@ -213,12 +213,9 @@ async fn hold_ceremony(config: &mut Config, hsm: &Hsm, profile: &str, clock: Clo
             return Err(fault);
         }
     };
-    for label in &held.made {
-        books.record(label, "made").await?;
-    }
-    for signer in &held.signers {
-        books.record(&signer.label, "certified").await?;
-    }
+    let signers = held.signers.iter().map(|signer| signer.label.as_str());
+    let facts = ceremony_facts(&held.made, signers);
+    books.ledger.append(facts, Vec::new()).await?;
     books.close(None).await?;
     config.signers = held.signers;
     config.trust = held.trust;

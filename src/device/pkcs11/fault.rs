@@ -16,11 +16,13 @@ crate::fault_codes! {
     /// The HSM refused the PIN; it is not tried again until the daemon is started with another.
     PIN = "HSM-003", Operator, false,
         "the HSM refused the PIN", "HSM từ chối mã PIN",
-        "Start again with the right PIN.", "Khởi động lại với mã PIN đúng.";
+        "Write the right PIN into its file and start again; until then nothing is tried.",
+        "Ghi mã PIN đúng vào tệp rồi khởi động lại; trước đó không thử nữa.";
     /// The PIN is locked after too many wrong tries.
     PIN_LOCKED = "HSM-004", Key, false,
         "the HSM has locked the PIN", "HSM đã khóa mã PIN",
-        "The security officer must set a new PIN.", "Cán bộ an ninh phải đặt lại mã PIN.";
+        "The security officer must set a new PIN; write it into its file and start again.",
+        "Cán bộ an ninh phải đặt lại mã PIN; ghi mã mới vào tệp rồi khởi động lại.";
     /// No key has this label, or more than one has.
     KEY_UNKNOWN = "HSM-005", Key, false,
         "the HSM has no such key", "HSM không có khóa này",
@@ -64,6 +66,11 @@ crate::fault_codes! {
         "the HSM already has a token of this label", "HSM đã có token mang nhãn này",
         "Choose another label, or wipe the token with the HSM's own tools.",
         "Chọn nhãn khác hoặc xóa token bằng công cụ của HSM.";
+    /// One more wrong PIN would lock the token, so not even the right one is tried.
+    PIN_LAST_TRY = "HSM-016", Operator, false,
+        "the HSM would lock the PIN after one more wrong try", "HSM sẽ khóa mã PIN nếu nhập sai thêm một lần",
+        "Find out who has tried; log in once by hand with the HSM's own tools, which resets the count.",
+        "Tìm xem ai đã thử; đăng nhập một lần bằng công cụ của HSM để đặt lại bộ đếm.";
     /// A request that cannot be meant.
     REQUEST = "HSM-015", Bug, false,
         "a request to the HSM makes no sense", "yêu cầu gửi HSM không hợp lệ",

@@ -9,7 +9,7 @@ use cryptoki::session::{Session, SessionState, UserType};
 use cryptoki::slot::Slot;
 use cryptoki::types::AuthPin;
 
-use super::fault;
+use super::{HsmConfig, PinSource, fault};
 use crate::base::{Code, Fault, Secret};
 
 /// How an operation on the HSM can fail, before anybody has decided what to do about it.
@@ -34,6 +34,7 @@ pub(super) struct Library {
     context: Pkcs11,
     label: String,
     pin: AuthPin,
+    source: Option<PinSource>,
     age: RwLock<Age>,
     refused: Mutex<Option<&'static Code>>,
     changes: Mutex<()>,
@@ -49,13 +50,14 @@ pub(super) struct Age {
 
 impl Library {
     /// Loads and initializes the library and finds the token.
-    pub(super) fn load(module: &Path, label: &str, pin: &Secret<String>) -> Result<Self, Fault> {
-        let context = start(module)?;
-        match find_token(&context, label) {
+    pub(super) fn load(config: &HsmConfig, pin: &Secret<String>) -> Result<Self, Fault> {
+        let context = start(&config.module)?;
+        match find_token(&context, &config.token) {
             Ok(slot) => Ok(Self {
                 context,
-                label: label.to_owned(),
+                label: config.token.clone(),
                 pin: AuthPin::from(pin.expose().as_str()),
+                source: config.pin.clone(),
                 age: RwLock::new(Age { number: 0, slot }),
                 refused: Mutex::new(None),
                 changes: Mutex::new(()),
@@ -102,7 +104,7 @@ impl Library {
     }
 
     /// Sees to it that the user is logged in, trying the PIN at most once, and never again after a refusal.
-    pub(super) fn login(&self, session: &Session) -> Result<(), Trouble> {
+    pub(super) fn login(&self, session: &Session, age: &Age) -> Result<(), Trouble> {
         let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(code) = *refused {
             return Err(Trouble::Final(Fault::new(code, "not tried again")));
@@ -110,9 +112,19 @@ impl Library {
         if is_logged_in(session)? {
             return Ok(());
         }
-        match session.login(UserType::User, Some(&self.pin)) {
-            Ok(()) | Err(Error::Pkcs11(RvError::UserAlreadyLoggedIn, _)) => Ok(()),
-            Err(error) => {
+        let tried = self.may_try(age).and_then(|()| {
+            let tried = session.login(UserType::User, Some(&self.pin));
+            tried.map_err(Trouble::Device)
+        });
+        match tried {
+            Ok(()) => {
+                if let Some(source) = &self.source {
+                    source.accepted();
+                }
+                Ok(())
+            }
+            Err(Trouble::Device(Error::Pkcs11(RvError::UserAlreadyLoggedIn, _))) => Ok(()),
+            Err(Trouble::Device(error)) => {
                 let code = match error {
                     Error::Pkcs11(RvError::PinLocked, _) => &fault::PIN_LOCKED,
                     Error::Pkcs11(
@@ -126,8 +138,32 @@ impl Library {
                     error => return Err(Trouble::Device(error)),
                 };
                 *refused = Some(code);
+                if let Some(source) = &self.source {
+                    source.refused(code);
+                }
                 Err(Trouble::Final(Fault::new(code, error.to_string())))
             }
+            Err(other) => {
+                if let Trouble::Final(fault) = &other {
+                    *refused = Some(fault.code);
+                }
+                Err(other)
+            }
+        }
+    }
+
+    /// The last try before the lock is a person's; and what was refused before this process began is not tried again.
+    fn may_try(&self, age: &Age) -> Result<(), Trouble> {
+        if let Some(source) = &self.source {
+            source.check().map_err(Trouble::Final)?;
+        }
+        let token = self.context.get_token_info(age.slot)?;
+        if token.user_pin_locked() {
+            Err(Trouble::Final(Fault::new(&fault::PIN_LOCKED, "not tried")))
+        } else if token.user_pin_final_try() {
+            Err(Trouble::Final(Fault::new(&fault::PIN_LAST_TRY, "not tried")))
+        } else {
+            Ok(())
         }
     }
 
@@ -144,7 +180,7 @@ impl Library {
             Err(error) => tracing::warn!(%error, "finalizing the PKCS#11 library failed"),
         }
         self.context.initialize(arguments())?;
-        age.slot = find_token(&self.context, &self.label)?;
+        age.slot = find_token(&self.context, &self.label).map_err(away)?;
         Ok(())
     }
 }
@@ -173,6 +209,17 @@ pub(super) fn find_token(context: &Pkcs11, label: &str) -> Result<Slot, Trouble>
         }
     }
     Err(Trouble::Final(Fault::new(&fault::TOKEN, label)))
+}
+
+/// A token that was there when the daemon started is away, not unknown: the same request may be made again.
+fn away(trouble: Trouble) -> Trouble {
+    match trouble {
+        Trouble::Final(fault) if *fault.code == fault::TOKEN => {
+            let looked = cryptoki::context::Function::GetSlotList;
+            Trouble::Device(Error::Pkcs11(RvError::TokenNotPresent, looked))
+        }
+        other => other,
+    }
 }
 
 /// Closes a session that is still this library's to close.

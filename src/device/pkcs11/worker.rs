@@ -6,22 +6,20 @@
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::time::Duration;
 
 use cryptoki::error::{Error, RvError};
 use cryptoki::object::{Attribute, ObjectClass, ObjectHandle};
 use cryptoki::session::Session;
-use tokio::sync::mpsc;
 
 use super::fault;
 use super::library::{Age, Library, Trouble, close, is_logged_in};
+use super::queue::{Queue, Turn};
 use crate::base::Fault;
 
 /// Work for whichever thread is free.
 pub(super) type Job = Box<dyn FnOnce(&mut Worker) + Send>;
-
-/// The queue's end that all threads share.
-pub(super) type Jobs = Arc<Mutex<mpsc::Receiver<Job>>>;
 
 /// A thread's belongings.
 pub(super) struct Worker {
@@ -64,14 +62,21 @@ impl Worker {
         Ok(worker)
     }
 
-    /// Does jobs until the queue is closed and empty.
-    pub(super) fn run(mut self, jobs: &Jobs) {
+    /// Does jobs until the queue is closed and empty. Network HSMs, and firewalls before them, forget a session that is
+    /// silent for some minutes: it is asked for its state so that it is there, or found lost and recovered, before the
+    /// next card needs it.
+    pub(super) fn run(mut self, jobs: &Queue, keep_alive: Duration) {
         loop {
-            let job = {
-                let mut jobs = jobs.lock().unwrap_or_else(PoisonError::into_inner);
-                jobs.blocking_recv()
+            let job = match jobs.take(keep_alive) {
+                Turn::Job(job) => job,
+                Turn::Idle => {
+                    if let Err(fault) = self.perform(|connection, _| connection.need_login()) {
+                        tracing::warn!(code = fault.code.id, "an idle HSM session is lost: {fault}");
+                    }
+                    continue;
+                }
+                Turn::Closed => return,
             };
-            let Some(job) = job else { return };
             if catch_unwind(AssertUnwindSafe(|| job(&mut self))).is_err() {
                 // The caller is told by its dropped reply; the session may be in the middle of anything.
                 tracing::error!("an HSM operation panicked");
@@ -161,7 +166,7 @@ impl Worker {
         let age = library.age();
         let connection = self.connect(&library, &age)?;
         if rung >= Rung::Login {
-            library.login(&connection.session)?;
+            library.login(&connection.session, &age)?;
         }
         Ok(())
     }

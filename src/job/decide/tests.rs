@@ -94,6 +94,7 @@ fn doing(step: Step, aim: Option<Aim>) -> Attempt {
             chip_key: None,
         },
         Event::Signed {
+            nonce: None,
             sod: SodHash("00".into()),
         },
     ];

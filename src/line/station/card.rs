@@ -81,6 +81,11 @@ pub(super) async fn make(
                     hand.add(Event::KeysErased)?;
                 }
             }
+            // Nothing is known to be wrong with the card: it stays where it is until the next start.
+            Err(fault) if line.is_left_to_the_next_start(&fault) => {
+                hand.record(line).await?;
+                return Err(fault);
+            }
             Err(fault) => {
                 tries += 1;
                 if !after_fault(station, line, &mut hand, step, &fault, tries).await? {

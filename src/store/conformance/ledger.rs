@@ -75,6 +75,7 @@ fn made_ready(attempt: AttemptId, lot: u64, mark: &str) -> Vec<Fact> {
         chip_key: Some(format!("chip key {mark}")),
     };
     let signed = Event::Signed {
+        nonce: None,
         sod: SodHash(format!("sod {mark}")),
     };
     vec![

@@ -80,6 +80,7 @@ fn signed(order: u64) -> Vec<Fact> {
             chip_key: None,
         }),
         event(Event::Signed {
+            nonce: None,
             sod: crate::base::ids::SodHash(format!("s{order}")),
         }),
     ]

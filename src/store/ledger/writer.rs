@@ -293,6 +293,8 @@ impl Writer {
             | Fact::PositionResumed { .. }
             | Fact::OrderChanged { .. }
             | Fact::Key { .. }
+            | Fact::Signer { .. }
+            | Fact::Clock { .. }
             | Fact::SignatureCount { .. }
             | Fact::Checkpoint { .. } => {}
         }

@@ -9,7 +9,7 @@ use super::once::{bound, first_lot};
 use super::*;
 use crate::base::ids::{MachineId, PackId};
 use crate::device::hall::fault::NOBODY;
-use crate::job::{Phase, Step};
+use crate::job::{Event, Phase, Step};
 use crate::port::{Answer, Attempts, Instruction, Screen};
 
 /// What a person does with an instruction before it is followed.
@@ -116,13 +116,23 @@ async fn a_pack_that_was_not_loaded_is_offered_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_token_that_is_away_stops_signing_and_not_the_line() {
+async fn a_token_that_is_away_is_waited_for_and_stops_nobody() {
     let day = Day::new(watched(18, 4)).await.unwrap();
     day.admit(day.requests()).await.unwrap();
-    day.signer.go_away(3);
+    day.signer.go_away(30);
     assert_eq!(day.work(None).await.unwrap(), End::Done);
     let stopped: usize = day.hall.stations().map(|machine| stops(&day, machine)).sum();
-    assert!((1..=3).contains(&stopped), "{stopped}");
+    assert_eq!(stopped, 0);
+    let spoiled = |entry: &Entry| {
+        matches!(
+            &entry.fact,
+            Fact::Attempt {
+                event: Event::Spoiled { .. },
+                ..
+            }
+        )
+    };
+    assert!(!day.ledger.entries().iter().any(spoiled));
     in_the_end_all_is_well(&day).await;
 }
 

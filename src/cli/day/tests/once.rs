@@ -53,6 +53,7 @@ pub(super) fn bound(day: &Day, lot: &Lot) -> (AttemptId, Vec<Fact>) {
             chip_key: None,
         },
         Event::Signed {
+            nonce: None,
             sod: SodHash("00".to_owned()),
         },
         Event::Intended {
