@@ -10,7 +10,7 @@ use time::{Duration, OffsetDateTime};
 use super::facility::fault::{FILE, KEY, REFUSED};
 use super::facility::{point_of, read, write};
 use crate::base::ids::PersonId;
-use crate::base::{Fault, Mode, Secret};
+use crate::base::{Fault, Mode};
 use crate::chip::ChipProfile;
 use crate::config::{Config, Keys, SignerSettings, Trust};
 use crate::document::profile::CardProfile;

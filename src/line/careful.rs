@@ -20,8 +20,7 @@ use tokio::sync::watch;
 
 use crate::base::limits::{NONCES_REMEMBERED, STOPPING_PATIENCE};
 use crate::base::{Clock, Fault, Secret, hex};
-use crate::chip::diversify::StaticKey;
-use crate::chip::scp03::DIVERSIFICATION;
+use crate::chip::diversify::{Derivation, Master};
 use crate::job::{Event, Fact, decide};
 use crate::port::{KeyInfo, KeyPurpose, RawEntry, Signer};
 
@@ -250,17 +249,11 @@ impl Signer for Careful {
         self.patiently(|| self.door.agree(key, peer)).await
     }
 
-    async fn derive(
-        &self,
-        key: &str,
-        which: StaticKey,
-        chip: &[u8; DIVERSIFICATION],
-        bits: usize,
-    ) -> Result<Secret<Vec<u8>>, Fault> {
-        self.patiently(|| self.door.derive(key, which, chip, bits)).await
+    async fn derive(&self, key: &str, wanted: &Derivation) -> Result<Secret<Vec<u8>>, Fault> {
+        self.patiently(|| self.door.derive(key, wanted)).await
     }
 
-    async fn take_in(&self, key: &str, master: &Secret<[u8; 32]>) -> Result<(), Fault> {
+    async fn take_in(&self, key: &str, master: &Master) -> Result<(), Fault> {
         self.door.take_in(key, master).await
     }
 

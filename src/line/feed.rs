@@ -106,7 +106,7 @@ async fn told(line: &Line, attempt: AttemptId) -> Result<bool, Fault> {
 /// same card is tried again.
 async fn prepared(line: &Line, lot: &Lot, order: OrderKey) -> Result<Option<Ready>, Fault> {
     loop {
-        let next = next_attempt(line, lot, order);
+        let next = Box::pin(next_attempt(line, lot, order));
         match line.costs.of(Effort::Prepare, next).await {
             Err(fault) if line.is_left_to_the_next_start(&fault) => return Ok(None),
             Err(fault) if line.is_left_to_a_person(&fault) => {

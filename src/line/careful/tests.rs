@@ -79,16 +79,10 @@ impl Signer for Token {
     async fn agree(&self, _: &str, _: &[u8; 65]) -> Result<Secret<[u8; 32]>, Fault> {
         self.answer().map(|_| Secret::new([0; 32]))
     }
-    async fn derive(
-        &self,
-        _: &str,
-        _: StaticKey,
-        _: &[u8; DIVERSIFICATION],
-        _: usize,
-    ) -> Result<Secret<Vec<u8>>, Fault> {
+    async fn derive(&self, _: &str, _: &Derivation) -> Result<Secret<Vec<u8>>, Fault> {
         self.answer().map(|_| Secret::new(Vec::new()))
     }
-    async fn take_in(&self, _: &str, _: &Secret<[u8; 32]>) -> Result<(), Fault> {
+    async fn take_in(&self, _: &str, _: &Master) -> Result<(), Fault> {
         self.answer().map(|_| ())
     }
     async fn random(&self, _: usize) -> Result<Vec<u8>, Fault> {
