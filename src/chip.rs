@@ -10,6 +10,7 @@
 pub mod active;
 pub mod aes_key;
 pub mod apdu;
+pub mod atr;
 pub mod bac;
 pub mod chip_auth;
 pub mod cipher;

@@ -5,6 +5,7 @@ mod dialect;
 use serde::{Deserialize, Serialize};
 
 use super::apdu;
+use super::atr;
 use super::fault;
 use super::sm;
 use crate::base::{Fault, hex};
@@ -142,9 +143,11 @@ impl ChipProfile {
             .chip
             .atr
             .as_deref()
-            .is_some_and(|atr| hex::decode(atr).is_none())
+            .is_some_and(|atr| !hex::decode(atr).is_some_and(|bytes| atr::is_whole(&bytes)))
         {
-            return wrong("atr is not hexadecimal");
+            return wrong(
+                "atr is not a whole answer to reset in hexadecimal: a length or its check byte is wrong",
+            );
         }
         if !(64..=apdu::DATA_MAX).contains(&profile.apdu.command_data_max) {
             return wrong("command_data_max is outside 64 to 65535");
@@ -278,6 +281,7 @@ mod tests {
             ("read_max = 16384", "read_max = 250"),
             ("command_data_max = 16384", "command_data_max = 0"),
             ("fabricator = \"4D41\"", "fabricator = \"4D4\""),
+            ("2D311E", "2D311F"),
             ("[\"62\", ", "["),
             ("dialect", "dialekt"),
         ] {

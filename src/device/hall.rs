@@ -1,8 +1,7 @@
 //! The rehearsal's hall: readers and screens that another process simulates, one socket each.
 //!
-//! The hall outlives the controller, so a connection is made when it is needed and given up after any fault: an
-//! answer that
-//! comes too late must never pass for the answer to the next question.
+//! The hall outlives the controller, so a connection is made when it is needed and given up after any fault: an answer
+//! that comes too late must never pass for the answer to the next question.
 
 pub mod fault;
 #[cfg(test)]
@@ -12,7 +11,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 
 use crate::base::{Clock, Fault, limits};
@@ -40,7 +39,7 @@ const PERSON_DEADLINE: Duration = Duration::from_secs(8 * 3_600);
 pub struct HallEncoder {
     path: PathBuf,
     clock: Clock,
-    stream: Option<UnixStream>,
+    stream: Option<BufReader<UnixStream>>,
 }
 
 impl HallEncoder {
@@ -57,7 +56,7 @@ impl HallEncoder {
     /// Connects if needed.
     async fn connect(&mut self) -> Result<(), Fault> {
         if self.stream.is_none() {
-            self.stream = Some(connect(&self.path, self.clock).await?);
+            self.stream = Some(BufReader::new(connect(&self.path, self.clock).await?));
         }
         Ok(())
     }
@@ -195,7 +194,7 @@ fn frame(kind: u8, content: &[u8]) -> Result<Vec<u8>, Fault> {
     Ok(frame)
 }
 
-async fn read_frame(stream: &mut UnixStream) -> Result<Vec<u8>, Fault> {
+async fn read_frame(stream: &mut (impl AsyncRead + Unpin)) -> Result<Vec<u8>, Fault> {
     let length = stream.read_u32().await.map_err(|error| lost(&error))?;
     let length = usize::try_from(length)
         .ok()

@@ -125,8 +125,9 @@ impl SqliteLedger {
         let name = author.ledger.clone();
         let commits = Commits::default();
         let broken = Arc::new(OnceLock::new());
-        let writer = writer::Writer::start(pool.clone(), author, clock, commits.clone(), second).await?;
-        let writer = tokio::spawn(writer.run(requests, Arc::clone(&broken)));
+        let writer = writer::Writer::start(&pool, author, clock, commits.clone(), second).await?;
+        let connection = pool.acquire().await.map_err(|error| database(&error))?;
+        let writer = tokio::spawn(writer.run(connection, requests, Arc::clone(&broken)));
         Ok(Self {
             name,
             pool,

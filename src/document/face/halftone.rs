@@ -90,10 +90,11 @@ fn scale(grey: &Grey, width: usize, height: usize) -> Vec<u8> {
     for (from, to) in down.iter().zip(&down[1..]) {
         sums.fill(0);
         for row in from / PARTS..to.div_ceil(PARTS) {
-            let weight = (to.min(&((row + 1) * PARTS)) - from.max(&(row * PARTS))) as u32;
+            // At most 16, so that weighted pixels fit 16 bits, of which processors multiply many at a time.
+            let weight = (to.min(&((row + 1) * PARTS)) - from.max(&(row * PARTS))) as u16;
             let start = (top + row) * grey.width + left;
             for (sum, pixel) in sums.iter_mut().zip(&grey.pixels[start..start + cut_width]) {
-                *sum = sum.wrapping_add(u32::from(*pixel).wrapping_mul(weight));
+                *sum = sum.wrapping_add(u32::from(u16::from(*pixel).wrapping_mul(weight)));
             }
         }
         let mut total = 0_u32;

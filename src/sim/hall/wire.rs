@@ -1,12 +1,9 @@
 //! How readers and screens are spoken to over sockets, one client at a time, again and again.
 //!
-//! A reader takes and gives frames: length in four bytes, big-endian, then the payload. A request begins with
-//! its kind: `00`
-//! field off, answered by an empty frame; `01` field on, answered by the answer to reset, or empty if there is
-//! no card in
-//! the field; `02` and a command APDU, answered by the response APDU, or empty if there is no answer. A client
-//! that leaves
-//! takes the field with it.
+//! A reader takes and gives frames: length in four bytes, big-endian, then the payload. A request begins with its kind:
+//! `00` field off, answered by an empty frame; `01` field on, answered by the answer to reset, or empty if there is no
+//! card in the field; `02` and a command APDU, answered by the response APDU, or empty if there is no answer. A client
+//! that leaves takes the field with it.
 //!
 //! A hand takes the number of a blank as a line, holds that card onto the reader, says `here` or `not here` as a line,
 //! and puts the card back where it was when the client leaves.
@@ -145,7 +142,8 @@ fn listen(path: &Path) -> io::Result<UnixListener> {
     }
 }
 
-async fn read_chips(mut client: UnixStream, reader: &impl Reader, time: &Timekeeper) -> io::Result<()> {
+async fn read_chips(client: UnixStream, reader: &impl Reader, time: &Timekeeper) -> io::Result<()> {
+    let mut client = BufReader::new(client);
     loop {
         let length = usize::try_from(client.read_u32().await?).unwrap_or(usize::MAX);
         if length > REQUEST_BYTES_MAX {

@@ -159,3 +159,50 @@ async fn a_refused_append_leaves_no_trace_and_harms_no_neighbour() {
     assert_eq!(chain_holds(&ledger).await, before + 8);
     ledger.close().await;
 }
+
+/// The rest of a life: written, thrown away, reported.
+fn spoiled(order: u64) -> Vec<Fact> {
+    let event = |event| Fact::attempt(attempt(order), event);
+    let intended = Event::Intended {
+        step: Step::Encode,
+        machine: machine(),
+        aim: None,
+    };
+    let failed = Event::Failed {
+        step: Step::Encode,
+        code: "CHIP-001".to_owned(),
+        detail: String::new(),
+    };
+    let spoiled = Event::Spoiled {
+        code: "CHIP-001".to_owned(),
+        by: Vec::new(),
+    };
+    [intended, failed, spoiled, Event::Reported]
+        .into_iter()
+        .map(event)
+        .collect()
+}
+
+/// Only what an attempt is found by is written into its columns, and only when it changes.
+#[tokio::test]
+async fn an_attempt_is_found_by_what_it_says_of_itself_at_every_step() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = open(dir.path(), true).await;
+    ledger.append(stocked(), Vec::new()).await.unwrap();
+    let life = |order, chip| [signed(order), bound(order, chip), spoiled(order)].concat();
+    for fact in life(1, 1) {
+        ledger.append(vec![fact], Vec::new()).await.unwrap();
+        assert_eq!(ledger.damage().await.unwrap(), [""; 0]);
+    }
+    // In one commit, moved and unmoved in turn.
+    ledger.append(life(2, 2), Vec::new()).await.unwrap();
+    assert_eq!(ledger.damage().await.unwrap(), [""; 0]);
+    let found = ledger
+        .attempts(Attempts::OfChip(ChipId::new("C2")))
+        .await
+        .unwrap();
+    assert_eq!(found.len(), 1);
+    assert!(ledger.attempts(Attempts::Open).await.unwrap().is_empty());
+    assert!(ledger.attempts(Attempts::Unreported(9)).await.unwrap().is_empty());
+    ledger.close().await;
+}

@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{SqliteConnection, SqlitePool};
 use sqlx::{Connection, Sqlite, Transaction};
 use tokio::sync::{mpsc, oneshot};
@@ -34,7 +35,6 @@ use rows::{Change, EntryRow, Rows};
 /// State the writer keeps in memory: only what is open or must still be reported, so that its size does not grow with
 /// the ledger.
 pub(super) struct Writer {
-    pool: SqlitePool,
     /// Controller and fencing token, as every record names them.
     writer: String,
     clock: Clock,
@@ -58,18 +58,18 @@ type Answer = (oneshot::Sender<Result<(), Fault>>, Result<(), Fault>);
 
 impl Writer {
     pub(super) async fn start(
-        pool: SqlitePool,
+        pool: &SqlitePool,
         author: Author,
         clock: Clock,
         commits: Commits,
         second: Option<Second>,
     ) -> Result<Self, Fault> {
-        let (seq, hash) = head(&pool).await?.unwrap_or_else(|| (0, genesis(&author.ledger)));
+        let (seq, hash) = head(pool).await?.unwrap_or_else(|| (0, genesis(&author.ledger)));
         let rows: Vec<(String,)> = sqlx::query_as(
             "SELECT state FROM attempt WHERE over = 0
              UNION ALL SELECT state FROM attempt WHERE unreported = 1",
         )
-        .fetch_all(&pool)
+        .fetch_all(pool)
         .await
         .map_err(|error| database(&error))?;
         let mut attempts = BTreeMap::new();
@@ -78,7 +78,7 @@ impl Writer {
             attempts.insert(attempt.id, attempt);
         }
         let rows: Vec<(String, String, i64)> = sqlx::query_as("SELECT pack, place, count FROM stock")
-            .fetch_all(&pool)
+            .fetch_all(pool)
             .await
             .map_err(|error| database(&error))?;
         let mut stock = Vec::new();
@@ -87,7 +87,6 @@ impl Writer {
             stock.push((crate::base::ids::PackId(pack), super::json(&place)?, count));
         }
         Ok(Self {
-            pool,
             writer: author.to_string(),
             clock,
             commits,
@@ -99,7 +98,14 @@ impl Writer {
         })
     }
 
-    pub(super) async fn run(mut self, mut requests: mpsc::Receiver<Append>, broken: Arc<OnceLock<Fault>>) {
+    /// Writes until nobody can append any more. The connection is the writer's alone: its cache stays true, because only
+    /// what others commit would spoil it.
+    pub(super) async fn run(
+        mut self,
+        mut connection: PoolConnection<Sqlite>,
+        mut requests: mpsc::Receiver<Append>,
+        broken: Arc<OnceLock<Fault>>,
+    ) {
         let mut group = Vec::with_capacity(LEDGER_GROUP_MAX);
         let mut free_at = Duration::ZERO;
         while requests.recv_many(&mut group, LEDGER_GROUP_MAX).await > 0 {
@@ -116,7 +122,7 @@ impl Writer {
             free_at = self.clock.elapsed() + LEDGER_COMMIT_PACE;
             // A commit that failed may or may not be on disk: nothing can be promised any more. Whoever waited has been
             // told, the writer ends, and the next start finds out what is there.
-            if let Err(fault) = self.commit(&mut group).await {
+            if let Err(fault) = self.commit(&mut connection, &mut group).await {
                 let _ = broken.set(fault.clone());
                 for append in group.drain(..) {
                     let _ = append.done.send(Err(fault.clone()));
@@ -127,10 +133,12 @@ impl Writer {
     }
 
     /// Commits a group; on an error nobody is left without an answer.
-    async fn commit(&mut self, group: &mut Vec<Append>) -> Result<(), Fault> {
-        let pool = self.pool.clone();
-        let mut connection = pool.acquire().await.map_err(|error| database(&error))?;
-        let mut transaction = begin(&mut connection).await?;
+    async fn commit(
+        &mut self,
+        connection: &mut SqliteConnection,
+        group: &mut Vec<Append>,
+    ) -> Result<(), Fault> {
+        let mut transaction = begin(connection).await?;
         let before = self.before();
         let (rows, before, outcomes) = self.try_together(&mut transaction, group, before).await;
         let outcomes = match rows.write(&mut transaction).await {
@@ -138,7 +146,7 @@ impl Writer {
             Err(_refused) => {
                 self.take_back(before);
                 transaction.rollback().await.map_err(|error| database(&error))?;
-                transaction = begin(&mut connection).await?;
+                transaction = begin(connection).await?;
                 let mut outcomes = Vec::with_capacity(group.len());
                 for append in group.iter() {
                     outcomes.push(self.write_alone(&mut transaction, append).await);
@@ -248,7 +256,7 @@ impl Writer {
                 if let (Some((label, slot)), false) = (&after.boxed, was_boxed) {
                     changes.push(Change::Boxed(label.clone(), *slot));
                 }
-                changes.push(Change::Attempt(after.clone()));
+                changes.push(Change::attempt(known.as_ref(), after.clone()));
                 before.attempts.push((*id, known));
                 if after.is_over() && !after.must_be_reported() {
                     self.attempts.remove(id);

@@ -202,6 +202,6 @@ fn without_power_there_is_no_answer() {
     card.chip.power_off();
     assert!(card.chip.transmit(&hex!("0084000008")).is_empty());
     assert_eq!(code(card.personalize()), &fault::GARBLED);
-    assert_eq!(card.chip.power_on(), hex!("3B8880014D41555243432D31E5"));
+    assert_eq!(card.chip.power_on(), hex!("3B8880014D41555243432D311E"));
     assert!(card.profile.check_atr(&card.chip.power_on()).is_ok());
 }

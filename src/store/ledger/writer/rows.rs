@@ -20,13 +20,21 @@ use crate::store::sqlite::int;
 /// Rows in one statement at most. Statements are prepared once for each number of rows, so only powers of two are used.
 const ROWS_MAX: usize = 32;
 
+/// A new attempt, or one that is found by other columns than before.
+const ALL_COLUMNS: &str = "live = excluded.live, over = excluded.over, unreported = excluded.unreported,
+    chip = excluded.chip, blank = excluded.blank, sod = excluded.sod, chip_key = excluded.chip_key,
+    box = excluded.box, slot = excluded.slot, state = excluded.state";
+/// Most steps move nothing else. SQLite takes a row out of each index whose columns are named and puts it back, changed
+/// or not: named in vain, they would be most of what a card writes.
+const STATE_ALONE: &str = "state = excluded.state";
+
 /// One change of the tables.
 #[derive(Debug)]
 pub(super) enum Change {
     /// A record.
     Entry(EntryRow),
-    /// An attempt as it stands now.
-    Attempt(Attempt),
+    /// An attempt as it stands now, and whether it is found by other columns than before.
+    Attempt(Box<Attempt>, bool),
     /// A count as it stands now.
     Stock(PackId, Place, u32),
     /// A card was put into this place of a box.
@@ -35,6 +43,45 @@ pub(super) enum Change {
     KeysErased(AttemptId),
     /// A pack, a lot or a box.
     Fact(Fact),
+}
+
+impl Change {
+    /// An attempt as it stands now, after it was known like this.
+    pub(super) fn attempt(before: Option<&Attempt>, after: Attempt) -> Self {
+        let moved = before.is_none_or(|before| Found::of(before) != Found::of(&after));
+        Self::Attempt(Box::new(after), moved)
+    }
+}
+
+/// What an attempt's row is found by, besides its key.
+#[derive(Eq, PartialEq)]
+struct Found<'a> {
+    live: bool,
+    over: bool,
+    unreported: bool,
+    chip: Option<&'a str>,
+    blank: Option<&'a str>,
+    sod: Option<&'a str>,
+    chip_key: Option<&'a str>,
+    label: Option<&'a str>,
+    slot: Option<u16>,
+}
+
+impl<'a> Found<'a> {
+    fn of(attempt: &'a Attempt) -> Self {
+        let boxed = attempt.boxed.as_ref();
+        Self {
+            live: attempt.is_live(),
+            over: attempt.is_over(),
+            unreported: attempt.must_be_reported(),
+            chip: attempt.chip.as_ref().map(|chip| chip.as_str()),
+            blank: attempt.blank.as_ref().map(|blank| blank.as_str()),
+            sod: attempt.sod.as_ref().map(|sod| sod.as_str()),
+            chip_key: attempt.chip_key.as_deref(),
+            label: boxed.map(|(label, _)| label.as_str()),
+            slot: boxed.map(|(_, slot)| *slot),
+        }
+    }
 }
 
 /// A row of the record.
@@ -53,7 +100,8 @@ pub(super) struct EntryRow {
 #[derive(Debug, Default)]
 pub(super) struct Rows<'a> {
     entries: Vec<EntryRow>,
-    attempts: Vec<Attempt>,
+    /// With whether they moved, as in [`Change::Attempt`].
+    attempts: Vec<(Box<Attempt>, bool)>,
     /// Where each attempt stands in `attempts`.
     places: BTreeMap<AttemptId, usize>,
     stock: BTreeMap<(PackId, Place), u32>,
@@ -68,11 +116,14 @@ impl<'a> Rows<'a> {
         for change in changes {
             match change {
                 Change::Entry(entry) => self.entries.push(entry),
-                Change::Attempt(attempt) => match self.places.get(&attempt.id) {
-                    Some(place) => self.attempts[*place] = attempt,
+                Change::Attempt(attempt, moved) => match self.places.get(&attempt.id) {
+                    Some(place) => {
+                        let moved = moved || self.attempts[*place].1;
+                        self.attempts[*place] = (attempt, moved);
+                    }
                     None => {
                         self.places.insert(attempt.id, self.attempts.len());
-                        self.attempts.push(attempt);
+                        self.attempts.push((attempt, moved));
                     }
                 },
                 Change::Stock(pack, place, count) => {
@@ -89,8 +140,12 @@ impl<'a> Rows<'a> {
         for entries in powers_of_two(&self.entries) {
             put_entries(connection, entries).await?;
         }
-        for attempts in powers_of_two(&self.attempts) {
-            put_attempts(connection, attempts).await?;
+        for (set, moved) in [(ALL_COLUMNS, true), (STATE_ALONE, false)] {
+            let attempts = self.attempts.iter().filter(|(_, how)| *how == moved);
+            let attempts: Vec<&Attempt> = attempts.map(|(attempt, _)| &**attempt).collect();
+            for attempts in powers_of_two(&attempts) {
+                put_attempts(connection, attempts, set).await?;
+            }
         }
         let stock: Vec<_> = self.stock.iter().collect();
         for counts in powers_of_two(&stock) {
@@ -104,7 +159,7 @@ impl<'a> Rows<'a> {
                 Change::Boxed(label, slot) => put_in_box(connection, label, *slot).await?,
                 Change::KeysErased(attempt) => erase_keys(connection, *attempt).await?,
                 Change::Fact(fact) => put_fact(connection, fact).await?,
-                Change::Entry(_) | Change::Attempt(_) | Change::Stock(..) => {}
+                Change::Entry(_) | Change::Attempt(..) | Change::Stock(..) => {}
             }
         }
         Ok(())
@@ -136,36 +191,34 @@ async fn put_entries(connection: &mut SqliteConnection, entries: &[EntryRow]) ->
     run(connection, query).await
 }
 
-async fn put_attempts(connection: &mut SqliteConnection, attempts: &[Attempt]) -> Result<(), Fault> {
+async fn put_attempts(
+    connection: &mut SqliteConnection,
+    attempts: &[&Attempt],
+    set: &str,
+) -> Result<(), Fault> {
     let states = attempts.iter().map(text).collect::<Result<Vec<_>, _>>()?;
     let mut query = QueryBuilder::<Sqlite>::new(
         "INSERT INTO attempt (order_key, number, lot, live, over, unreported, chip, blank, sod, chip_key, box,
             slot, state) ",
     );
     query.push_values(attempts.iter().zip(&states), |mut row, (attempt, state)| {
-        let (label, slot) = attempt
-            .boxed
-            .as_ref()
-            .map_or((None, None), |(label, slot)| (Some(label.as_str()), Some(*slot)));
+        let found = Found::of(attempt);
         row.push_bind(int(attempt.id.order.0))
             .push_bind(i64::from(attempt.id.number))
             .push_bind(int(attempt.lot.0))
-            .push_bind(attempt.is_live())
-            .push_bind(attempt.is_over())
-            .push_bind(attempt.must_be_reported())
-            .push_bind(attempt.chip.as_ref().map(|chip| chip.as_str()))
-            .push_bind(attempt.blank.as_ref().map(|blank| blank.as_str()))
-            .push_bind(attempt.sod.as_ref().map(|sod| sod.as_str()))
-            .push_bind(attempt.chip_key.as_deref())
-            .push_bind(label)
-            .push_bind(slot)
+            .push_bind(found.live)
+            .push_bind(found.over)
+            .push_bind(found.unreported)
+            .push_bind(found.chip)
+            .push_bind(found.blank)
+            .push_bind(found.sod)
+            .push_bind(found.chip_key)
+            .push_bind(found.label)
+            .push_bind(found.slot)
             .push_bind(state);
     });
-    query.push(
-        " ON CONFLICT (order_key, number) DO UPDATE SET live = excluded.live, over = excluded.over,
-             unreported = excluded.unreported, chip = excluded.chip, blank = excluded.blank, sod = excluded.sod,
-             chip_key = excluded.chip_key, box = excluded.box, slot = excluded.slot, state = excluded.state",
-    );
+    query.push(" ON CONFLICT (order_key, number) DO UPDATE SET ");
+    query.push(set);
     run(connection, query).await
 }
 
