@@ -1,4 +1,6 @@
-//! The seams: every contract between the line and the world, on one page.
+//! The seams: every contract between the line and the world, on one page; the words people are asked with follow it.
+
+mod instruction;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,6 +17,8 @@ use crate::chip::diversify::{Derivation, Master};
 use crate::job::lot::Lot;
 use crate::job::stock::Stock;
 use crate::job::{Attempt, Fact};
+
+pub use instruction::{Answer, Instruction};
 
 /// One reader with at most one chip in its field.
 #[async_trait]
@@ -504,101 +508,6 @@ pub trait Registry: Send + Sync {
     async fn report(&self, reports: &[Report]) -> Result<(), Fault>;
     /// Its own books, in order of request id, after this id.
     async fn statement(&self, after: &str, limit: u32) -> Result<Vec<Statement>, Fault>;
-}
-
-/// What a person at a machine or a desk is asked to do.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case", tag = "do")]
-pub enum Instruction {
-    /// At a machine: put this pack into the feeder.
-    LoadPack {
-        /// The pack.
-        pack: PackId,
-    },
-    /// At a machine: empty the output hopper, in its order, into the tray of this lot.
-    EmptyHopper {
-        /// The lot.
-        lot: LotId,
-    },
-    /// At a machine: take out whatever card is still in its path and put it into the quarantine tray.
-    ClearPath,
-    /// At a desk: put a card that lies on the reader back into the tray it came from.
-    ClearReader,
-    /// At a desk: bring the tray of this lot.
-    TakeTray {
-        /// The lot.
-        lot: LotId,
-    },
-    /// At a desk: put the next card of the tray on the reader and scan both faces.
-    NextCard,
-    /// At a desk: scan the faces of the card on the reader again.
-    ScanAgain,
-    /// At a desk: put the card into this box as this number.
-    PutInBox {
-        /// The box.
-        label: BoxId,
-        /// The place, from 1.
-        slot: u16,
-    },
-    /// At a desk: put the card into the reject box: it is waste.
-    Reject {
-        /// Fault code.
-        code: String,
-    },
-    /// At a desk: put the card into the quarantine tray.
-    PutAside {
-        /// Fault code.
-        code: String,
-    },
-    /// At a desk: does the card lie in this box at this number?
-    LookInBox {
-        /// The box.
-        label: BoxId,
-        /// The place, from 1.
-        slot: u16,
-    },
-    /// At a desk: take the card with this number out of the box and put it into the reject box.
-    TakeOut {
-        /// The box.
-        label: BoxId,
-        /// The place, from 1.
-        slot: u16,
-    },
-    /// At a desk: the tray lies the wrong way round; put the card back and turn the tray.
-    TurnTray {
-        /// The tray's lot.
-        lot: LotId,
-    },
-    /// At a desk: does this box hold exactly so many cards?
-    CountBox {
-        /// The box.
-        label: BoxId,
-        /// What the books say.
-        cards: u16,
-    },
-    /// At a desk: put back what is on the reader, take the card with this number out of the box, put it on the reader
-    /// and scan both faces.
-    PickFromBox {
-        /// The box.
-        label: BoxId,
-        /// The place, from 1.
-        slot: u16,
-    },
-    /// At a desk: close this box and stick the manifest on it.
-    CloseBox {
-        /// The box.
-        label: BoxId,
-    },
-}
-
-/// What the person answers.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Answer {
-    /// It is done; yes.
-    Done,
-    /// There is no (more) card; no.
-    Nothing,
 }
 
 /// The screen at a machine or a desk, and the person before it.

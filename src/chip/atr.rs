@@ -5,8 +5,8 @@ const CONVENTIONS: [u8; 2] = [0x3B, 0x3F];
 /// The longest, without its first byte.
 const BYTES_MAX: usize = 32;
 
-/// Are there as many bytes as the answer itself announces, and is its check byte right? An answer that knows no protocol
-/// but T=0 has none.
+/// Are there as many bytes as the answer itself announces, and is its check byte right? An answer that knows no
+/// protocol but T=0 has none.
 #[must_use]
 pub fn is_whole(atr: &[u8]) -> bool {
     let Some((convention, rest)) = atr.split_first() else {

@@ -160,8 +160,8 @@ impl Desk {
         asked.await
     }
 
-    /// Whose card is this, and do face and chip belong together? Reading changes nothing, so the intent is recorded with
-    /// the outcome: before the tap nobody knows which attempt it would be.
+    /// Whose card is this, and do face and chip belong together? Reading changes nothing, so the intent is recorded
+    /// with the outcome: before the tap nobody knows which attempt it would be.
     async fn prove(
         &mut self,
         line: &Line,

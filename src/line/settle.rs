@@ -183,8 +183,8 @@ impl Line {
     }
 
     /// Does this fault stop the position it came up at, until a person has looked, and nothing else? A bug stops
-    /// everything, and so does a ledger that cannot be written. While the line stops no person comes, but a machine that
-    /// fails then is still that machine's matter: the next start finds it stopped.
+    /// everything, and so does a ledger that cannot be written. While the line stops no person comes, but a machine
+    /// that fails then is still that machine's matter: the next start finds it stopped.
     #[must_use]
     pub fn is_left_to_a_person(&self, fault: &Fault) -> bool {
         fault.blame() != Blame::Bug && !self.lacks_a_record()

@@ -98,8 +98,8 @@ impl Writer {
         })
     }
 
-    /// Writes until nobody can append any more. The connection is the writer's alone: its cache stays true, because only
-    /// what others commit would spoil it.
+    /// Writes until nobody can append any more. The connection is the writer's alone: its cache stays true, because
+    /// only what others commit would spoil it.
     pub(super) async fn run(
         mut self,
         mut connection: PoolConnection<Sqlite>,
