@@ -37,6 +37,7 @@ pub mod supervisor;
 pub mod talk;
 pub mod tap;
 pub mod vault;
+mod watch;
 
 pub use context::{Line, Ports, Rules};
 pub use supervisor::{Ending, run};

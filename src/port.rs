@@ -28,11 +28,17 @@ pub trait Encoder: Send {
     async fn power_off(&mut self) -> Result<(), Fault>;
 }
 
-/// The eyes of all readers: which of them see a card. Nothing is touched by looking.
+/// What the readers of machines and desks say of their fields, of those that can tell: is there a card? Or why the reader
+/// cannot work: it is not plugged in, or its service does not answer.
+pub type Seen = BTreeMap<MachineId, Result<bool, Fault>>;
+
+/// The eyes of all readers. Nothing is touched by looking.
 #[async_trait]
 pub trait Fields: Send + Sync {
-    /// For each machine whose reader can tell (it is there, and its service answers): is there a card in its field?
-    async fn occupied(&self) -> BTreeMap<MachineId, bool>;
+    /// What they see now; a reader that does not answer delays nobody for longer than its deadline, and that once.
+    async fn seen(&self) -> Seen;
+    /// What they see as soon as it is not this.
+    async fn other_than(&self, known: &Seen) -> Seen;
 }
 
 /// A serial line: a printer or a hand scanner at its other end.
