@@ -172,13 +172,13 @@ impl Encoder for TwoInOneField {
 async fn two_cards_in_one_field_stop_the_position_and_neither_is_taken_for_the_other() {
     let day = Day::new(Plan {
         stations: 1,
-        round: Duration::from_secs(60),
+        round: Duration::from_secs(1),
         ..plan(6, 5)
     })
     .await
     .unwrap();
     day.admit(&day.requests()).await.unwrap();
-    let profile = crate::chip::ChipProfile::built_in(day.plan.chip).unwrap();
+    let profile = ChipProfile::built_in(day.plan.chip).unwrap();
     let other = Arc::new(Mutex::new(Chip::blank(99_000_000, 1, &profile)));
     let stations = day.stations().unwrap().into_iter().map(|mut station| {
         station.encoder = Box::new(TwoInOneField {
