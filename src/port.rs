@@ -1,5 +1,7 @@
 //! The seams: every contract between the line and the world, on one page.
 
+mod fields;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -17,6 +19,8 @@ use crate::job::lot::Lot;
 use crate::job::stock::Stock;
 use crate::job::{Attempt, Fact};
 
+pub use fields::{Fields, Seen};
+
 /// One reader with at most one chip in its field.
 #[async_trait]
 pub trait Encoder: Send {
@@ -26,19 +30,6 @@ pub trait Encoder: Send {
     async fn transmit(&mut self, command: &[u8], deadline: Duration) -> Result<Vec<u8>, Fault>;
     /// Switches the field off; the chip forgets its sessions.
     async fn power_off(&mut self) -> Result<(), Fault>;
-}
-
-/// What the readers of machines and desks say of their fields, of those that can tell: is there a card? Or why the reader
-/// cannot work: it is not plugged in, or its service does not answer.
-pub type Seen = BTreeMap<MachineId, Result<bool, Fault>>;
-
-/// The eyes of all readers. Nothing is touched by looking.
-#[async_trait]
-pub trait Fields: Send + Sync {
-    /// What they see now; a reader that does not answer delays nobody for longer than its deadline, and that once.
-    async fn seen(&self) -> Seen;
-    /// What they see as soon as it is not this.
-    async fn other_than(&self, known: &Seen) -> Seen;
 }
 
 /// A serial line: a printer or a hand scanner at its other end.

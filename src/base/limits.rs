@@ -31,8 +31,8 @@ pub const POWER_OFF_DEADLINE: Duration = Duration::from_secs(2);
 /// A card that was moved into a field is noticed within this time: pcscd looks for cards 2.5 times a second, and for
 /// one that takes another's place twice.
 pub const CARD_ARRIVES: Duration = Duration::from_secs(2);
-/// What is with the readers is told at least so often, also when nothing changes: a smart card service that hangs is found
-/// out between cards.
+/// What is with the readers is told at least so often, also when nothing changes: a smart card service that hangs is
+/// found out between cards.
 pub const READERS_TOLD: Duration = Duration::from_millis(500);
 /// A smart card service that has told nothing for so long hangs: three times longer than it should ever take.
 pub const READERS_HUSHED: Duration = Duration::from_millis(2_000);

@@ -3,10 +3,10 @@
 //! Readers of one kind swap their names when they are plugged in anew, and fields reach further than they should. A
 //! machine that encodes the card in its neighbour and prints its own would make two wrong cards out of two right ones.
 //! So before anything is fed a machine's field must be empty, and when a line starts, machines feed their first blanks
-//! one after the other: while one does, no machine that has not done so yet may see a card appear, but itself must. What
-//! was proven of a reader holds until it goes away. A machine whose reader does not work feeds nothing, and keeps nobody
-//! else from feeding. One with a card of its own says nothing about others: when its pcscd is started again, that card
-//! appears anew.
+//! one after the other: while one does, no machine that has not done so yet may see a card appear, but itself must.
+//! What was proven of a reader holds until it goes away. A machine whose reader does not work feeds nothing, and keeps
+//! nobody else from feeding. One with a card of its own says nothing about others: when its pcscd is started again,
+//! that card appears anew.
 
 use std::collections::BTreeSet;
 use std::fmt;

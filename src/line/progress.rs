@@ -61,11 +61,10 @@ impl MachineProgress {
 
     /// Why it stands, if it does.
     fn reason(&self) -> Option<&'static str> {
-        self.code.or(self.reader.map(|code| code.id))
+        self.code.or_else(|| self.reader.map(|code| code.id))
     }
 }
 
-#[expect(clippy::ref_option, reason = "the shape that serde asks for")]
 fn id<S: serde::Serializer>(code: &Option<&'static Code>, to: S) -> Result<S::Ok, S::Error> {
     code.map(|code| code.id).serialize(to)
 }

@@ -264,8 +264,8 @@ async fn clear_readers(line: &Line, desks: &mut [Desk]) {
     let _ = line.clock.within(CLEARING, clearing).await;
 }
 
-/// Returns when no order waits or is being made, or when nothing moves any more: machines are stopped and nobody lets them
-/// go on, or all that is left are cards in quarantine, of which nobody says what becomes of them.
+/// Returns when no order waits or is being made, or when nothing moves any more: machines are stopped and nobody lets
+/// them go on, or all that is left are cards in quarantine, of which nobody says what becomes of them.
 async fn drained(line: &Line, places: &Places) -> Result<(), Fault> {
     let mut still = Duration::ZERO;
     loop {

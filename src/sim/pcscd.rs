@@ -139,8 +139,8 @@ impl Pcscd {
         Ok(true)
     }
 
-    /// Pulls the plug of this reader and of the other one of its entry. pcscd looks for readers that are not on USB only
-    /// when it starts (1.9.9 does nothing on `--hotplug`), so it starts anew.
+    /// Pulls the plug of this reader and of the other one of its entry. pcscd looks for readers that are not on USB
+    /// only when it starts (1.9.9 does nothing on `--hotplug`), so it starts anew.
     ///
     /// # Errors
     /// As [`Self::start`].

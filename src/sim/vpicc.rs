@@ -8,10 +8,10 @@
 //! one's acknowledgement, which the kernel delays by 40 ms. The card therefore asks for quick acknowledgements, before
 //! every read because the kernel forgets (`TCP_QUICKACK`, tcp(7)).
 //!
-//! A card that is torn out while it answers leaves a reader with blocks that lack their check bytes, and no reader passes
-//! those on as an answer. The driver would: it takes what came before the connection ended for the whole message, and a
-//! single byte of the length brings pcscd down. So an answer that is cut off is held back, and the connection ends, which
-//! the reader sees as what it is: a card without power.
+//! A card that is torn out while it answers leaves a reader with blocks that lack their check bytes, and no reader
+//! passes those on as an answer. The driver would: it takes what came before the connection ended for the whole
+//! message, and a single byte of the length brings pcscd down. So an answer that is cut off is held back, and the
+//! connection ends, which the reader sees as what it is: a card without power.
 
 use std::io;
 use std::net::SocketAddr;

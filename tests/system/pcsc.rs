@@ -142,7 +142,8 @@ async fn a_card_that_leaves_in_the_middle_of_a_command_is_in_doubt() {
     let place = Place::new(Some(chip(1)));
     let _card = place.connect(&pcscd, 0);
     let mut encoder = encoder(&pcscd, 0);
-    // The message is a length of two bytes and the answer: in the length, at its end, in the answer, before its last bytes.
+    // The message is a length of two bytes and the answer: in the length, at its end, in the answer, before its last
+    // bytes.
     let said = [0, 1, 2, 3, ANSWER_BYTES / 2, ANSWER_BYTES, ANSWER_BYTES + 1];
     let moments = [Leaves::Before, Leaves::Within]
         .into_iter()

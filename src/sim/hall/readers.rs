@@ -5,9 +5,12 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
-use tokio::task::{JoinSet, spawn_blocking};
+use tokio::sync::oneshot;
+use tokio::task::JoinSet;
 
 use super::times::Timekeeper;
 use super::wire::Reader;
@@ -58,25 +61,56 @@ impl VirtualReaders {
 
     /// Keeps the daemons alive. Starting one takes its time, which must not be the hall's.
     pub(super) fn keep(self, tasks: &mut JoinSet<io::Result<()>>) {
-        for mut daemon in self.0 {
+        for daemon in self.0 {
+            let (failed, failure) = oneshot::channel();
+            let keeper = Keeper::start(daemon, failed);
             tasks.spawn(async move {
-                let mut failures = 0;
-                loop {
-                    Clock::system().sleep(REVIVED).await;
-                    let looked = spawn_blocking(move || {
-                        let revived = daemon.revive();
-                        (daemon, revived)
-                    });
-                    let (same, revived) = looked.await.map_err(io::Error::other)?;
-                    daemon = same;
-                    failures = match revived {
-                        Ok(_) => 0,
-                        // It was killed again before it was ready, as in life.
-                        Err(_) if failures < REVIVALS_MAX => failures + 1,
-                        Err(error) => return Err(error),
-                    };
-                }
+                let _keeper = keeper?;
+                failure.await.map_or(Ok(()), Err)
             });
+        }
+    }
+}
+
+/// A thread that starts a daemon again whenever it has died. Both end when this is dropped.
+struct Keeper {
+    stop: Option<SyncSender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Keeper {
+    fn start(mut daemon: Pcscd, failed: oneshot::Sender<io::Error>) -> io::Result<Self> {
+        let (stop, stopped) = sync_channel(0);
+        let keep = move || {
+            let mut failures = 0;
+            // Nothing is ever sent: it is over when the other end is dropped.
+            while stopped.recv_timeout(REVIVED) == Err(RecvTimeoutError::Timeout) {
+                failures = match daemon.revive() {
+                    Ok(_) => 0,
+                    // It was killed again before it was ready, as in life.
+                    Err(_) if failures < REVIVALS_MAX => failures + 1,
+                    Err(error) => {
+                        // Without a hall nobody needs to know.
+                        let _ = failed.send(error);
+                        return;
+                    }
+                };
+            }
+        };
+        let thread = std::thread::Builder::new().name("pcscd".to_owned()).spawn(keep)?;
+        Ok(Self {
+            stop: Some(stop),
+            thread: Some(thread),
+        })
+    }
+}
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            // A thread that panicked has dropped its daemon, which ended it.
+            let _ = thread.join();
         }
     }
 }
