@@ -40,6 +40,7 @@ pub mod talk;
 pub mod tap;
 pub mod timekeeper;
 pub mod vault;
+mod watch;
 
 pub use context::{Line, Ports, Rules};
 pub use supervisor::{Ending, run};

@@ -1,5 +1,6 @@
 //! The seams: every contract between the line and the world, on one page; the words people are asked with follow it.
 
+mod fields;
 mod instruction;
 
 use std::collections::BTreeMap;
@@ -18,6 +19,7 @@ use crate::job::lot::Lot;
 use crate::job::stock::Stock;
 use crate::job::{Attempt, Fact};
 
+pub use fields::{Fields, Seen};
 pub use instruction::{Answer, Instruction};
 
 /// One reader with at most one chip in its field.
@@ -29,13 +31,6 @@ pub trait Encoder: Send {
     async fn transmit(&mut self, command: &[u8], deadline: Duration) -> Result<Vec<u8>, Fault>;
     /// Switches the field off; the chip forgets its sessions.
     async fn power_off(&mut self) -> Result<(), Fault>;
-}
-
-/// The eyes of all readers: which of them see a card. Nothing is touched by looking.
-#[async_trait]
-pub trait Fields: Send + Sync {
-    /// For each machine whose reader can tell (it is there, and its service answers): is there a card in its field?
-    async fn occupied(&self) -> BTreeMap<MachineId, bool>;
 }
 
 /// A serial line: a printer or a hand scanner at its other end.

@@ -31,6 +31,13 @@ pub const POWER_OFF_DEADLINE: Duration = Duration::from_secs(2);
 /// A card that was moved into a field is noticed within this time: pcscd looks for cards 2.5 times a second, and for
 /// one that takes another's place twice.
 pub const CARD_ARRIVES: Duration = Duration::from_secs(2);
+/// What is with the readers is told at least so often, also when nothing changes: a smart card service that hangs is
+/// found out between cards.
+pub const READERS_TOLD: Duration = Duration::from_millis(500);
+/// A smart card service that has told nothing for so long hangs: three times longer than it should ever take.
+pub const READERS_HUSHED: Duration = Duration::from_millis(2_000);
+/// A smart card service that does not answer, or says what makes no sense, is asked again after this time.
+pub const READERS_AGAIN: Duration = Duration::from_millis(200);
 /// One session with one chip. The slowest chips take 12 s to write; ten times that is a chip that will never be done.
 pub const CARD_SESSION_MAX: Duration = Duration::from_secs(120);
 /// A process that was killed, or asked to end, is gone within this time.

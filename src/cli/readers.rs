@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::base::{Clock, Fault};
 use crate::config::{Config, PcscReader, Reader};
 use crate::device::hall::HallEncoder;
-use crate::device::pcsc::{self, PcscEncoder, PcscFields, ReaderId};
+use crate::device::pcsc::{self, PcscEncoder, PcscFields, ReaderId, Watched};
 use crate::port::{Encoder, Fields};
 
 /// A door to this reader. Nothing is opened yet.
@@ -18,15 +18,22 @@ pub(super) fn open(config: &Config, reader: &Reader, clock: Clock) -> Box<dyn En
     }
 }
 
-/// The eyes of all machines that are read with PC/SC; nothing if there is none.
+/// The eyes of all machines and desks that are read with PC/SC; nothing if there is none.
 pub(super) fn fields(config: &Config, clock: Clock) -> Option<Arc<dyn Fields>> {
-    let mut fields = PcscFields::new(clock);
-    for station in &config.stations {
-        if let Reader::Pcsc(reader) = &station.encoder {
-            fields.watch(station.id.clone(), id(reader), socket(config, reader));
-        }
-    }
-    (!fields.is_empty()).then(|| Arc::new(fields) as Arc<dyn Fields>)
+    let stations = config.stations.iter().map(|place| (&place.id, &place.encoder));
+    let desks = config.desks.iter().map(|place| (&place.id, &place.reader));
+    let watched = stations
+        .chain(desks)
+        .filter_map(|(machine, reader)| match reader {
+            Reader::Pcsc(reader) => Some(Watched {
+                machine: machine.clone(),
+                reader: id(reader),
+                socket: socket(config, reader),
+            }),
+            Reader::Hall(_) => None,
+        });
+    let watched: Vec<_> = watched.collect();
+    (!watched.is_empty()).then(|| Arc::new(PcscFields::new(watched, clock)) as Arc<dyn Fields>)
 }
 
 /// What is to be said of the readers on this machine: for each machine and desk, or of all there are, whether it is as

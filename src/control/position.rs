@@ -67,6 +67,13 @@ pub(super) fn words(id: &MachineId, state: &MachineProgress) -> String {
     let does = match state.activity {
         Activity::Waiting => "waits".to_owned(),
         Activity::Step(step) => tell::noun(step).to_owned(),
+        // Nobody needs to let it go on, but somebody to bring the reader back.
+        Activity::Stopped(_) if let Some(away) = state.reader.filter(|_| !state.waits_for_a_person()) => {
+            format!(
+                "STOPPED ({}: {}) until its reader is back. {}",
+                away.id, away.en, away.next_en
+            )
+        }
         Activity::Stopped(code) => {
             format!("STOPPED ({code}); let it go on with: cardwright position resume {id}")
         }
@@ -80,8 +87,13 @@ pub(super) fn words(id: &MachineId, state: &MachineProgress) -> String {
 }
 
 async fn resume(line: &Line, who: &Who, machine: &MachineId) -> Result<Answer, Fault> {
-    if !known(line, machine)?.stopped {
-        return Err(Fault::new(&NOT_STOPPED, machine.as_str()));
+    let state = known(line, machine)?;
+    if !state.waits_for_a_person() {
+        let waits = state.reader.map(|away| format!(": {} {}", away.id, away.en));
+        return Err(Fault::new(
+            &NOT_STOPPED,
+            format!("{machine}{}", waits.unwrap_or_default()),
+        ));
     }
     // The record first: a machine must not run again without it.
     let fact = Fact::PositionResumed {
@@ -95,7 +107,7 @@ async fn resume(line: &Line, who: &Who, machine: &MachineId) -> Result<Answer, F
 }
 
 async fn stop(line: &Line, who: &Who, machine: &MachineId) -> Result<Answer, Fault> {
-    if known(line, machine)?.stopped {
+    if known(line, machine)?.waits_for_a_person() {
         return Err(Fault::new(&ALREADY, machine.as_str()));
     }
     line.stop_by_hand(machine, &BY_HAND, who.people()).await?;

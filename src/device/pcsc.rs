@@ -19,6 +19,8 @@ mod frame;
 mod host;
 #[cfg(feature = "pcsc")]
 mod usb;
+#[cfg(feature = "pcsc")]
+mod watch;
 pub mod worker;
 
 use std::path::{Path, PathBuf};
@@ -31,7 +33,7 @@ use crate::base::{Clock, Fault, limits};
 use crate::port::Encoder;
 
 pub use choose::ReaderId;
-pub use fields::PcscFields;
+pub use fields::{PcscFields, Watched};
 pub use frame::Reader;
 use frame::{Answer, Request};
 use host::Host;

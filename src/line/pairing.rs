@@ -4,10 +4,13 @@
 //! machine that encodes the card in its neighbour and prints its own would make two wrong cards out of two right ones.
 //! So before anything is fed a machine's field must be empty, and when a line starts, machines feed their first blanks
 //! one after the other: while one does, no machine that has not done so yet may see a card appear, but itself must.
+//! What was proven of a reader holds until it goes away. A machine whose reader does not work feeds nothing, and keeps
+//! nobody else from feeding. One with a card of its own says nothing about others: when its pcscd is started again,
+//! that card appears anew.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard as StdGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::MutexGuard;
@@ -15,20 +18,20 @@ use tokio::sync::MutexGuard;
 use super::fault::{CROWDED, OVERLAP, SWAPPED};
 use crate::base::ids::MachineId;
 use crate::base::{Blame, Clock, Fault};
-use crate::port::Fields;
+use crate::port::{Fields, Seen};
 
 /// A card that has just left is still reported for a while: pcscd looks 2.5 times a second.
 const EMPTIES: Duration = Duration::from_millis(1_500);
 /// A card that one reader sees, another that can see it reports within this time.
 const APPEARS: Duration = Duration::from_millis(500);
-/// How often fields are looked at meanwhile.
-const LOOK: Duration = Duration::from_millis(50);
 
 /// The pairs of machines and readers, as far as they are proven. Without eyes nothing is asked for.
 #[derive(Default)]
 pub struct Pairing {
     fields: Option<Arc<dyn Fields>>,
     proven: Mutex<BTreeSet<MachineId>>,
+    excused: Mutex<BTreeSet<MachineId>>,
+    holding: Mutex<BTreeSet<MachineId>>,
     turn: tokio::sync::Mutex<()>,
 }
 
@@ -38,7 +41,7 @@ pub struct Turn<'a> {
     pairing: &'a Pairing,
     machine: &'a MachineId,
     /// For its first blank: nobody else feeds a first one meanwhile, and this is what the readers saw before.
-    first: Option<(MutexGuard<'a, ()>, BTreeMap<MachineId, bool>)>,
+    first: Option<(MutexGuard<'a, ()>, Seen)>,
 }
 
 impl fmt::Debug for Pairing {
@@ -57,10 +60,35 @@ impl Pairing {
         }
     }
 
-    /// Waits for a machine's turn to feed a blank. Its field must be empty.
+    /// The eyes, if there are any.
+    pub(super) fn fields(&self) -> Option<&dyn Fields> {
+        self.fields.as_deref()
+    }
+
+    /// What this place's reader sees says nothing about machines.
+    pub(super) fn excuse(&self, place: &MachineId) {
+        locked(&self.excused).insert(place.clone());
+    }
+
+    /// There is a card in this machine, or none any more.
+    pub(super) fn holds(&self, machine: &MachineId, card: bool) {
+        let mut holding = locked(&self.holding);
+        if card {
+            holding.insert(machine.clone());
+        } else {
+            holding.remove(machine);
+        }
+    }
+
+    /// This machine's reader was away, and another may have come back in its place: its next blank is a first one.
+    pub(super) fn withdraw(&self, machine: &MachineId) {
+        locked(&self.proven).remove(machine);
+    }
+
+    /// Waits for a machine's turn to feed a blank. Its reader must work, and its field must be empty.
     ///
     /// # Errors
-    /// `LIN-022` if a card is in it although the machine has none.
+    /// `LIN-022` if a card is in it although the machine has none; what is wrong with the reader.
     pub async fn turn<'a>(&'a self, machine: &'a MachineId, clock: Clock) -> Result<Turn<'a>, Fault> {
         let mut turn = Turn {
             pairing: self,
@@ -70,30 +98,49 @@ impl Pairing {
         let Some(fields) = &self.fields else {
             return Ok(turn);
         };
+        self.holds(machine, false);
+        let mut seen = works(machine, fields.seen().await)?;
         let guard = match self.is_proven(machine) {
             true => None,
-            false => Some(self.turn.lock().await),
+            false => {
+                let guard = self.turn.lock().await;
+                seen = works(machine, fields.seen().await)?;
+                Some(guard)
+            }
         };
         let until = clock.elapsed() + EMPTIES;
-        loop {
-            let seen = fields.occupied().await;
-            if seen.get(machine) != Some(&true) {
-                turn.first = guard.map(|guard| (guard, seen));
-                return Ok(turn);
-            }
-            if clock.elapsed() >= until {
-                return Err(Fault::new(&CROWDED, machine.as_str()));
-            }
-            clock.sleep(LOOK).await;
+        while seen.get(machine) == Some(&Ok(true)) {
+            let left = until.saturating_sub(clock.elapsed());
+            let changed = clock.within(left, fields.other_than(&seen)).await;
+            let changed = changed.ok_or_else(|| Fault::new(&CROWDED, machine.as_str()))?;
+            seen = works(machine, changed)?;
         }
+        self.holds(machine, true);
+        turn.first = guard.map(|guard| (guard, seen));
+        Ok(turn)
     }
 
     fn is_proven(&self, machine: &MachineId) -> bool {
-        self.proven
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .contains(machine)
+        locked(&self.proven).contains(machine)
     }
+
+    /// May a card that appears in this machine's field be another machine's?
+    fn is_witness(&self, machine: &MachineId) -> bool {
+        let excused = [&self.proven, &self.excused, &self.holding];
+        !excused.iter().any(|names| locked(names).contains(machine))
+    }
+}
+
+/// What is seen, if this machine's reader works.
+fn works(machine: &MachineId, seen: Seen) -> Result<Seen, Fault> {
+    match seen.get(machine) {
+        Some(Err(fault)) => Err(fault.clone()),
+        _ => Ok(seen),
+    }
+}
+
+fn locked(names: &Mutex<BTreeSet<MachineId>>) -> StdGuard<'_, BTreeSet<MachineId>> {
+    names.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Turn<'_> {
@@ -118,10 +165,10 @@ impl Turn<'_> {
         if seen {
             clock.sleep(APPEARS).await;
         }
-        let after = fields.occupied().await;
+        let after = fields.seen().await;
         let other = after.into_iter().find(|(machine, occupied)| {
-            let appeared = *occupied && before.get(machine) == Some(&false);
-            appeared && machine != self.machine && !self.pairing.is_proven(machine)
+            let appeared = *occupied == Ok(true) && before.get(machine) == Some(&Ok(false));
+            appeared && machine != self.machine && self.pairing.is_witness(machine)
         });
         match other {
             Some((other, _)) => {
@@ -130,9 +177,8 @@ impl Turn<'_> {
                 Err((Fault::new(code, what), Some(other)))
             }
             None => {
-                let mut proven = self.pairing.proven.lock().unwrap_or_else(PoisonError::into_inner);
                 if found.is_ok() {
-                    proven.insert(self.machine.clone());
+                    locked(&self.pairing.proven).insert(self.machine.clone());
                 }
                 found.map_err(|fault| (fault, None))
             }
@@ -143,29 +189,41 @@ impl Turn<'_> {
 #[cfg(test)]
 mod tests {
     use async_trait::async_trait;
+    use tokio::sync::watch;
 
     use super::*;
     use crate::line::fault::{ANSWER, TASK};
 
     /// What is in which reader's field.
-    #[derive(Default)]
-    struct Eyes(Mutex<BTreeMap<MachineId, bool>>);
+    struct Eyes(watch::Sender<Seen>);
 
     #[async_trait]
     impl Fields for Eyes {
-        async fn occupied(&self) -> BTreeMap<MachineId, bool> {
-            self.0.lock().unwrap().clone()
+        async fn seen(&self) -> Seen {
+            self.0.borrow().clone()
+        }
+
+        async fn other_than(&self, known: &Seen) -> Seen {
+            let mut seen = self.0.subscribe();
+            let other = seen.wait_for(|seen| seen != known).await.unwrap();
+            other.clone()
         }
     }
 
     impl Eyes {
         fn of(machines: &[&str]) -> Arc<Self> {
-            let seen = machines.iter().map(|name| (MachineId::new(*name), false));
-            Arc::new(Self(Mutex::new(seen.collect())))
+            let seen = machines.iter().map(|name| (MachineId::new(*name), Ok(false)));
+            Arc::new(Self(watch::Sender::new(seen.collect())))
         }
 
         fn see(&self, name: &str, occupied: bool) {
-            self.0.lock().unwrap().insert(MachineId::new(name), occupied);
+            self.tell(name, Ok(occupied));
+        }
+
+        fn tell(&self, name: &str, sight: Result<bool, Fault>) {
+            self.0.send_modify(|seen| {
+                seen.insert(MachineId::new(name), sight);
+            });
         }
     }
 
@@ -240,6 +298,68 @@ mod tests {
         let mute = Fault::new(&ANSWER, "");
         assert_eq!(first.fed::<()>(Err(mute.clone()), clock).await, Err((mute, None)));
         assert!(clock.within(soon, pairing.turn(&two, clock)).await.is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_machine_without_its_reader_feeds_nothing_and_holds_up_nobody() {
+        let (eyes, clock) = (Eyes::of(&["S1", "S2"]), Clock::system());
+        let (one, two) = (MachineId::new("S1"), MachineId::new("S2"));
+        let pairing = Pairing::new(Some(eyes.clone()));
+        let away = Fault::new(&TASK, "unplugged");
+        eyes.tell("S1", Err(away.clone()));
+        assert_eq!(pairing.turn(&one, clock).await.unwrap_err(), away);
+        let first = pairing.turn(&two, clock).await.unwrap();
+        // It waits for its turn, and its reader goes meanwhile.
+        eyes.see("S1", false);
+        let waiting = pairing.turn(&one, clock);
+        let goes = async {
+            clock.sleep(APPEARS).await;
+            eyes.tell("S1", Err(away.clone()));
+            // A card that appears with a reader that comes back is no other machine's.
+            eyes.see("S2", true);
+            assert_eq!(first.fed(Ok(1), clock).await, Ok(1));
+        };
+        let (refused, ()) = tokio::join!(waiting, goes);
+        assert_eq!(refused.unwrap_err(), away);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reader_that_was_away_is_proven_anew() {
+        let (eyes, clock, machine) = (Eyes::of(&["S1"]), Clock::system(), MachineId::new("S1"));
+        let pairing = Pairing::new(Some(eyes.clone()));
+        let turn = pairing.turn(&machine, clock).await.unwrap();
+        assert_eq!(turn.fed(Ok(1), clock).await, Ok(1));
+        pairing.withdraw(&machine);
+        assert!(pairing.turn(&machine, clock).await.unwrap().first.is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_card_on_a_desk_is_nobodys_blank() {
+        let (eyes, clock, machine) = (Eyes::of(&["S1", "D1"]), Clock::system(), MachineId::new("S1"));
+        let pairing = Pairing::new(Some(eyes.clone()));
+        pairing.excuse(&MachineId::new("D1"));
+        let turn = pairing.turn(&machine, clock).await.unwrap();
+        eyes.see("D1", true);
+        assert_eq!(turn.fed(Ok(1), clock).await, Ok(1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_card_that_was_there_before_is_nobodys_blank() {
+        let (eyes, clock, machine) = (Eyes::of(&["S1", "S2"]), Clock::system(), MachineId::new("S1"));
+        let pairing = Pairing::new(Some(eyes.clone()));
+        pairing.holds(&MachineId::new("S2"), true);
+        let turn = pairing.turn(&machine, clock).await.unwrap();
+        // Its pcscd was started again, and finds it anew.
+        eyes.see("S2", true);
+        assert_eq!(turn.fed(Ok(1), clock).await, Ok(1));
+        // One that is empty again is a witness again.
+        pairing.withdraw(&machine);
+        pairing.holds(&MachineId::new("S2"), false);
+        eyes.see("S2", false);
+        let turn = pairing.turn(&machine, clock).await.unwrap();
+        eyes.see("S2", true);
+        let (fault, _) = turn.fed(Ok(1), clock).await.unwrap_err();
+        assert_eq!(fault.code, &OVERLAP);
     }
 
     #[tokio::test(start_paused = true)]

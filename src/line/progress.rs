@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::base::Clock;
 use crate::base::ids::MachineId;
+use crate::base::{Clock, Code};
 use crate::job::{Attempt, Phase, Step};
 
 /// What a machine or a desk is doing.
@@ -32,11 +32,40 @@ pub struct MachineProgress {
     pub made: u64,
     /// Cards it spoiled.
     pub spoiled: u64,
-    /// A person must let it go on.
+    /// It stands: a person must let it go on, or its reader is away.
     pub stopped: bool,
-    /// Why.
+    /// Its reader cannot work, for this fault; it goes on by itself when the reader is back.
+    #[serde(serialize_with = "id")]
+    pub reader: Option<&'static Code>,
+    /// Why a person must let it go on.
     #[serde(skip)]
-    code: &'static str,
+    code: Option<&'static str>,
+}
+
+impl MachineProgress {
+    /// Must a person let it go on, whatever else it waits for?
+    #[must_use]
+    pub fn waits_for_a_person(&self) -> bool {
+        self.code.is_some()
+    }
+
+    /// Something that it waits for has changed.
+    fn come_to(&mut self) {
+        let reason = self.reason();
+        self.stopped = reason.is_some();
+        if !matches!(self.activity, Activity::Step(_)) {
+            self.activity = reason.map_or(Activity::Waiting, Activity::Stopped);
+        }
+    }
+
+    /// Why it stands, if it does.
+    fn reason(&self) -> Option<&'static str> {
+        self.code.or_else(|| self.reader.map(|code| code.id))
+    }
+}
+
+fn id<S: serde::Serializer>(code: &Option<&'static Code>, to: S) -> Result<S::Ok, S::Error> {
+    code.map(|code| code.id).serialize(to)
 }
 
 /// The whole line at a moment.
@@ -108,9 +137,9 @@ impl Progress {
     /// A machine does this now; one that has nothing to do because it is stopped is shown as stopped.
     pub fn activity(&self, machine: &MachineId, activity: Activity) {
         self.machine(machine, |state| {
-            state.activity = match activity {
-                Activity::Waiting if state.stopped => Activity::Stopped(state.code),
-                other => other,
+            state.activity = match (activity, state.reason()) {
+                (Activity::Waiting, Some(reason)) => Activity::Stopped(reason),
+                (other, _) => other,
             };
         });
     }
@@ -148,11 +177,11 @@ impl Progress {
         self.state().held += 1;
     }
 
-    /// A position is stopped.
+    /// A position is stopped until a person has looked.
     pub fn stopped(&self, machine: &MachineId, code: &'static str) {
         self.machine(machine, |state| {
+            state.code = Some(code);
             state.stopped = true;
-            state.code = code;
             state.activity = Activity::Stopped(code);
         });
     }
@@ -160,12 +189,20 @@ impl Progress {
     /// A person lets a position go on.
     pub fn resumed(&self, machine: &MachineId) {
         self.machine(machine, |state| {
-            state.stopped = false;
-            state.activity = Activity::Waiting;
+            state.code = None;
+            state.come_to();
         });
     }
 
-    /// Must this position wait for a person?
+    /// A position's reader cannot work, or can again. What the position is at goes on as long as it can.
+    pub fn reader(&self, machine: &MachineId, away: Option<&'static Code>) {
+        self.machine(machine, |state| {
+            state.reader = away;
+            state.come_to();
+        });
+    }
+
+    /// Must this position wait, for a person or for its reader?
     #[must_use]
     pub fn is_stopped(&self, machine: &MachineId) -> bool {
         self.state()
@@ -174,13 +211,23 @@ impl Progress {
             .is_some_and(|state| state.stopped)
     }
 
+    /// Must this position wait for a person, whatever else it waits for?
+    #[must_use]
+    pub fn waits_for_a_person(&self, machine: &MachineId) -> bool {
+        self.state()
+            .machines
+            .get(machine)
+            .is_some_and(MachineProgress::waits_for_a_person)
+    }
+
     fn machine(&self, machine: &MachineId, change: impl FnOnce(&mut MachineProgress)) {
         let idle = MachineProgress {
             activity: Activity::Waiting,
             made: 0,
             spoiled: 0,
             stopped: false,
-            code: "",
+            reader: None,
+            code: None,
         };
         change(self.state().machines.entry(machine.clone()).or_insert(idle));
     }

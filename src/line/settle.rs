@@ -170,7 +170,7 @@ impl Line {
         code: &'static Code,
         by: Vec<PersonId>,
     ) -> Result<(), Fault> {
-        if self.progress.is_stopped(machine) {
+        if self.progress.waits_for_a_person(machine) {
             return Ok(());
         }
         self.progress.stopped(machine, code.id);

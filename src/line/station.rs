@@ -203,7 +203,10 @@ impl Station {
     }
 
     async fn make(&mut self, line: &Line, ready: &Ready, hand: Hand) -> Result<Hand, Fault> {
+        // One that is gone on with is inside already.
+        line.pairing.holds(&self.id, hand.attempt().phase != Phase::Ready);
         let hand = card::make(self, line, ready, hand).await?;
+        line.pairing.holds(&self.id, false);
         line.progress.card_left(&self.id, hand.attempt());
         if hand.attempt().phase == Phase::Did(Step::Deliver) {
             // Failures count in a row and among the last cards only if the good ones are counted too.

@@ -9,9 +9,9 @@ use tokio::task::JoinSet;
 use crate::base::Fault;
 use crate::base::ids::{MachineId, OrderKey};
 use crate::base::limits::READY_CARDS_PER_MACHINE;
-use crate::job::Fact;
 use crate::job::lot::Lot;
-use crate::port::OrderState;
+use crate::job::{Attempt, Fact, Phase};
+use crate::port::{Attempts, OrderState};
 
 use super::Line;
 use super::books::Meters;
@@ -23,7 +23,7 @@ use super::patience::Patient;
 use super::progress::{Activity, MachineProgress};
 use super::settle::{settle, settle_once};
 use super::station::Station;
-use super::{readings, recover};
+use super::{readings, recover, watch};
 
 /// How often the stop list is fetched.
 const STOP_LIST: Duration = Duration::from_secs(60);
@@ -77,7 +77,14 @@ pub async fn run(
     recover::positions(&line, &places.desks).await?;
     recover::without_machine(&line, &found, &places.stations).await?;
     let meters = Arc::new(readings::known(&line, &places.stations).await?);
+    // A desk's reader sees a card whenever a packer lays one on it, which proves nothing about machines.
+    places.desks.iter().for_each(|desk| line.pairing.excuse(desk));
     let mut tasks: JoinSet<Result<Option<Desk>, Fault>> = JoinSet::new();
+    let own = Arc::clone(&line);
+    tasks.spawn(async move {
+        watch::readers(&own).await;
+        Ok(None)
+    });
     for mut station in stations {
         station.screen = Patient::new(&line, station.screen);
         let lots = found.lots.remove(&station.id).unwrap_or_default();
@@ -263,8 +270,8 @@ async fn clear_readers(line: &Line, desks: &mut [Desk]) {
     let _ = line.clock.within(CLEARING, clearing).await;
 }
 
-/// Returns when no order waits or is being made, or when nothing moves any more because machines are stopped and nobody
-/// lets them go on.
+/// Returns when no order waits or is being made, or when nothing moves any more: machines are stopped and nobody lets
+/// them go on, or all that is left are cards in quarantine, of which nobody says what becomes of them.
 async fn drained(line: &Line, places: &Places) -> Result<(), Fault> {
     let mut still = Duration::ZERO;
     loop {
@@ -291,11 +298,25 @@ async fn drained(line: &Line, places: &Places) -> Result<(), Fault> {
             && machines.values().all(at_rest)
             && (claimed || stopped(&places.stations))
             && (quiet || stopped(&places.desks));
-        still = if stuck { still + DRAINING } else { Duration::ZERO };
+        let left_to_people =
+            quiet && claimed && machines.values().all(at_rest) && only_quarantined(line).await?;
+        still = if stuck || left_to_people {
+            still + DRAINING
+        } else {
+            Duration::ZERO
+        };
         if still >= PATIENCE {
             return Ok(());
         }
     }
+}
+
+/// Does every card that is not done lie in quarantine, and does the registry know of all others?
+async fn only_quarantined(line: &Line) -> Result<bool, Fault> {
+    let untold = line.ports.ledger.attempts(Attempts::Unreported(1)).await?;
+    let open = line.ports.ledger.attempts(Attempts::Open).await?;
+    let waits = |attempt: &Attempt| attempt.phase == Phase::Quarantined;
+    Ok(untold.is_empty() && !open.is_empty() && open.iter().all(waits))
 }
 
 /// A lot of which no card is owed any more must be closed all the same.

@@ -46,6 +46,8 @@ pub struct Pcscd {
     listener: UnixListener,
     ports: Vec<u16>,
     child: Child,
+    /// Ports of readers that are unplugged: held, so that their driver cannot open them.
+    unplugged: Vec<TcpListener>,
 }
 
 impl Pcscd {
@@ -54,7 +56,7 @@ impl Pcscd {
     ///
     /// # Errors
     /// `NotFound` with what to install if pcscd or the driver is missing, `InvalidInput` for too many readers or too
-    /// long a path, `TimedOut` if it does not start.
+    /// long a path, `BrokenPipe` or `TimedOut` if it does not start.
     pub fn start(folder: &Path, readers: usize) -> io::Result<Self> {
         if !(1..=READERS_MAX).contains(&readers) {
             let what = format!("a pcscd has 1 to {READERS_MAX} readers");
@@ -76,11 +78,12 @@ impl Pcscd {
         }
         let listener = UnixListener::bind(&socket)?;
         let child = spawn(&folder, &listener)?;
-        let daemon = Self {
+        let mut daemon = Self {
             folder,
             listener,
             ports,
             child,
+            unplugged: Vec::new(),
         };
         daemon.await_ports()?;
         Ok(daemon)
@@ -126,7 +129,7 @@ impl Pcscd {
     /// Starts it again if it is dead, with the same readers on the same ports; false if it lives.
     ///
     /// # Errors
-    /// As [`Self::start`].
+    /// As [`Self::start`]; `BrokenPipe` if it ends while it starts.
     pub fn revive(&mut self) -> io::Result<bool> {
         if self.child.try_wait()?.is_none() {
             return Ok(false);
@@ -136,15 +139,43 @@ impl Pcscd {
         Ok(true)
     }
 
+    /// Pulls the plug of this reader and of the other one of its entry. pcscd looks for readers that are not on USB
+    /// only when it starts (1.9.9 does nothing on `--hotplug`), so it starts anew.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn unplug(&mut self, reader: usize) -> io::Result<()> {
+        self.kill()?;
+        for port in self.ports.iter().skip(reader / SLOTS * SLOTS).take(SLOTS) {
+            let held = TcpListener::bind((Ipv4Addr::UNSPECIFIED, *port))?;
+            self.unplugged.push(held);
+        }
+        self.revive().map(drop)
+    }
+
+    /// Plugs all readers in again.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn plug(&mut self) -> io::Result<()> {
+        self.kill()?;
+        self.unplugged.clear();
+        self.revive().map(drop)
+    }
+
     fn process(&self) -> io::Result<Pid> {
         let number = i32::try_from(self.child.id()).map_err(io::Error::other)?;
         Pid::from_raw(number).ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
     /// It opens its readers one after the other, and only then its socket.
-    fn await_ports(&self) -> io::Result<()> {
+    fn await_ports(&mut self) -> io::Result<()> {
         let patience = Stopwatch::start();
         while !all_listen(&self.ports)? {
+            if let Some(status) = self.child.try_wait()? {
+                let what = format!("pcscd ended while it started: {status}");
+                return Err(io::Error::new(io::ErrorKind::BrokenPipe, what));
+            }
             if patience.elapsed() > STARTS {
                 return Err(io::Error::new(io::ErrorKind::TimedOut, "pcscd does not start"));
             }

@@ -7,6 +7,11 @@
 //! The driver sends length and body in two segments and leaves Nagle's algorithm on, so the second waits for the first
 //! one's acknowledgement, which the kernel delays by 40 ms. The card therefore asks for quick acknowledgements, before
 //! every read because the kernel forgets (`TCP_QUICKACK`, tcp(7)).
+//!
+//! A card that is torn out while it answers leaves a reader with blocks that lack their check bytes, and no reader
+//! passes those on as an answer. The driver would: it takes what came before the connection ended for the whole
+//! message, and a single byte of the length brings pcscd down. So an answer that is cut off is held back, and the
+//! connection ends, which the reader sees as what it is: a card without power.
 
 use std::io;
 use std::net::SocketAddr;
@@ -59,7 +64,7 @@ pub enum Leaves {
     Before,
     /// At work: what is written is torn.
     Within,
-    /// After this many bytes of its answer.
+    /// The command is carried out, and the card leaves after this many bytes of its message: length, then answer.
     After(usize),
 }
 
@@ -155,15 +160,17 @@ fn answer(
     })
 }
 
+/// Sends an answer, unless the card leaves before all of it is said.
 async fn send(stream: &mut TcpStream, answer: &[u8], leaves: Option<Leaves>) -> io::Result<()> {
     let length = u16::try_from(answer.len()).map_err(io::Error::other)?;
     let bytes = [&length.to_be_bytes(), answer].concat();
     match leaves {
-        Some(Leaves::After(sent)) => {
-            stream.write_all(bytes.get(..sent).unwrap_or(&bytes)).await?;
+        Some(Leaves::After(said)) if said < bytes.len() => Err(io::ErrorKind::ConnectionAborted.into()),
+        Some(_) => {
+            stream.write_all(&bytes).await?;
             Err(io::ErrorKind::ConnectionAborted.into())
         }
-        _ => stream.write_all(&bytes).await,
+        None => stream.write_all(&bytes).await,
     }
 }
 

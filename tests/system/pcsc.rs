@@ -9,9 +9,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cardwright::base::clock::Stopwatch;
+use cardwright::base::ids::MachineId;
 use cardwright::base::{Clock, Fault, limits};
-use cardwright::device::pcsc::{PcscEncoder, ReaderId, fault, readers_by};
-use cardwright::port::Encoder;
+use cardwright::device::pcsc::{PcscEncoder, PcscFields, ReaderId, Watched, fault, readers_by};
+use cardwright::port::{Encoder, Fields, Seen};
 use cardwright::sim::pcscd::{Pcscd, READERS_MAX, reader_name};
 use cardwright::sim::vpicc::Leaves;
 
@@ -141,9 +142,13 @@ async fn a_card_that_leaves_in_the_middle_of_a_command_is_in_doubt() {
     let place = Place::new(Some(chip(1)));
     let _card = place.connect(&pcscd, 0);
     let mut encoder = encoder(&pcscd, 0);
-    // An answer that is cut off within its own frame is left out: no real driver gets half of one, and vpcd never finds
-    // the beginning of the next.
-    for moment in [Leaves::Before, Leaves::Within, Leaves::After(0)] {
+    // The message is a length of two bytes and the answer: in the length, at its end, in the answer, before its last
+    // bytes.
+    let said = [0, 1, 2, 3, ANSWER_BYTES / 2, ANSWER_BYTES, ANSWER_BYTES + 1];
+    let moments = [Leaves::Before, Leaves::Within]
+        .into_iter()
+        .chain(said.map(Leaves::After));
+    for moment in moments {
         encoder.power_on().await.unwrap();
         let before = place.commands();
         place.leave_once(moment);
@@ -155,7 +160,87 @@ async fn a_card_that_leaves_in_the_middle_of_a_command_is_in_doubt() {
         place.come_back();
     }
     encoder.power_on().await.unwrap();
+    // A card that leaves when it has said all is missed at the next command only.
+    place.leave_once(Leaves::After(2 + ANSWER_BYTES));
     assert_eq!(encoder.transmit(&ASK, SOON).await.unwrap().len(), ANSWER_BYTES);
+    assert_eq!(code(encoder.transmit(&ASK, SOON).await), fault::REMOVED.id);
+    place.come_back();
+    encoder.power_on().await.unwrap();
+    assert_eq!(encoder.transmit(&ASK, SOON).await.unwrap().len(), ANSWER_BYTES);
+}
+
+/// What the eyes see once it is as wanted, and that it came within this time.
+async fn see(eyes: &PcscFields, within: Duration, wanted: impl Fn(&Seen) -> bool) -> Seen {
+    let mut seen = eyes.seen().await;
+    let clock = Clock::system();
+    let told = clock.within(within, async {
+        while !wanted(&seen) {
+            seen = eyes.other_than(&seen).await;
+            // A neighbour behind another pcscd never notices.
+            assert!(seen[&MachineId::new("far")].is_ok(), "{seen:?}");
+        }
+    });
+    let told = told.await.is_some();
+    assert!(told, "{seen:?}");
+    seen
+}
+
+fn sight(seen: &Seen, machine: &str) -> Result<bool, &'static str> {
+    let sight = &seen[&MachineId::new(machine)];
+    sight.as_ref().copied().map_err(|fault| fault.code.id)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn readers_and_cards_that_come_and_go_are_told_at_once() {
+    let dirs = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let mut pcscd = Pcscd::start(dirs[0].path(), 4).unwrap();
+    let elsewhere = Pcscd::start(dirs[1].path(), 1).unwrap();
+    let (place, far) = (Place::new(None), Place::new(None));
+    let _cards = [place.connect(&pcscd, 2), far.connect(&elsewhere, 0)];
+    let watched = [("one", 0, &pcscd), ("two", 2, &pcscd), ("far", 0, &elsewhere)];
+    let watched = watched.map(|(machine, reader, pcscd)| Watched {
+        machine: MachineId::new(machine),
+        reader: ReaderId {
+            name: Some(reader_name(reader)),
+            ..ReaderId::default()
+        },
+        socket: Some(pcscd.socket()),
+    });
+    let eyes = PcscFields::new(watched.to_vec(), Clock::system()).with_program(program());
+    let empty = |machine: &'static str| move |seen: &Seen| sight(seen, machine) == Ok(false);
+    see(&eyes, SOON, |seen| {
+        ["one", "two", "far"]
+            .iter()
+            .all(|one| sight(seen, one) == Ok(false))
+    })
+    .await;
+
+    // pcscd looks for cards 2.5 times a second.
+    place.put(Some(chip(1)));
+    see(&eyes, SOON, |seen| sight(seen, "two") == Ok(true)).await;
+    place.put(None);
+    see(&eyes, SOON, empty("two")).await;
+
+    pcscd.unplug(0).unwrap();
+    see(&eyes, SOON, |seen| {
+        sight(seen, "one") == Err(fault::NO_READER.id) && sight(seen, "two") == Ok(false)
+    })
+    .await;
+    pcscd.plug().unwrap();
+    see(&eyes, SOON, empty("one")).await;
+
+    pcscd.hold(true).unwrap();
+    let hung = limits::READERS_TOLD + limits::READERS_HUSHED + SOON;
+    see(&eyes, hung, |seen| sight(seen, "one") == Err(fault::SILENT.id)).await;
+    far.put(Some(chip(2)));
+    see(&eyes, SOON, |seen| sight(seen, "far") == Ok(true)).await;
+    pcscd.hold(false).unwrap();
+    see(&eyes, SOON, empty("one")).await;
+
+    pcscd.kill().unwrap();
+    see(&eyes, SOON, |seen| sight(seen, "one").is_err()).await;
+    assert!(pcscd.revive().unwrap());
+    see(&eyes, SOON, empty("one")).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -70,7 +70,10 @@ async fn round(day: &Day, line: &Line, memory: &mut Memory) -> Result<(), Fault>
         tracing::info!("readers were plugged in wrong");
     }
     let machines = line.progress.snapshot().machines;
-    for (machine, _) in machines.into_iter().filter(|(_, state)| state.stopped) {
+    for (machine, _) in machines
+        .into_iter()
+        .filter(|(_, state)| state.waits_for_a_person())
+    {
         resume(line, &machine).await?;
     }
     Ok(())

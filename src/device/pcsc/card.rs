@@ -11,6 +11,7 @@ use crate::base::{Fault, limits};
 
 use super::choose::ReaderId;
 use super::frame::{Answer, RESPONSE_BYTES_MAX, Reader, Request};
+use super::watch::Watch;
 use super::{fault, usb};
 
 /// How often a card or a reader that may be on its way is looked for.
@@ -25,6 +26,7 @@ pub(super) struct Service {
     card: Option<(Card, CString)>,
     /// Somebody else may have left the chip with keys: it is reset before the first session.
     fresh: bool,
+    watch: Watch,
     answer: Vec<u8>,
 }
 
@@ -36,6 +38,7 @@ impl Service {
             context: None,
             card: None,
             fresh: true,
+            watch: Watch::default(),
             answer: vec![0; RESPONSE_BYTES_MAX],
         }
     }
@@ -44,6 +47,7 @@ impl Service {
     pub(super) fn answer(&mut self, request: Request) -> Answer {
         let done = match request {
             Request::List { ports } => self.list(ports).map(Answer::Readers),
+            Request::Watch { ports } => self.watch(ports).map(Answer::Readers),
             Request::PowerOn => self.power_on().map(Answer::Atr),
             Request::Transmit(command) => self.transmit(&command).map(Answer::Response),
             Request::PowerOff => self.power_off().map(|()| Answer::Done),
@@ -53,12 +57,8 @@ impl Service {
 
     fn list(&mut self, ports: bool) -> Result<Vec<Reader>, Fault> {
         let context = self.context().map_err(before)?;
-        let names = match context.list_readers_owned() {
-            Err(Error::NoReadersAvailable) => Vec::new(),
-            names => names.map_err(before)?,
-        };
         let mut readers = Vec::new();
-        for name in names {
+        for name in names(&context).map_err(before)? {
             let mut reader = Reader {
                 name: name.to_string_lossy().into_owned(),
                 ..Reader::default()
@@ -75,6 +75,11 @@ impl Service {
             readers.push(reader);
         }
         Ok(readers)
+    }
+
+    fn watch(&mut self, ports: bool) -> Result<Vec<Reader>, Fault> {
+        let context = self.context().map_err(before)?;
+        self.watch.next(&context, ports).map_err(before)
     }
 
     /// Waits a little for what may be on its way: a card, a reader, a session of a killed process that pcscd has still
@@ -209,6 +214,14 @@ fn before(error: Error) -> Fault {
     Fault::new(code, format!("{error:?}"))
 }
 
+/// What pcscd calls its readers.
+pub(super) fn names(context: &Context) -> Result<Vec<CString>, Error> {
+    match context.list_readers_owned() {
+        Err(Error::NoReadersAvailable) => Ok(Vec::new()),
+        names => names,
+    }
+}
+
 /// What pcscd knows of a reader, at once and without touching it.
 fn state(context: &Context, name: &CStr) -> Result<State, Error> {
     let mut states = [ReaderState::new(name, State::UNAWARE)];
@@ -218,7 +231,7 @@ fn state(context: &Context, name: &CStr) -> Result<State, Error> {
 }
 
 /// Asks a reader where it is plugged in. One that another program just opened tells nothing.
-fn locate(context: &Context, name: &CStr, reader: &mut Reader) {
+pub(super) fn locate(context: &Context, name: &CStr, reader: &mut Reader) {
     let Ok(card) = context.connect(name, ShareMode::Direct, Protocols::UNDEFINED) else {
         reader.held = true;
         return;

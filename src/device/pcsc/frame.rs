@@ -7,6 +7,8 @@
 //! |------|------|---------|
 //! | `10` | controller | which readers are there, and which fields are occupied? No reader is disturbed. |
 //! | `14` | controller | the same, and where are they plugged in? Each is opened for a moment. |
+//! | `15` | controller | the same as `10`, as soon as something is not as it was told last, or after half a second |
+//! | `16` | controller | the same with places, as `14`; each reader is opened once, when it appears |
 //! | `11` | controller | begin a session with the card in the field |
 //! | `12` | controller | exchange this command APDU, 4 to 65,544 bytes |
 //! | `13` | controller | end the session |
@@ -42,6 +44,8 @@ const POWER_ON: u8 = 0x11;
 const TRANSMIT: u8 = 0x12;
 const POWER_OFF: u8 = 0x13;
 const LIST_PORTS: u8 = 0x14;
+const WATCH: u8 = 0x15;
+const WATCH_PORTS: u8 = 0x16;
 const READERS: u8 = 0x20;
 const ATR: u8 = 0x21;
 const RESPONSE: u8 = 0x22;
@@ -58,6 +62,11 @@ const HELD: u8 = 0x02;
 pub(super) enum Request {
     /// Which readers are there?
     List {
+        /// And where are they plugged in?
+        ports: bool,
+    },
+    /// Which are there now, and not as was told last?
+    Watch {
         /// And where are they plugged in?
         ports: bool,
     },
@@ -112,6 +121,8 @@ impl Request {
         match self {
             Self::List { ports: false } => frame(LIST, &[]),
             Self::List { ports: true } => frame(LIST_PORTS, &[]),
+            Self::Watch { ports: false } => frame(WATCH, &[]),
+            Self::Watch { ports: true } => frame(WATCH_PORTS, &[]),
             Self::PowerOn => frame(POWER_ON, &[]),
             Self::Transmit(command) if is_command(command) => frame(TRANSMIT, command),
             Self::Transmit(_) => None,
@@ -124,6 +135,8 @@ impl Request {
         match frame {
             [LIST] => Some(Self::List { ports: false }),
             [LIST_PORTS] => Some(Self::List { ports: true }),
+            [WATCH] => Some(Self::Watch { ports: false }),
+            [WATCH_PORTS] => Some(Self::Watch { ports: true }),
             [POWER_ON] => Some(Self::PowerOn),
             [TRANSMIT, command @ ..] if is_command(command) => Some(Self::Transmit(command.to_vec())),
             [POWER_OFF] => Some(Self::PowerOff),

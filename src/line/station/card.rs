@@ -5,8 +5,8 @@ use crate::base::ids::{ChipId, MachineId};
 use crate::base::{Blame, Fault, Place};
 use crate::chip::fault::TWO_NAMES;
 use crate::chip::{
-    ActiveSecret, CardImage, CardKeys, Inspection, Password, Request, Sealed, Verdict, identify, inspect,
-    personalize, pretest, probe_sealed, refuses_writes, seal,
+    ActiveSecret, CardImage, CardKeys, Identity, Inspection, Password, Request, Sealed, Verdict, identify,
+    inspect, personalize, pretest, probe_sealed, refuses_writes, seal,
 };
 use crate::document::sod::{self, passive_authentication};
 use crate::document::{FileId, build};
@@ -20,6 +20,7 @@ use crate::job::{Aim, Attempt, Event, Evidence, Fact, Output, Phase, Step};
 use crate::line::Line;
 use crate::line::context::Hand;
 use crate::line::costs::Effort;
+use crate::line::fault::CROWDED;
 use crate::line::pairing::Turn;
 use crate::line::prepare::Ready;
 use crate::line::progress::Activity;
@@ -113,8 +114,8 @@ fn next(hand: &Hand) -> Option<(Step, Option<Aim>)> {
     }
 }
 
-/// Waits until nothing lies in the reader's field and, for the first blank, until it is this machine's turn; nothing if
-/// the line stops meanwhile.
+/// Waits until the reader works, nothing lies in its field and, for the first blank, it is this machine's turn; nothing
+/// if the line stops meanwhile.
 async fn may_feed<'a>(
     machine: &'a MachineId,
     line: &'a Line,
@@ -129,7 +130,13 @@ async fn may_feed<'a>(
                     return Ok(Some(turn));
                 }
             }
-            Err(fault) => line.stop_position(machine, &fault).await?,
+            Err(fault) if *fault.code == CROWDED => line.stop_position(machine, &fault).await?,
+            // Its reader is away: nothing was begun, and it goes on when the reader is back.
+            Err(fault) => {
+                hand.record(line).await?;
+                line.progress.activity(machine, Activity::Stopped(fault.code.id));
+                line.clock.sleep(STOPPED).await;
+            }
         }
         // People come and count: what became of the card before must be on record by then.
         hand.record(line).await?;
@@ -193,7 +200,7 @@ async fn perform(
                 .map_err(name_other_chip)?;
             Ok(Evidence::Seal)
         }
-        Step::Verify => verify(station, line, ready).await,
+        Step::Verify => verify(station, line, ready, hand.attempt()).await,
         Step::Print => print(station, ready).await,
         Step::Deliver if matches!(aim, Some(Aim::Output(Output::Good))) => {
             may_deliver(line, ready, hand).await?;
@@ -294,12 +301,7 @@ async fn at_hand<'k>(
         let atr = station.encoder.power_on().await?;
         line.rules.chip.check_atr(&atr)?;
     }
-    let identity = with_chip(&mut *station.encoder, identify(&line.rules.chip))
-        .await
-        .map_err(name_other_chip)?;
-    if Some(&identity.chip) != attempt.chip.as_ref() {
-        return Err(Fault::new(&WRONG_CHIP, identity.chip.to_string()));
-    }
+    let identity = must_be_bound(station, line, attempt).await?;
     if keys.is_none() {
         *keys = line.chip_keys(&identity).await?;
     }
@@ -340,11 +342,19 @@ async fn encode(
 async fn ask_whether_sealed(station: &mut Station, line: &Line, attempt: &Attempt) -> Result<Sealed, Fault> {
     station.encoder.power_off().await?;
     station.encoder.power_on().await?;
-    let identity = with_chip(&mut *station.encoder, identify(&line.rules.chip)).await?;
+    must_be_bound(station, line, attempt).await?;
+    with_chip(&mut *station.encoder, probe_sealed()).await
+}
+
+/// The chip that answers must be the one that was bound.
+async fn must_be_bound(station: &mut Station, line: &Line, attempt: &Attempt) -> Result<Identity, Fault> {
+    let identity = with_chip(&mut *station.encoder, identify(&line.rules.chip))
+        .await
+        .map_err(name_other_chip)?;
     if Some(&identity.chip) != attempt.chip.as_ref() {
         return Err(Fault::new(&WRONG_CHIP, identity.chip.to_string()));
     }
-    with_chip(&mut *station.encoder, probe_sealed()).await
+    Ok(identity)
 }
 
 /// One chip that says it is two, or answers with other keys than it was bound with, is another card in the field.
@@ -356,10 +366,17 @@ fn name_other_chip(fault: Fault) -> Fault {
 }
 
 /// Reads the chip back as a border would, knowing what is printed, and compares with what was approved (law 5).
-async fn verify(station: &mut Station, line: &Line, ready: &Ready) -> Result<Evidence, Fault> {
+async fn verify(
+    station: &mut Station,
+    line: &Line,
+    ready: &Ready,
+    attempt: &Attempt,
+) -> Result<Evidence, Fault> {
     // A new session: what the chip remembers of its writing must not help.
     station.encoder.power_off().await?;
     station.encoder.power_on().await?;
+    // Of two cards in one field either may answer a new session, and the next is an attempt at writing.
+    must_be_bound(station, line, attempt).await?;
     with_chip(&mut *station.encoder, refuses_writes(&line.rules.chip)).await?;
     let request = Request {
         allow_bac: ready.profile.chip.bac,
@@ -454,11 +471,15 @@ async fn after_fault(
     tries: u8,
 ) -> Result<bool, Fault> {
     tracing::warn!(machine = %station.id, attempt = %hand.attempt().id, %step, code = fault.code.id, "{fault}");
+    let verdict = decide::after(step, fault, tries);
+    // Before anything that takes time: whoever comes to look must see at once that it stands, and why.
+    if verdict.position != Position::GoOn {
+        line.stop_position(&station.id, fault).await?;
+    }
     // After any trouble the printer must be got in step before it is told anything else.
     let out_of_step = with_serial(&mut *station.printer, Connect::new(&station.model))
         .await
         .is_err();
-    let verdict = decide::after(step, fault, tries);
     let failed = Event::Failed {
         step,
         code: fault.code.id.to_owned(),
@@ -522,7 +543,7 @@ async fn after_fault(
         );
         line.pull(&pulls, fault).await?;
     }
-    if out_of_step || verdict.position != Position::GoOn {
+    if out_of_step {
         line.stop_position(&station.id, fault).await?;
     }
     if verdict.position == Position::StopAll {

@@ -5,8 +5,10 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 
 use super::*;
+use crate::document::FileId;
 use crate::job::{Attempt, Event, Phase, Step};
 use crate::port::Encoder;
+use crate::sim::chip::Chip;
 
 /// A reader in whose field another kind of chip lies at first.
 struct ForeignFirst {
@@ -133,4 +135,71 @@ async fn braked(foreign: fn(usize) -> bool) -> usize {
 async fn the_brake_counts_failures_in_a_row_and_not_for_ever() {
     assert_eq!(braked(|number| number <= 3).await, 1);
     assert_eq!(braked(|number| number % 2 == 1 && number <= 7).await, 0);
+}
+
+/// A reader with two cards in its field once: the other one answers this session.
+struct TwoInOneField {
+    reader: Box<dyn Encoder>,
+    other: Arc<Mutex<Chip>>,
+    answers: Option<usize>,
+}
+
+#[async_trait]
+impl Encoder for TwoInOneField {
+    async fn power_on(&mut self) -> Result<Vec<u8>, Fault> {
+        self.answers = self.answers.and_then(|sessions| sessions.checked_sub(1));
+        if self.answers == Some(0) {
+            return Ok(self.other.lock().unwrap().power_on());
+        }
+        self.reader.power_on().await
+    }
+
+    async fn transmit(&mut self, command: &[u8], deadline: Duration) -> Result<Vec<u8>, Fault> {
+        if self.answers == Some(0) {
+            return Ok(self.other.lock().unwrap().transmit(command));
+        }
+        self.reader.transmit(command, deadline).await
+    }
+
+    async fn power_off(&mut self) -> Result<(), Fault> {
+        self.other.lock().unwrap().power_off();
+        self.reader.power_off().await
+    }
+}
+
+/// The second session of a card is the one in which it is read back.
+#[tokio::test(start_paused = true)]
+async fn two_cards_in_one_field_stop_the_position_and_neither_is_taken_for_the_other() {
+    let day = Day::new(Plan {
+        stations: 1,
+        round: Duration::from_secs(1),
+        ..plan(6, 5)
+    })
+    .await
+    .unwrap();
+    day.admit(&day.requests()).await.unwrap();
+    let profile = ChipProfile::built_in(day.plan.chip).unwrap();
+    let other = Arc::new(Mutex::new(Chip::blank(99_000_000, 1, &profile)));
+    let stations = day.stations().unwrap().into_iter().map(|mut station| {
+        station.encoder = Box::new(TwoInOneField {
+            reader: station.encoder,
+            other: Arc::clone(&other),
+            answers: Some(2),
+        });
+        station
+    });
+    let ended = day.work_with(stations.collect(), day.desks().unwrap()).await;
+    assert_eq!(ended.unwrap(), End::Done);
+    assert!(day.is_done().await.unwrap());
+    assert_eq!(judge::judge(&day).await.unwrap(), [""; 0]);
+    assert!(other.lock().unwrap().file(FileId::Com).is_none(), "written");
+    let entries = day.ledger.entries();
+    let stops = entries
+        .iter()
+        .filter(|entry| matches!(&entry.fact, Fact::PositionStopped { code, .. } if code == "JOB-007"));
+    assert_eq!(stops.count(), 1);
+    let aside = entries.iter().filter(
+        |entry| matches!(&entry.fact, Fact::Attempt { event: Event::Quarantined { code }, .. } if code == "JOB-007"),
+    );
+    assert_eq!(aside.count(), 1);
 }
