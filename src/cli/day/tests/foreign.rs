@@ -5,6 +5,7 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 
 use super::*;
+use crate::chip::ChipProfile;
 use crate::document::FileId;
 use crate::job::{Attempt, Event, Phase, Step};
 use crate::port::Encoder;
@@ -177,7 +178,7 @@ async fn two_cards_in_one_field_stop_the_position_and_neither_is_taken_for_the_o
     })
     .await
     .unwrap();
-    day.admit(&day.requests()).await.unwrap();
+    day.admit(day.requests()).await.unwrap();
     let profile = ChipProfile::built_in(day.plan.chip).unwrap();
     let other = Arc::new(Mutex::new(Chip::blank(99_000_000, 1, &profile)));
     let stations = day.stations().unwrap().into_iter().map(|mut station| {
