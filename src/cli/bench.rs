@@ -8,6 +8,8 @@ mod meter;
 mod orders;
 mod people;
 mod process;
+#[cfg(feature = "pcsc")]
+mod readers;
 mod report;
 mod sod;
 mod start;
@@ -39,6 +41,16 @@ pub enum Verb {
     /// Write, seal and read back a chip of about 30 kB in each dialect: commands, bytes on the wire, and the share of
     /// them that is the card's own. Exit code 1 if a figure is out of its bounds.
     Chip(Times),
+    /// What PC/SC costs with us and without: the commands of one chip over a private pcscd, by a minimal client and by
+    /// us in turn, and 16 readers at a time. Exit code 1 if a figure is out of its bounds.
+    ///
+    /// pcscd and vsmartcard-vpcd must be installed; chips answer at once, and with 16 readers after 10 ms.
+    #[cfg(feature = "pcsc")]
+    Readers(Times),
+    /// The minimal client: replays the commands on its standard input, and says how long PC/SC took.
+    #[cfg(feature = "pcsc")]
+    #[command(hide = true)]
+    RawReplay(readers::raw::Arguments),
 }
 
 /// How long and in what form.
@@ -74,6 +86,10 @@ pub fn main(verb: Verb) -> anyhow::Result<bool> {
         Verb::Face(times) => face::main(times),
         Verb::ChipData(times) => chip_data::main(times),
         Verb::Chip(times) => chip::main(times),
+        #[cfg(feature = "pcsc")]
+        Verb::Readers(times) => readers::main(times),
+        #[cfg(feature = "pcsc")]
+        Verb::RawReplay(arguments) => readers::raw::main(&arguments),
     }
 }
 

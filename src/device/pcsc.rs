@@ -91,6 +91,18 @@ impl PcscEncoder {
         self.host.as_ref().and_then(Host::pid)
     }
 
+    /// How long the exchanges of this reader's process have spent within PC/SC: what is beyond is ours.
+    ///
+    /// # Errors
+    /// `PCSC-014` without a session; the reader's.
+    pub async fn in_transmit(&mut self) -> Result<Duration, Fault> {
+        let asked = self.exchange(&Request::Spent, limits::POWER_OFF_DEADLINE, &fault::SILENT);
+        match asked.await? {
+            Answer::Time(nanoseconds) => Ok(Duration::from_nanos(nanoseconds)),
+            _ => Err(Fault::new(&fault::UNINTELLIGIBLE, "not a time")),
+        }
+    }
+
     /// One request and its answer. The process is kept only if both went well.
     async fn exchange(
         &mut self,

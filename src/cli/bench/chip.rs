@@ -11,12 +11,14 @@ use crate::chip::aes_key::AesKey;
 use crate::chip::diversify::{self, StaticKey};
 use crate::chip::scp03::StaticKeys;
 use crate::chip::{
-    ActiveSecret, CardImage, CardKeys, ChipProfile, Credentials, MrzKey, Password, Request, identify,
-    inspect, keys, personalize, seal,
+    ActiveSecret, CardImage, CardKeys, ChipProfile, Credentials, Identity, Inspection, MrzKey, Password,
+    Request, identify, inspect, keys, personalize, seal,
 };
 use crate::document::build::{self, ChipPublic};
 use crate::document::mrz::Mrz;
 use crate::document::{CardFiles, FileId};
+use crate::line::talk::with_chip;
+use crate::port::Encoder;
 use crate::sim::chip::{Chip, REHEARSAL_MASTER};
 
 /// Bytes of an EF.SOD with one certificate. It stands for a signed one here: only its length counts.
@@ -111,15 +113,15 @@ fn share(payload: usize, wire: usize) -> f64 {
 }
 
 /// What goes on the chip, and what opens it.
-struct Card {
-    profile: ChipProfile,
+pub(super) struct Card {
+    pub(super) profile: ChipProfile,
     files: CardFiles,
     mrz: MrzKey,
     key: Secret<[u8; 32]>,
 }
 
 impl Card {
-    fn new(profile: &str) -> anyhow::Result<Self> {
+    pub(super) fn new(profile: &str) -> anyhow::Result<Self> {
         let (dossiers, card_profile) = adults()?;
         let dossier = pick(&dossiers, 0)?;
         let (key, point) = keys::pair(&Secret::new([7; 32]))?;
@@ -149,47 +151,85 @@ impl Card {
         let identity = drive(&mut identify(&self.profile), |command| {
             write.say(&mut chip, command)
         })?;
-        let keys = match (self.profile.managed(), identity.manager) {
-            (Some(managed), Some(introduced)) => Some(CardKeys {
-                diversification: introduced.diversification,
-                transport: static_keys(&REHEARSAL_MASTER, &introduced.diversification, managed.key_bits)?,
-                issuer: static_keys(&[7; 32], &introduced.diversification, managed.key_bits)?,
-            }),
-            _ => None,
-        };
+        let keys = self.keys(&identity)?;
         let credentials = || {
             keys.as_ref().map(|keys| Credentials {
                 keys,
                 challenge: [3; 16],
             })
         };
-        let image = CardImage {
-            active_authentication: Some(ActiveSecret::Elliptic(&self.key)),
-            ..CardImage::new(&self.files, &self.mrz)
-        };
         drive(
-            &mut personalize(&self.profile, image, credentials())?,
+            &mut personalize(&self.profile, self.image(), credentials())?,
             |command| write.say(&mut chip, command),
         )?;
         drive(&mut seal(&self.profile, credentials())?, |command| {
             write.say(&mut chip, command)
         })?;
-        let request = Request {
-            read_max: Some(self.profile.apdu.read_max),
-            active_authentication: true,
-            ..Request::new(Password::Mrz(self.mrz.clone()))
-        };
+        let request = self.request();
         let mut read = Traffic::default();
         chip.power_on();
         let inspection = drive(&mut inspect(request, &Secret::new([9; 32])), |command| {
             read.say(&mut chip, command)
         })?;
+        self.must_be_on(&inspection)?;
+        Ok((write, read, inspection.files.values().map(Vec::len).sum()))
+    }
+
+    /// Writes and seals the blank in a reader's field.
+    pub(super) async fn write_at(&self, reader: &mut dyn Encoder) -> anyhow::Result<()> {
+        let identity = with_chip(reader, identify(&self.profile)).await?;
+        let keys = self.keys(&identity)?;
+        let credentials = || {
+            keys.as_ref().map(|keys| Credentials {
+                keys,
+                challenge: [3; 16],
+            })
+        };
+        with_chip(reader, personalize(&self.profile, self.image(), credentials())?).await?;
+        with_chip(reader, seal(&self.profile, credentials())?).await?;
+        Ok(())
+    }
+
+    /// Reads the card in a reader's field back.
+    pub(super) async fn read_at(&self, reader: &mut dyn Encoder) -> anyhow::Result<()> {
+        let inspection = with_chip(reader, inspect(self.request(), &Secret::new([9; 32]))).await?;
+        self.must_be_on(&inspection)
+    }
+
+    fn keys(&self, identity: &Identity) -> anyhow::Result<Option<CardKeys>> {
+        let (Some(managed), Some(introduced)) = (self.profile.managed(), &identity.manager) else {
+            return Ok(None);
+        };
+        let chip = introduced.diversification;
+        Ok(Some(CardKeys {
+            diversification: chip,
+            transport: static_keys(&REHEARSAL_MASTER, &chip, managed.key_bits)?,
+            issuer: static_keys(&[7; 32], &chip, managed.key_bits)?,
+        }))
+    }
+
+    fn image(&self) -> CardImage<'_> {
+        CardImage {
+            active_authentication: Some(ActiveSecret::Elliptic(&self.key)),
+            ..CardImage::new(&self.files, &self.mrz)
+        }
+    }
+
+    fn request(&self) -> Request {
+        Request {
+            read_max: Some(self.profile.apdu.read_max),
+            active_authentication: true,
+            ..Request::new(Password::Mrz(self.mrz.clone()))
+        }
+    }
+
+    fn must_be_on(&self, inspection: &Inspection) -> anyhow::Result<()> {
         for (file, contents) in &inspection.files {
             if self.files.get(file) != Some(contents) {
                 bail!("{file} was read back otherwise than it was written");
             }
         }
-        Ok((write, read, inspection.files.values().map(Vec::len).sum()))
+        Ok(())
     }
 }
 

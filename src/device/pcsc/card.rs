@@ -27,6 +27,8 @@ pub(super) struct Service {
     /// Somebody else may have left the chip with keys: it is reset before the first session.
     fresh: bool,
     watch: Watch,
+    /// In exchanges, so far.
+    spent: Duration,
     answer: Vec<u8>,
 }
 
@@ -39,6 +41,7 @@ impl Service {
             card: None,
             fresh: true,
             watch: Watch::default(),
+            spent: Duration::ZERO,
             answer: vec![0; RESPONSE_BYTES_MAX],
         }
     }
@@ -51,6 +54,10 @@ impl Service {
             Request::PowerOn => self.power_on().map(Answer::Atr),
             Request::Transmit(command) => self.transmit(&command).map(Answer::Response),
             Request::PowerOff => self.power_off().map(|()| Answer::Done),
+            Request::Spent => {
+                let nanoseconds = self.spent.as_nanos();
+                Ok(Answer::Time(u64::try_from(nanoseconds).unwrap_or(u64::MAX)))
+            }
         };
         done.unwrap_or_else(Answer::Fault)
     }
@@ -135,7 +142,10 @@ impl Service {
         let Some((card, _)) = &self.card else {
             return Err(Fault::new(&fault::FIELD_OFF, ""));
         };
-        match card.transmit(command, &mut self.answer) {
+        let watch = Stopwatch::start();
+        let answer = card.transmit(command, &mut self.answer);
+        self.spent += watch.elapsed();
+        match answer {
             Ok(answer @ [_, _, ..]) => Ok(answer.to_vec()),
             // Without a status word it is no answer. Some drivers say so of a card that is gone.
             Ok(_) => Err(self.under_way(Error::CommDataLost)),

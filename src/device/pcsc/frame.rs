@@ -12,10 +12,12 @@
 //! | `11` | controller | begin a session with the card in the field |
 //! | `12` | controller | exchange this command APDU, 4 to 65,544 bytes |
 //! | `13` | controller | end the session |
+//! | `17` | controller | how long have exchanges taken so far? |
 //! | `20` | process | readers: for each, a byte of [`flags`](Reader) and three texts (name, USB port, serial number), each with a length byte before it |
 //! | `21` | process | the session has begun: the answer to reset, at most 33 bytes |
 //! | `22` | process | the response APDU, 2 to 65,538 bytes |
 //! | `23` | process | the session is over |
+//! | `24` | process | time within PC/SC for all exchanges, in nanoseconds (8 bytes, big-endian) |
 //! | `2F` | process | a fault: its code in 8 letters, then its circumstances in UTF-8 |
 //!
 //! Whatever is longer, shorter or of another kind ends the conversation: a process that says it is killed.
@@ -46,10 +48,12 @@ const POWER_OFF: u8 = 0x13;
 const LIST_PORTS: u8 = 0x14;
 const WATCH: u8 = 0x15;
 const WATCH_PORTS: u8 = 0x16;
+const SPENT: u8 = 0x17;
 const READERS: u8 = 0x20;
 const ATR: u8 = 0x21;
 const RESPONSE: u8 = 0x22;
 const DONE: u8 = 0x23;
+const TIME: u8 = 0x24;
 const FAULT: u8 = 0x2F;
 
 /// A card is in its field.
@@ -76,6 +80,8 @@ pub(super) enum Request {
     Transmit(Vec<u8>),
     /// End the session.
     PowerOff,
+    /// How long have exchanges taken?
+    Spent,
 }
 
 /// What the process answers.
@@ -89,6 +95,8 @@ pub(super) enum Answer {
     Response(Vec<u8>),
     /// The session is over.
     Done,
+    /// Time within PC/SC for all exchanges, in nanoseconds.
+    Time(u64),
     /// Nothing of the kind.
     Fault(Fault),
 }
@@ -127,6 +135,7 @@ impl Request {
             Self::Transmit(command) if is_command(command) => frame(TRANSMIT, command),
             Self::Transmit(_) => None,
             Self::PowerOff => frame(POWER_OFF, &[]),
+            Self::Spent => frame(SPENT, &[]),
         }
     }
 
@@ -140,6 +149,7 @@ impl Request {
             [POWER_ON] => Some(Self::PowerOn),
             [TRANSMIT, command @ ..] if is_command(command) => Some(Self::Transmit(command.to_vec())),
             [POWER_OFF] => Some(Self::PowerOff),
+            [SPENT] => Some(Self::Spent),
             _ => None,
         }
     }
@@ -153,6 +163,7 @@ impl Answer {
             Self::Atr(atr) if atr.len() <= ATR_BYTES_MAX => frame(ATR, atr),
             Self::Response(response) if is_response(response) => frame(RESPONSE, response),
             Self::Done => frame(DONE, &[]),
+            Self::Time(nanoseconds) => frame(TIME, &nanoseconds.to_be_bytes()),
             Self::Fault(fault) => encode_fault(fault),
             Self::Atr(_) | Self::Response(_) => None,
         };
@@ -168,6 +179,7 @@ impl Answer {
             [ATR, atr @ ..] if atr.len() <= ATR_BYTES_MAX => Some(Self::Atr(atr.to_vec())),
             [RESPONSE, response @ ..] if is_response(response) => Some(Self::Response(response.to_vec())),
             [DONE] => Some(Self::Done),
+            [TIME, time @ ..] => Some(Self::Time(u64::from_be_bytes(time.try_into().ok()?))),
             [FAULT, fault @ ..] => parse_fault(fault).map(Self::Fault),
             _ => None,
         }
@@ -294,12 +306,14 @@ mod tests {
             response in proptest::collection::vec(any::<u8>(), 2..600),
             detail in "\\PC{0,100}",
             code in 0..fault::ALL.len(),
+            time: u64,
         ) {
             let answers = [
                 Answer::Readers(readers),
                 Answer::Atr(response[..response.len().min(ATR_BYTES_MAX)].to_vec()),
                 Answer::Response(response),
                 Answer::Done,
+                Answer::Time(time),
                 Answer::Fault(Fault::new(fault::ALL[code], detail)),
             ];
             for answer in answers {

@@ -1,0 +1,55 @@
+//! The least a PC/SC client can do: what a program that is not ours would need for the same commands.
+
+use std::ffi::CString;
+use std::io::{self, Write};
+use std::time::Duration;
+
+use clap::Args;
+use pcsc::{Context, Disposition, MAX_BUFFER_SIZE_EXTENDED, Protocols, Scope, ShareMode};
+
+use crate::base::clock::Stopwatch;
+use crate::base::hex;
+
+/// Which reader.
+#[derive(Args, Debug)]
+pub struct Arguments {
+    /// Its name.
+    #[arg(long)]
+    reader: String,
+}
+
+/// Reads commands in hexadecimal, a line each, up to an empty line; then, for each further line, exchanges them all in a
+/// session of their own and says how many nanoseconds PC/SC took.
+///
+/// # Errors
+/// PC/SC's, and broken pipes.
+pub fn main(arguments: &Arguments) -> anyhow::Result<bool> {
+    let mut lines = io::stdin().lines();
+    let mut commands = Vec::new();
+    for line in lines.by_ref() {
+        let line = line?;
+        if line.is_empty() {
+            break;
+        }
+        commands.push(hex::decode(&line).ok_or_else(|| anyhow::anyhow!("not hexadecimal"))?);
+    }
+    let context = Context::establish(Scope::User)?;
+    let name = CString::new(arguments.reader.as_str())?;
+    let mut answer = vec![0; MAX_BUFFER_SIZE_EXTENDED];
+    let mut out = io::stdout().lock();
+    for line in lines {
+        line?;
+        let card = context.connect(&name, ShareMode::Exclusive, Protocols::ANY)?;
+        let mut spent = Duration::ZERO;
+        for command in &commands {
+            let watch = Stopwatch::start();
+            card.transmit(command, &mut answer)?;
+            spent += watch.elapsed();
+        }
+        card.disconnect(Disposition::UnpowerCard)
+            .map_err(|(_, error)| error)?;
+        writeln!(out, "{}", spent.as_nanos())?;
+        out.flush()?;
+    }
+    Ok(true)
+}
