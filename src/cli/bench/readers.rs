@@ -1,6 +1,6 @@
 //! `cardwright bench readers`: what PC/SC costs with us and without.
 
-pub mod raw;
+pub(super) mod raw;
 
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};

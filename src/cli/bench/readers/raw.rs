@@ -23,7 +23,7 @@ pub struct Arguments {
 ///
 /// # Errors
 /// PC/SC's, and broken pipes.
-pub fn main(arguments: &Arguments) -> anyhow::Result<bool> {
+pub(in crate::cli) fn main(arguments: &Arguments) -> anyhow::Result<bool> {
     let mut lines = io::stdin().lines();
     let mut commands = Vec::new();
     for line in lines.by_ref() {
