@@ -27,7 +27,7 @@ pub const APDU_DEADLINE: Duration = Duration::from_secs(5);
 /// time.
 pub const READER_DEADLINE: Duration = Duration::from_secs(5);
 /// A reader switches its field off within this time; its process is killed otherwise, which does the same.
-pub const POWER_OFF_DEADLINE: Duration = Duration::from_secs(2);
+pub const POWER_OFF_DEADLINE: Duration = Duration::from_secs(1);
 /// A card that was moved into a field is noticed within this time: pcscd looks for cards 2.5 times a second, and for
 /// one that takes another's place twice.
 pub const CARD_ARRIVES: Duration = Duration::from_secs(2);

@@ -114,6 +114,7 @@ pub struct Day {
     kit: Arc<Kit>,
     clock: Clock,
     watch: Arc<Mutex<Watch>>,
+    visits: people::Visits,
     controllers: AtomicU64,
 }
 
@@ -174,6 +175,7 @@ impl Day {
             papers: Arc::new(MemoryPapers::new(Arc::clone(&power))),
             kit: Arc::clone(kit),
             watch: Arc::default(),
+            visits: people::Visits::default(),
             controllers: AtomicU64::new(0),
             plan,
             power,

@@ -1,6 +1,7 @@
 //! A station: one printer with its own encoder, one card at a time.
 
 mod card;
+mod read_back;
 
 use tokio::sync::mpsc;
 

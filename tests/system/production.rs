@@ -219,11 +219,17 @@ fn keys_for_real_cards_from_request_to_use() {
         let authority = Registry::open(&site.path("site/registry.db")).await.unwrap();
         authority.close().await;
     });
-    let status = site.good("status");
+    // Nothing is signed before two people, each with an account of their own, have seen to the signer and the clock.
+    let status = site.cardwright("status").unwrap_err();
     assert!(
-        status.contains("(production)") && status.contains("ds-1 "),
+        status.contains("(production)") && status.contains("ds-1 ") && status.contains("STAGED"),
         "{status}"
     );
+    for act in ["signer activate ds-1", "clock accept"] {
+        site.refused(&format!("{act} --as binh"), "CTL-007");
+        site.refused(act, "a second person");
+        site.refused(act, "a second person");
+    }
     assert!(site.good("audit verify").contains("good") || site.cardwright("audit verify").is_ok());
     site.good("run --drain");
     let history = site.good("key list --json");

@@ -239,7 +239,8 @@ fn swapped_readers_are_found_at_the_first_blank() {
     assert!(made.status.success(), "{}", told(&made));
     let file = dir.join("cardwright.toml");
     let settings = std::fs::read_to_string(&file).unwrap();
-    let (first, second) = (reader_name(0), reader_name(1));
+    // Each pcscd has readers of these names.
+    let [first, second] = [0, 1].map(|number| format!("{}\", socket = \"hall/pcscd/0/", reader_name(number)));
     let swapped = settings
         .replace(&first, "between")
         .replace(&second, &first)

@@ -231,7 +231,8 @@ impl Figures {
         );
         println!("in transmit, minimal PC/SC client      {:>9.1} µs", self.raw_us);
         println!(
-            "in transmit, our reader's process      {:>9.1} µs, {:.3} times the minimal client's (at most {OURS_TO_RAW_MAX})",
+            "in transmit, our reader's process      {:>9.1} µs, {:.3} times the minimal client's (at most \
+             {OURS_TO_RAW_MAX})",
             self.ours_us, self.ratio
         );
         println!("pipe to that process and back          {:>9.1} µs", self.pipe_us);
@@ -245,8 +246,8 @@ impl Figures {
             self.reading_us
         );
         println!(
-            "{readers} readers at a time, {} ms a command: a chip in {fastest_ms:.0} to {slowest_ms:.0} ms, slowest {ratio:.3} \
-             times the fastest (at most {SLOWEST_TO_FASTEST_MAX})",
+            "{readers} readers at a time, {} ms a command: a chip in {fastest_ms:.0} to {slowest_ms:.0} ms, slowest \
+             {ratio:.3} times the fastest (at most {SLOWEST_TO_FASTEST_MAX})",
             PACE.as_millis()
         );
     }

@@ -1,6 +1,7 @@
 //! The supervisor of a day: finds out what became of cards in doubt, looks after what stopped, lets machines go on.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use crate::base::ids::{BlankId, BoxId, LotId, MachineId, PersonId};
@@ -13,29 +14,25 @@ use crate::line::fault::TASK;
 use crate::port::Attempts;
 use crate::sim::hall::{Spot, Whereabouts};
 
-use super::Day;
+use super::{Day, locked};
 
 /// When the first round is made: what stood still when a controller ended stands still at the next start.
 const FIRST: Duration = Duration::from_secs(1);
 /// Times a card is brought to a desk; if no desk takes it, it is waste.
 const VISITS_MAX: u32 = 2;
 
-/// What the supervisor remembers from round to round.
-#[derive(Default)]
-struct Memory {
-    visits: BTreeMap<BlankId, u32>,
-}
+/// How often each card was brought to a desk: the supervisor remembers it whichever controller runs.
+pub(super) type Visits = Mutex<BTreeMap<BlankId, u32>>;
 
 /// Makes rounds for ever.
 pub(super) async fn supervise(day: &Day, line: &Line) {
-    let mut memory = Memory::default();
     let mut pause = FIRST;
     loop {
         line.clock
             .sleep(std::mem::replace(&mut pause, day.plan.round))
             .await;
         // What cannot be done in this round is tried in the next: the ledger has refused it, and nothing has changed.
-        if let Err(fault) = round(day, line, &mut memory).await {
+        if let Err(fault) = round(day, line).await {
             tracing::warn!(code = fault.code.id, "the supervisor comes again: {fault}");
         }
     }
@@ -46,11 +43,11 @@ pub(super) async fn supervise(day: &Day, line: &Line) {
 pub(super) async fn evening(day: &Day, line: &Line) -> Result<bool, Fault> {
     let seen = async || Ok::<_, Fault>((line.ports.ledger.size().await?, day.hall.inventory().cards));
     let before = seen().await?;
-    round(day, line, &mut Memory::default()).await?;
+    round(day, line).await?;
     Ok(seen().await? == before)
 }
 
-async fn round(day: &Day, line: &Line, memory: &mut Memory) -> Result<(), Fault> {
+async fn round(day: &Day, line: &Line) -> Result<(), Fault> {
     let cards: Vec<Whereabouts> = day.hall.inventory().cards;
     for attempt in line.ports.ledger.attempts(Attempts::Open).await? {
         if attempt.phase == Phase::Quarantined && attempt.chip.is_none() {
@@ -61,7 +58,7 @@ async fn round(day: &Day, line: &Line, memory: &mut Memory) -> Result<(), Fault>
     }
     for card in &cards {
         if matches!(card.spot, Spot::Quarantine | Spot::Reject) {
-            later(tap(day, line, memory, card).await)?;
+            later(tap(day, line, card).await)?;
         }
     }
     unbound(line, &cards).await?;
@@ -92,7 +89,7 @@ fn later<T>(outcome: Result<T, Fault>) -> Result<(), Fault> {
 }
 
 /// A card that lies where no good card lies names itself, and goes where it belongs.
-async fn tap(day: &Day, line: &Line, memory: &mut Memory, card: &Whereabouts) -> Result<(), Fault> {
+async fn tap(day: &Day, line: &Line, card: &Whereabouts) -> Result<(), Fault> {
     let which = Attempts::OfBlank(card.blank.clone());
     let Some(attempt) = line.ports.ledger.attempts(which).await?.into_iter().next() else {
         return Ok(());
@@ -103,15 +100,15 @@ async fn tap(day: &Day, line: &Line, memory: &mut Memory, card: &Whereabouts) ->
     if card.spot == Spot::Reject {
         return waste(line, &attempt).await;
     }
-    let visits = memory.visits.entry(card.blank.clone()).or_default();
-    if *visits >= VISITS_MAX {
+    let visits = locked(&day.visits).get(&card.blank).copied().unwrap_or(0);
+    if visits >= VISITS_MAX {
         return waste(line, &attempt).await;
     }
     let name = card.blank.to_string();
     let answer = ask(line, control::cards::Request::Found { card: name }).await?;
     let told = |what: &str| answer.data.get("do").and_then(|told| told.as_str()) == Some(what);
     let moved = if told("desk") {
-        *visits += 1;
+        locked(&day.visits).insert(card.blank.clone(), visits + 1);
         day.hall.return_to_tray(&card.blank, LotId(attempt.lot.0))
     } else if told("box") {
         match attempt.boxed.clone() {

@@ -1,19 +1,16 @@
 //! One card through a station: intent, act, outcome, and what follows a fault (design of the steps: [`crate::job`]).
 
 use super::Station;
+use super::read_back::read_back;
 use crate::base::ids::{ChipId, MachineId};
 use crate::base::{Blame, Fault, Place};
 use crate::chip::fault::TWO_NAMES;
 use crate::chip::{
-    ActiveSecret, CardImage, CardKeys, Identity, Inspection, Password, Request, Sealed, Verdict, identify,
-    inspect, personalize, pretest, probe_sealed, refuses_writes, seal,
+    ActiveSecret, CardImage, CardKeys, Identity, Sealed, identify, personalize, pretest, probe_sealed, seal,
 };
-use crate::document::sod::{self, passive_authentication};
-use crate::document::{FileId, build};
 use crate::job::decide::{self, Card, Position};
 use crate::job::fault::{
-    CONTENT_DIFFERS, FEEDER_EMPTY, ILLEGAL, NOT_AUTHENTIC, STOPPED_BY_REGISTRY, TOO_MANY_PRINTS,
-    UNKNOWN_BLANK, USED_BLANK, WRONG_CHIP,
+    FEEDER_EMPTY, ILLEGAL, STOPPED_BY_REGISTRY, TOO_MANY_PRINTS, UNKNOWN_BLANK, USED_BLANK, WRONG_CHIP,
 };
 use crate::job::stock::Move;
 use crate::job::{Aim, Attempt, Event, Evidence, Fact, Output, Phase, Step};
@@ -365,66 +362,18 @@ fn name_other_chip(fault: Fault) -> Fault {
     fault
 }
 
-/// Reads the chip back as a border would, knowing what is printed, and compares with what was approved (law 5).
+/// In a new session: what the chip remembers of its writing must not help.
 async fn verify(
     station: &mut Station,
     line: &Line,
     ready: &Ready,
     attempt: &Attempt,
 ) -> Result<Evidence, Fault> {
-    // A new session: what the chip remembers of its writing must not help.
     station.encoder.power_off().await?;
     station.encoder.power_on().await?;
     // Of two cards in one field either may answer a new session, and the next is an attempt at writing.
     must_be_bound(station, line, attempt).await?;
-    with_chip(&mut *station.encoder, refuses_writes(&line.rules.chip)).await?;
-    let request = Request {
-        allow_bac: ready.profile.chip.bac,
-        read_max: Some(line.rules.chip.apdu.read_max),
-        active_authentication: ready.profile.chip.active_authentication,
-        ..Request::new(Password::Mrz(ready.mrz.clone()))
-    };
-    let seed = line.entropy.secret()?;
-    let inspection = with_chip(&mut *station.encoder, inspect(request, &seed)).await?;
-    judge(line, ready, &inspection)?;
-    Ok(Evidence::Verify {
-        commands: u32::try_from(inspection.commands).unwrap_or(u32::MAX),
-    })
-}
-
-fn judge(line: &Line, ready: &Ready, inspection: &Inspection) -> Result<(), Fault> {
-    let wanted = if ready.profile.chip.active_authentication {
-        Verdict::Genuine
-    } else {
-        Verdict::NotAsked
-    };
-    let seen = inspection.active_authentication;
-    if seen != wanted {
-        return Err(Fault::new(
-            &NOT_AUTHENTIC,
-            format!("active authentication: {seen:?}"),
-        ));
-    }
-    let proven = inspection.chip_authentication;
-    if !matches!(proven, Verdict::Genuine | Verdict::Absent) {
-        return Err(Fault::new(
-            &NOT_AUTHENTIC,
-            format!("chip authentication: {proven:?}"),
-        ));
-    }
-    let signed = inspection.files.get(&FileId::Sod).map_or(&[][..], Vec::as_slice);
-    let checks = passive_authentication(signed, &inspection.files, &line.rules.trust, line.clock.now());
-    if sod::worst(&checks) != sod::Verdict::Passed {
-        let bad = checks.iter().find(|check| check.verdict != sod::Verdict::Passed);
-        return Err(Fault::new(
-            &NOT_AUTHENTIC,
-            format!("passive authentication: {bad:?}"),
-        ));
-    }
-    match build::compare(&ready.dossier, &ready.profile, &inspection.files).first() {
-        None => Ok(()),
-        Some(difference) => Err(Fault::new(&CONTENT_DIFFERS, format!("{:?}", difference.file))),
-    }
+    read_back(&mut *station.encoder, line, ready).await
 }
 
 async fn print(station: &mut Station, ready: &Ready) -> Result<Evidence, Fault> {

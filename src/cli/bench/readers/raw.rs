@@ -18,8 +18,8 @@ pub struct Arguments {
     reader: String,
 }
 
-/// Reads commands in hexadecimal, a line each, up to an empty line; then, for each further line, exchanges them all in a
-/// session of their own and says how many nanoseconds PC/SC took.
+/// Reads commands in hexadecimal, a line each, up to an empty line; then, for each further line, exchanges them all in
+/// a session of their own and says how many nanoseconds PC/SC took.
 ///
 /// # Errors
 /// PC/SC's, and broken pipes.

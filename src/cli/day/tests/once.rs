@@ -102,6 +102,7 @@ async fn an_attempt_is_made_in_its_own_lot_only_and_else_a_person_is_asked() {
     let day = Day::new(plan(14, 1)).await.unwrap();
     day.admit(day.requests()).await.unwrap();
     let line = day.controller();
+    line.recall_signers().await.unwrap();
     let lot = first_lot(&day, &line).await;
     prepare(&line, planned(&lot, 1).0, lot.id, &lot.machine, None)
         .await
@@ -131,6 +132,7 @@ async fn a_remake_in_a_later_lot_is_left_alone_by_the_first_which_is_still_open(
     let day = Day::new(plan(14, 1)).await.unwrap();
     day.admit(day.requests()).await.unwrap();
     let line = day.controller();
+    line.recall_signers().await.unwrap();
     let first = first_lot(&day, &line).await;
     // The remake's lot is another machine's; the first lot is not closed yet when the power is cut.
     let order = first.orders[0];

@@ -1,0 +1,68 @@
+//! A chip read back as a border would, knowing what is printed, and compared with what was approved (law 5).
+
+use crate::base::Fault;
+use crate::chip::{Inspection, Password, Request, Verdict, inspect, refuses_writes};
+use crate::document::sod::{self, passive_authentication};
+use crate::document::{FileId, build};
+use crate::job::Evidence;
+use crate::job::fault::{CONTENT_DIFFERS, NOT_AUTHENTIC};
+use crate::line::Line;
+use crate::line::prepare::Ready;
+use crate::line::talk::with_chip;
+use crate::port::Encoder;
+
+/// Reads the chip in the field and judges it; it must refuse to be written.
+pub(super) async fn read_back(
+    encoder: &mut dyn Encoder,
+    line: &Line,
+    ready: &Ready,
+) -> Result<Evidence, Fault> {
+    with_chip(&mut *encoder, refuses_writes(&line.rules.chip)).await?;
+    let request = Request {
+        allow_bac: ready.profile.chip.bac,
+        read_max: Some(line.rules.chip.apdu.read_max),
+        active_authentication: ready.profile.chip.active_authentication,
+        ..Request::new(Password::Mrz(ready.mrz.clone()))
+    };
+    let seed = line.entropy.secret()?;
+    let inspection = with_chip(encoder, inspect(request, &seed)).await?;
+    judge(line, ready, &inspection)?;
+    Ok(Evidence::Verify {
+        commands: u32::try_from(inspection.commands).unwrap_or(u32::MAX),
+    })
+}
+
+fn judge(line: &Line, ready: &Ready, inspection: &Inspection) -> Result<(), Fault> {
+    let wanted = if ready.profile.chip.active_authentication {
+        Verdict::Genuine
+    } else {
+        Verdict::NotAsked
+    };
+    let seen = inspection.active_authentication;
+    if seen != wanted {
+        return Err(Fault::new(
+            &NOT_AUTHENTIC,
+            format!("active authentication: {seen:?}"),
+        ));
+    }
+    let proven = inspection.chip_authentication;
+    if !matches!(proven, Verdict::Genuine | Verdict::Absent) {
+        return Err(Fault::new(
+            &NOT_AUTHENTIC,
+            format!("chip authentication: {proven:?}"),
+        ));
+    }
+    let signed = inspection.files.get(&FileId::Sod).map_or(&[][..], Vec::as_slice);
+    let checks = passive_authentication(signed, &inspection.files, &line.rules.trust, line.clock.now());
+    if sod::worst(&checks) != sod::Verdict::Passed {
+        let bad = checks.iter().find(|check| check.verdict != sod::Verdict::Passed);
+        return Err(Fault::new(
+            &NOT_AUTHENTIC,
+            format!("passive authentication: {bad:?}"),
+        ));
+    }
+    match build::compare(&ready.dossier, &ready.profile, &inspection.files).first() {
+        None => Ok(()),
+        Some(difference) => Err(Fault::new(&CONTENT_DIFFERS, format!("{:?}", difference.file))),
+    }
+}
