@@ -27,18 +27,19 @@ lint: test-deps ## formatting and lints; a warning is a failure
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 
-bench: deps ## how fast it is here: faces, chip data, EF.SOD, a whole line, and 64 machines that take their time
+bench: deps test-deps ## how fast it is here: faces, chip data, EF.SOD, a whole line, 64 machines that take their time, PC/SC
 	cargo bench --bench pure
 	cargo build --release --workspace
 	target/release/cardwright bench sod
-	target/release/cardwright bench line
+	target/release/cardwright bench line --cards 2000
 	target/release/cardwright bench line --stations 64 --desks 8 --cards 640 --timing real
+	target/release/cardwright bench readers
 
 sim: deps ## a thousand days of the hall, 50 cards each, in which everything goes wrong; then the other plans
 	cargo build --release --workspace
-	target/release/cardwright sim day --seed 0..1000 --cards 50 --faults storm --jobs 2
+	CARDWRIGHT_LOG=off target/release/cardwright sim day --seed 0..1000 --cards 50 --faults storm --jobs 2
 	for plan in none bad-day devices people power; do \
-		target/release/cardwright sim day --seed 0..50 --cards 50 --faults $$plan --jobs 2 --twice; \
+		CARDWRIGHT_LOG=off target/release/cardwright sim day --seed 0..50 --cards 50 --faults $$plan --jobs 2 --twice; \
 	done
 
 crash: deps ## kill the daemon at every kill point, three times each; start it with 10,000 orders open

@@ -208,11 +208,14 @@ impl Line {
             self.hsm.time.standing(),
             Standing::Holdover(_) | Standing::Lost(_)
         );
-        if starting && free && alone {
+        let taken_as_it_is = free && alone;
+        if starting && taken_as_it_is {
             self.accept_clock(Vec::new()).await?;
         }
         match self.hsm.time.standing() {
             Standing::Agreed => {}
+            // The next start settles it, and nobody needs to come.
+            _ if taken_as_it_is => {}
             standing => tracing::error!("the clock: {standing}"),
         }
         Ok(())
