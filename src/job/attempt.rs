@@ -108,6 +108,16 @@ impl Attempt {
         )
     }
 
+    /// Its card lies in a machine's path, or may: somewhere between the feeder and an output.
+    #[must_use]
+    pub fn is_in_machine(&self) -> bool {
+        match self.phase {
+            Phase::Doing(step) | Phase::Failed(step) => step <= Step::Deliver,
+            Phase::Did(step) => step < Step::Deliver,
+            _ => false,
+        }
+    }
+
     /// It is boxed: the one good card of its order.
     #[must_use]
     pub fn is_good(&self) -> bool {

@@ -83,15 +83,11 @@ pub fn after(step: Step, fault: &Fault, tries: u8) -> Verdict {
     Verdict { card, position }
 }
 
-/// Is this fault waited for? The HSM did not answer, or nobody knows what time it is: the same may be asked again, and
-/// nothing has happened to any card, so positions wait rather than spoil one.
+/// Is this fault waited for, when the HSM was asked? It did not answer, or nobody knows what time it is: the same may
+/// be asked again, and nothing has happened to any card, so positions wait rather than spoil one.
 #[must_use]
 pub fn is_waited_for(fault: &Fault) -> bool {
-    const CLOCK: [&str; 2] = ["LIN-032", "LIN-033"];
-    let id = fault.code.id;
-    fault.blame() == Blame::Key
-        && fault.code.safe_to_repeat
-        && (id.starts_with("HSM-") || CLOCK.contains(&id))
+    fault.blame() == Blame::Key && fault.code.safe_to_repeat
 }
 
 /// What the devices have said about the card of an attempt, as far as they were asked.

@@ -4,9 +4,9 @@
 //! in the field whose chip nobody talks to meanwhile; what it cost is time. Only what changes nothing in the token is
 //! asked again, and only for faults that allow it ([`decide::is_waited_for`]).
 //!
-//! A signature is looked at before anybody gets it: it must verify, with another library, under the key that was meant,
-//! and its first half must be new. A nonce that comes twice with different digests gives the private key away to
-//! whoever sees both cards.
+//! A signature is looked at before anybody gets it: it must verify under the key that was meant (a card's with a
+//! library that is not hsm-sim's), and its first half must be new. A nonce that comes twice with different digests
+//! gives the private key away to whoever sees both cards.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::future::Future;

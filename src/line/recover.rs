@@ -44,7 +44,7 @@ pub async fn books(line: &Line) -> Result<Found, Fault> {
             Phase::Did(Step::Deliver | Step::Prove) | Phase::Doing(Step::Prove | Step::Box) => {
                 trays.entry(attempt.lot).or_default().push(attempt);
             }
-            _ if is_in_path(&attempt) => {
+            _ if attempt.is_in_machine() => {
                 found.in_machines.insert(attempt.machine.clone(), attempt);
             }
             // A card in doubt may lie in its lot's tray: many printers push out by themselves what they fail with.
@@ -165,7 +165,7 @@ pub async fn in_path(line: &Line, machine: &MachineId) -> Result<Option<Attempt>
     let open = line.ports.ledger.attempts(Attempts::Open).await?;
     Ok(open
         .into_iter()
-        .find(|attempt| attempt.machine == *machine && is_in_path(attempt)))
+        .find(|attempt| attempt.machine == *machine && attempt.is_in_machine()))
 }
 
 /// Cards in machines that the configuration does not have any more: nobody can ask such a machine, so a person finds
@@ -191,15 +191,6 @@ pub async fn without_machine(line: &Line, found: &Found, stations: &[MachineId])
         hand.record(line).await?;
     }
     Ok(())
-}
-
-fn is_in_path(attempt: &Attempt) -> bool {
-    match attempt.phase {
-        Phase::Doing(step) => step <= Step::Deliver,
-        Phase::Did(step) => step < Step::Deliver,
-        Phase::Failed(step) => step <= Step::Deliver,
-        _ => false,
-    }
 }
 
 /// The fault code a position is stopped for by the record, if it is.

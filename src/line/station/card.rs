@@ -265,7 +265,7 @@ async fn bind(
         .first()
     {
         // A chip that is in another machine has not come out of this feeder: this reader looks into that machine.
-        let fault = if other.machine != station.id && in_machine(other.phase) {
+        let fault = if other.machine != station.id && other.is_in_machine() {
             &WRONG_CHIP
         } else {
             &USED_BLANK
@@ -303,15 +303,6 @@ async fn at_hand<'k>(
         *keys = line.chip_keys(&identity).await?;
     }
     Ok(keys.as_ref())
-}
-
-/// Does the card lie in a machine's path?
-fn in_machine(phase: Phase) -> bool {
-    match phase {
-        Phase::Doing(step) | Phase::Failed(step) => !matches!(step, Step::Prove | Step::Box),
-        Phase::Did(step) => !matches!(step, Step::Deliver | Step::Prove | Step::Box),
-        _ => false,
-    }
 }
 
 async fn encode(
