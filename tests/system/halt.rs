@@ -6,16 +6,16 @@
 )]
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use cardwright::base::Clock;
 use cardwright::port::Ledger;
 use cardwright::sim::hall;
-use cardwright::store::SqliteLedger;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
 
 use super::hsm::block_on;
+use super::processes::{end_hall, ledger, told};
 use super::rehearsal::judge;
 
 const CARDS: &str = "24";
@@ -86,9 +86,7 @@ impl Facility {
 
     fn records(&self) -> u64 {
         block_on(async {
-            let ledger = SqliteLedger::read(&self.path().join("ledger.db"), "rehearsal/K1")
-                .await
-                .unwrap();
+            let ledger = ledger(self.path()).await;
             let size = ledger.size().await.unwrap();
             ledger.close().await;
             size
@@ -122,16 +120,8 @@ impl Facility {
 
 impl Drop for Facility {
     fn drop(&mut self) {
-        // A hall that a failed test leaves behind ends as it would by Ctrl-C.
-        if let Some(pid) = hall::running(&self.hall()) {
-            let _ = Command::new("kill").arg(pid.to_string()).status();
-        }
+        end_hall(&self.hall());
     }
-}
-
-fn told(output: &Output) -> String {
-    let both = [&output.stdout[..], &output.stderr[..]].concat();
-    String::from_utf8_lossy(&both).into_owned()
 }
 
 /// The library that makes disks fail, built for this test.

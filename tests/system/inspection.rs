@@ -29,6 +29,7 @@ use sha2::{Digest, Sha256};
 use time::{Duration, OffsetDateTime};
 
 use super::hsm::block_on;
+use super::processes::told;
 use super::strangers::{chip, on_a_reader};
 
 /// The specimen of Doc 9303-5.
@@ -207,11 +208,6 @@ fn authority(folder: &Path) {
     ] {
         run("cvc-create", &format!("{issue} {who}"));
     }
-}
-
-fn told(output: &Output) -> String {
-    let text = [&output.stdout[..], &output.stderr].concat();
-    String::from_utf8_lossy(&text).into_owned()
 }
 
 /// The verdict of each check, by its name.

@@ -8,7 +8,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use cardwright::base::clock::Stopwatch;
@@ -21,9 +21,10 @@ use cardwright::line::talk::with_chip;
 use cardwright::port::{Attempts, Encoder, Ledger};
 use cardwright::sim::hall::{self, Spot};
 use cardwright::sim::pcscd::{READERS_MAX, reader_name};
-use cardwright::store::{SqliteLedger, SqliteOrderBook};
+use rustix::process::Signal;
 
 use super::hsm::block_on;
+use super::processes::{ledger, signal, told};
 use super::rehearsal::judge;
 use super::strangers::{InReader, accept_over_pcsc, beside_the_crl};
 
@@ -31,8 +32,6 @@ mod disturbed;
 
 /// Enough for each machine to make a few.
 const CARDS: &str = "48";
-/// The name of a rehearsal's ledger.
-const NAME: &str = "rehearsal/K1";
 /// A run that is disturbed ends within so many starts.
 const STARTS_MAX: usize = 6;
 
@@ -50,32 +49,15 @@ fn rehearse(dir: &Path) -> Command {
     cardwright(&["rehearse", "--readers", "pcsc", "--cards", CARDS], dir)
 }
 
-fn told(output: &Output) -> String {
-    format!(
-        "{}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    )
-}
-
 /// A process that ends with its test, also with one that fails.
 struct Ending(Child);
 
 impl Drop for Ending {
     fn drop(&mut self) {
         if matches!(self.0.try_wait(), Ok(None)) {
-            let _ = Command::new("kill").arg(self.0.id().to_string()).status();
+            signal(self.0.id(), Signal::TERM);
         }
     }
-}
-
-/// Sends a signal to a process by its number.
-fn signal(name: &str, pid: &str) {
-    let sent = Command::new("kill")
-        .args(["-s", name, pid.trim()])
-        .status()
-        .unwrap();
-    assert!(sent.success(), "kill -s {name} {pid}");
 }
 
 #[test]
@@ -166,7 +148,7 @@ fn a_finished_card_is_one_to_any_program(dir: &Path) {
         trust: &beside_the_crl(dir),
     };
     accept_over_pcsc(&strangers, &card);
-    signal("TERM", &shown.0.id().to_string());
+    assert!(signal(shown.0.id(), Signal::TERM));
     assert!(shown.0.wait().unwrap().success());
     assert!(!socket.exists(), "its pcscd ended with it");
 }
@@ -213,16 +195,9 @@ fn settle_quarantined(dir: &Path) {
 
 fn quarantined(dir: &Path) -> Vec<Attempt> {
     block_on(async {
-        let book = SqliteOrderBook::open(&dir.join("order-book.db"), false, NAME, "K1")
-            .await
-            .unwrap();
-        let author = book.author().clone();
-        let ledger = SqliteLedger::open(&dir.join("ledger.db"), false, author, Clock::system())
-            .await
-            .unwrap();
+        let ledger = ledger(dir).await;
         let mut open = ledger.attempts(Attempts::Open).await.unwrap();
         ledger.close().await;
-        book.close().await;
         open.retain(|attempt| attempt.phase == Phase::Quarantined);
         open
     })
@@ -313,7 +288,7 @@ fn a_hall_takes_as_many_pcscds_as_it_needs() {
             "{listed:?}"
         );
     }
-    signal("TERM", &hall.id().to_string());
+    assert!(signal(hall.id(), Signal::TERM));
     assert!(hall.wait().unwrap().success());
     let pid = std::fs::read_to_string(dir.path().join("pcscd/2/pid")).unwrap();
     assert!(

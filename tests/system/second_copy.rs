@@ -11,6 +11,7 @@ use std::process::{Command, Output, Stdio};
 
 use cardwright::sim::hall;
 
+use super::processes::{end_hall, told};
 use super::rehearsal::judge;
 
 const CARDS: &str = "24";
@@ -89,16 +90,8 @@ impl Facility {
 
 impl Drop for Facility {
     fn drop(&mut self) {
-        // A hall that a failed test leaves behind ends as it would by Ctrl-C.
-        if let Some(pid) = hall::running(&self.hall()) {
-            let _ = Command::new("kill").arg(pid.to_string()).status();
-        }
+        end_hall(&self.hall());
     }
-}
-
-fn told(output: &Output) -> String {
-    let both = [&output.stdout[..], &output.stderr[..]].concat();
-    String::from_utf8_lossy(&both).into_owned()
 }
 
 #[test]

@@ -94,16 +94,9 @@ fn supervise(dir: &Path, controller: &mut Child) {
 /// Everything on record: when, and what.
 fn record(dir: &Path) -> Vec<(OffsetDateTime, Fact)> {
     block_on(async {
-        let book = SqliteOrderBook::open(&dir.join("order-book.db"), false, NAME, "K1")
-            .await
-            .unwrap();
-        let author = book.author().clone();
-        let ledger = SqliteLedger::open(&dir.join("ledger.db"), false, author, Clock::system())
-            .await
-            .unwrap();
+        let ledger = ledger(dir).await;
         let entries = ledger.entries_after(0, u32::MAX).await.unwrap();
         ledger.close().await;
-        book.close().await;
         let read = |entry: RawEntry| {
             let at = OffsetDateTime::from_unix_timestamp_nanos(entry.at_unix_ns.into()).unwrap();
             (at, serde_json::from_slice(&entry.body).unwrap())
@@ -142,7 +135,10 @@ fn begun(record: &[(OffsetDateTime, Fact)], machine: &MachineId, before: OffsetD
 fn with_a_pcscd_that_hangs_or_dies_nothing_is_lost_and_nothing_made_twice() {
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path();
-    let pid = || std::fs::read_to_string(dir.join("hall/pcscd/0/pid")).unwrap();
+    let pid = || -> u32 {
+        let written = std::fs::read_to_string(dir.join("hall/pcscd/0/pid")).unwrap();
+        written.trim().parse().unwrap()
+    };
     let mut controller = making(rehearse(dir));
     let at_chips = |machines: &Value| {
         let at_chip = |machine: &&&str| {
@@ -154,17 +150,13 @@ fn with_a_pcscd_that_hangs_or_dies_nothing_is_lost_and_nothing_made_twice() {
     see(dir, PATIENCE, at_chips);
 
     let held = Clock::system().now();
-    signal("STOP", &pid());
+    assert!(signal(pid(), Signal::STOP));
     wait(HELD);
-    signal("CONT", &pid());
+    assert!(signal(pid(), Signal::CONT));
     let released = Clock::system().now();
 
-    let crash = || {
-        // The run may be over, and pcscd with its hall.
-        let mut kill = Command::new("kill");
-        kill.args(["-s", "KILL", pid().trim()]).stderr(Stdio::null());
-        kill.status().unwrap();
-    };
+    // The run may be over, and pcscd with its hall.
+    let crash = || signal(pid(), Signal::KILL);
     std::thread::scope(|scope| {
         scope.spawn(|| {
             for _ in 0..DEATHS {
@@ -268,9 +260,9 @@ fn a_reader_that_is_unplugged_stops_its_idle_machine_and_lets_it_go_on() {
 
     own.plug().unwrap();
     see(dir, NOTICED_WITHIN, |machines| stand(machines, &[]));
-    signal("TERM", &controller.0.id().to_string());
+    assert!(signal(controller.0.id(), Signal::TERM));
     assert!(controller.0.wait().unwrap().success());
-    signal("TERM", &hall.0.id().to_string());
+    assert!(signal(hall.0.id(), Signal::TERM));
     assert!(hall.0.wait().unwrap().success());
     let record = record(dir);
     assert!(stops(&record, &UNDISTURBED).is_empty(), "a person was needed");
