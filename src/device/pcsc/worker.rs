@@ -1,11 +1,15 @@
 //! The process that owns a reader, from the inside: frames in on standard input, frames out on standard output.
 //!
-//! One thread talks to PC/SC and may hang there; another reads the pipe, so that a process whose controller is gone
-//! ends even then and leaves its reader to the next one.
+//! The thread that reads a request also takes it to PC/SC, where it may hang: each hand-over between threads costs what
+//! a whole exchange with pcscd costs. Another thread watches the other end of the pipe, so that a process whose
+//! controller is gone ends even then and leaves its reader to the next one.
 
+use std::fs::File;
 use std::io::{self, Read, Write};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::os::fd::AsFd;
+use std::sync::mpsc::{Receiver, sync_channel};
 
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Signal, getpid, kill_process};
 
 use crate::base::limits;
@@ -21,37 +25,28 @@ use super::card::Service;
 /// # Errors
 /// When the pipe carries anything but requests, or breaks.
 pub fn run(id: ReaderId) -> io::Result<()> {
-    let (requests, asked) = sync_channel(1);
     // Held until the end: its going tells the other thread that this process ends by itself.
     let (_alive, ended) = sync_channel(0);
     std::thread::Builder::new()
-        .name("requests".to_owned())
-        .spawn(move || read(&requests, &ended))?;
+        .name("other end".to_owned())
+        .spawn(move || outlast(&ended))?;
     let mut service = Service::new(id);
-    let mut out = io::stdout().lock();
-    for request in asked {
-        out.write_all(&service.answer(request?).encode())?;
-        out.flush()?;
+    let mut requests = io::stdin().lock();
+    // Without the line buffer of standard output: a frame goes in one piece, whatever is in it.
+    let mut answers = File::from(io::stdout().as_fd().try_clone_to_owned()?);
+    while let Some(request) = next(&mut requests)? {
+        answers.write_all(&service.answer(request).encode())?;
     }
     Ok(())
 }
 
-/// Reads requests until the pipe ends; then the process does, in order or by force.
-fn read(requests: &SyncSender<io::Result<Request>>, ended: &Receiver<()>) {
-    let mut pipe = io::stdin().lock();
-    loop {
-        let request = match next(&mut pipe) {
-            Ok(None) => break,
-            Ok(Some(request)) => Ok(request),
-            Err(error) => Err(error),
-        };
-        let broken = request.is_err();
-        // Full while PC/SC is busy. A controller that waits for each answer never fills it.
-        if requests.try_send(request).is_err() || broken {
-            break;
-        }
-    }
-    // Without requests to come the other thread ends, unless it hangs. It drops the sender when it does.
+/// Waits until nobody holds the other end of the pipe; then this process ends, in order or by force.
+fn outlast(ended: &Receiver<()>) {
+    let stdin = io::stdin();
+    // No events are asked for, so only the other end's going is told.
+    let mut pipe = [PollFd::new(&stdin, PollFlags::empty())];
+    while matches!(poll(&mut pipe, None), Err(rustix::io::Errno::INTR)) {}
+    // The first thread finds the end of the pipe, unless it hangs. It drops the sender when it ends.
     let _ = ended.recv_timeout(limits::PROCESS_ENDS);
     let _ = kill_process(getpid(), Signal::KILL);
 }
