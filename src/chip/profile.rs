@@ -10,7 +10,7 @@ use super::atr;
 use super::fault;
 use super::sm;
 use crate::base::{Fault, hex};
-use crate::document::{CardFiles, FileId};
+use crate::document::{CardFiles, CardProfile, FileId};
 
 pub use dialect::{Dialect, Managed, Open, Recreate};
 pub use put_data::PutData;
@@ -207,6 +207,26 @@ impl ChipProfile {
             FileId::CardSecurity => false,
             FileId::Com | FileId::Sod => true,
         }
+    }
+
+    /// Checks that a chip of this kind can become a card of that kind.
+    ///
+    /// # Errors
+    /// `CHIP-014` with what it does not take.
+    pub fn suits(&self, card: &CardProfile) -> Result<(), Fault> {
+        let refuse = |what: String| Err(Fault::new(&fault::IMAGE, format!("{} takes no {what}", self.id)));
+        let files = card.chip.data_groups.iter().map(|number| FileId::Dg(*number));
+        let mut files = files.chain(card.chip.pace.is_some().then_some(FileId::CardAccess));
+        if let Some(file) = files.find(|file| !self.takes_file(*file)) {
+            return refuse(file.to_string());
+        }
+        if card.chip.active_authentication && !self.takes(PutData::ActiveAuthentication) {
+            return refuse("ECDSA key for active authentication".to_owned());
+        }
+        if card.chip.chip_authentication.is_some() && !self.takes(PutData::ChipAuthentication) {
+            return refuse("key for chip authentication".to_owned());
+        }
+        Ok(())
     }
 
     /// Checks that a chip of this kind takes these files, before any is touched.

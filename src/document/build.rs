@@ -18,9 +18,12 @@ use crate::document::field::{Field, Value};
 use crate::document::file::{CardFiles, FileId};
 use crate::document::mrz::Mrz;
 use crate::document::profile::{CardProfile, PaceProtocol};
-use crate::document::security_info::{ECDSA_PLAIN_SHA256, PACE_ECDH_GM_AES_128, SecurityInfo, SecurityInfos};
+use crate::document::security_info::{
+    ECDSA_PLAIN_SHA256, PACE_ECDH_GM_AES_128, PK_ECDH, SecurityInfo, SecurityInfos,
+};
 use crate::document::{dg1, dg2, dg15};
 use crate::dossier::Dossier;
+use crate::pki::Curve;
 
 pub use crate::document::compare::{Difference, How, compare};
 
@@ -32,6 +35,15 @@ pub const CARD_NUMBER: usize = 16;
 pub struct ChipPublic {
     /// Key of active authentication: an uncompressed point of P-256.
     pub active_authentication: Option<[u8; 65]>,
+    /// Key of chip authentication: an uncompressed point of P-256.
+    pub chip_authentication: Option<[u8; 65]>,
+}
+
+impl ChipPublic {
+    /// All points there are, in the order of the fields.
+    pub fn points(&self) -> impl Iterator<Item = &[u8; 65]> {
+        self.active_authentication.iter().chain(&self.chip_authentication)
+    }
 }
 
 /// EF.CardAccess, EF.COM and every data group of the profile. `card_number` is the id given to this card at
@@ -75,7 +87,7 @@ pub fn files(
         files.insert(FileId::Dg(13), content.encode(dg13)?);
     }
     if profile.has_data_group(14) {
-        files.insert(FileId::Dg(14), security_infos(profile).dg14());
+        files.insert(FileId::Dg(14), security_infos(profile, public)?.dg14());
     }
     match (profile.chip.active_authentication, &public.active_authentication) {
         (true, Some(point)) => {
@@ -106,16 +118,32 @@ pub fn card_access(profile: &CardProfile) -> Option<SecurityInfos> {
     pace(profile).map(|pace| SecurityInfos::new(vec![pace]))
 }
 
-/// What EF.DG14 says: all of EF.CardAccess, and the algorithm of active authentication.
-#[must_use]
-pub fn security_infos(profile: &CardProfile) -> SecurityInfos {
+/// What EF.DG14 says: all of EF.CardAccess, the algorithm of active authentication, and the key of chip authentication.
+fn security_infos(profile: &CardProfile, public: &ChipPublic) -> Result<SecurityInfos, Fault> {
     let active = profile
         .chip
         .active_authentication
         .then_some(SecurityInfo::ActiveAuthentication {
             algorithm: ECDSA_PLAIN_SHA256,
         });
-    SecurityInfos::new(pace(profile).into_iter().chain(active).collect())
+    let mut infos: Vec<SecurityInfo> = pace(profile).into_iter().chain(active).collect();
+    match (profile.chip.chip_authentication, &public.chip_authentication) {
+        (Some(protocol), Some(point)) => infos.extend([
+            SecurityInfo::ChipAuthentication {
+                protocol: protocol.oid(),
+                key_id: None,
+            },
+            SecurityInfo::ChipAuthenticationPublicKey {
+                protocol: PK_ECDH,
+                // Doc 9303-11, section 9.2.6: explicit parameters.
+                key: Curve::Explicit.spki(point)?,
+                key_id: None,
+            },
+        ]),
+        (None, None) => {}
+        _ => return Err(Fault::new(&PREPARATION_WRONG, "key of chip authentication")),
+    }
+    Ok(SecurityInfos::new(infos))
 }
 
 fn pace(profile: &CardProfile) -> Option<SecurityInfo> {

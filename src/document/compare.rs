@@ -16,10 +16,11 @@ use crate::document::dg15::{self, ChipKey};
 use crate::document::field::{self, Value};
 use crate::document::file::{CardFiles, FileId};
 use crate::document::mrz::{self, MrzFields};
-use crate::document::profile::{CardProfile, Dg13Profile, NameSeparator};
+use crate::document::profile::{CardProfile, ChipAuthenticationProtocol, Dg13Profile, NameSeparator};
 use crate::document::security_info::{SecurityInfo, SecurityInfos};
 use crate::document::{dg1, dg2};
 use crate::dossier::{Dossier, Expiry, Sex};
+use crate::pki::PublicKey;
 
 /// One thing on a chip that is not as it was approved. Names the thing, never its content.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -238,6 +239,28 @@ impl<'a> Findings<'a> {
             FILE,
             "active authentication",
         );
+        let protocols = dg14.infos().iter().filter_map(|info| match info {
+            SecurityInfo::ChipAuthentication {
+                protocol,
+                key_id: None,
+            } => Some(*protocol),
+            _ => None,
+        });
+        let wanted = profile
+            .chip
+            .chip_authentication
+            .map(ChipAuthenticationProtocol::oid);
+        self.expect(protocols.eq(wanted), FILE, "chip authentication");
+        let mut keys = dg14.infos().iter().filter_map(|info| match info {
+            SecurityInfo::ChipAuthenticationPublicKey { key, .. } => Some(PublicKey::from_spki(key)),
+            _ => None,
+        });
+        let good = match (keys.next(), keys.next()) {
+            (None, _) => wanted.is_none(),
+            (Some(Ok(key)), None) => wanted.is_some() && key.p256_point().is_some(),
+            _ => false,
+        };
+        self.expect(good, FILE, "key of chip authentication");
     }
 
     /// The decoded file; one that is not there was noted before.

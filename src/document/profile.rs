@@ -83,10 +83,26 @@ pub struct ChipProfile {
     pub without_dg2: bool,
     /// The chip has a key of its own in DG15 and signs challenges with it: ECDSA P-256, SHA-256, plain signature.
     pub active_authentication: bool,
+    /// The chip has a key of its own in DG14, on P-256, and moves to new session keys with it.
+    pub chip_authentication: Option<ChipAuthenticationProtocol>,
     /// Basic access control with the MRZ (Doc 9303-11; not in documents issued from 2028).
     pub bac: bool,
     /// PACE (Doc 9303-11), always with the MRZ.
     pub pace: Option<PaceProfile>,
+}
+
+/// Key agreement and cipher of chip authentication (BSI TR-03110-3, table 14).
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub enum ChipAuthenticationProtocol {
+    /// id-CA-ECDH-AES-CBC-CMAC-128.
+    #[serde(rename = "ecdh-aes-128")]
+    EcdhAes128,
+    /// id-CA-ECDH-AES-CBC-CMAC-192.
+    #[serde(rename = "ecdh-aes-192")]
+    EcdhAes192,
+    /// id-CA-ECDH-AES-CBC-CMAC-256.
+    #[serde(rename = "ecdh-aes-256")]
+    EcdhAes256,
 }
 
 /// PACE.

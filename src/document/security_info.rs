@@ -7,12 +7,17 @@ use der::asn1::ObjectIdentifier;
 
 use crate::base::Fault;
 use crate::document::file::FileId;
+use crate::document::profile::ChipAuthenticationProtocol;
 use crate::document::tlv::{self, Malformed, Reader};
 
 /// id-PACE-ECDH-GM-AES-CBC-CMAC-128.
 pub const PACE_ECDH_GM_AES_128: ObjectIdentifier = ObjectIdentifier::new_unwrap("0.4.0.127.0.7.2.2.4.2.2");
 /// id-CA-ECDH-AES-CBC-CMAC-128.
 pub const CA_ECDH_AES_128: ObjectIdentifier = ObjectIdentifier::new_unwrap("0.4.0.127.0.7.2.2.3.2.2");
+/// id-CA-ECDH-AES-CBC-CMAC-192.
+const CA_ECDH_AES_192: ObjectIdentifier = ObjectIdentifier::new_unwrap("0.4.0.127.0.7.2.2.3.2.3");
+/// id-CA-ECDH-AES-CBC-CMAC-256.
+const CA_ECDH_AES_256: ObjectIdentifier = ObjectIdentifier::new_unwrap("0.4.0.127.0.7.2.2.3.2.4");
 /// id-PK-ECDH.
 pub const PK_ECDH: ObjectIdentifier = ObjectIdentifier::new_unwrap("0.4.0.127.0.7.2.2.1.2");
 /// ecdsa-plain-SHA256.
@@ -61,6 +66,18 @@ pub enum SecurityInfo {
 /// The entries of one file.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct SecurityInfos(Vec<SecurityInfo>);
+
+impl ChipAuthenticationProtocol {
+    /// Its name in ChipAuthenticationInfo.
+    #[must_use]
+    pub fn oid(self) -> ObjectIdentifier {
+        match self {
+            Self::EcdhAes128 => CA_ECDH_AES_128,
+            Self::EcdhAes192 => CA_ECDH_AES_192,
+            Self::EcdhAes256 => CA_ECDH_AES_256,
+        }
+    }
+}
 
 impl SecurityInfo {
     /// The SEQUENCE in DER.

@@ -241,8 +241,12 @@ impl Desk {
             allow_bac: true,
             wanted: Wanted::Only(vec![FileId::Sod, FileId::Dg(1)]),
             read_max: Some(line.rules.chip.apdu.read_max),
-            // One proof is enough at a desk; the station asked for the other.
-            chip_authentication: false,
+            // One proof is enough at a desk: the station asked for both.
+            chip_authentication: line
+                .rules
+                .profiles
+                .values()
+                .any(|card| !card.chip.active_authentication && card.chip.chip_authentication.is_some()),
             ..Request::new(Password::Mrz(key))
         };
         let seed = line.entropy.secret()?;
@@ -255,7 +259,8 @@ impl Desk {
             .into_iter()
             .next()
             .ok_or_else(|| Fault::new(&WRONG_CARD, "not made here"))?;
-        is_genuine(inspection.active_authentication, attempt.chip_key.is_some())?;
+        let proofs = [inspection.active_authentication, inspection.chip_authentication];
+        is_genuine(proofs, attempt.chip_key.is_some())?;
         Ok((attempt, dg1::decode(file(FileId::Dg(1)))?.zone()))
     }
 
@@ -456,15 +461,18 @@ async fn lies_reversed(line: &Line, packing: &Packing<'_>, first: &Attempt) -> R
     Ok(awaited.len() > 1 && awaited.last() == Some(&&first.id.order))
 }
 
-/// A chip that got a key of its own must prove that it has it: a copy of the files on another chip cannot.
-fn is_genuine(seen: Verdict, has_key: bool) -> Result<(), Fault> {
-    match (seen, has_key) {
-        (Verdict::Genuine, true) | (Verdict::Absent, false) => Ok(()),
-        _ => Err(Fault::new(
-            &FACE_DIFFERS,
-            format!("active authentication: {seen:?}"),
-        )),
+/// A chip that got keys of its own must prove that it has one of them, by active or by chip authentication, and fail in
+/// neither: a copy of the files on another chip cannot.
+fn is_genuine(proofs: [Verdict; 2], has_key: bool) -> Result<(), Fault> {
+    let failed = |proof| !matches!(proof, Verdict::Genuine | Verdict::Absent | Verdict::NotAsked);
+    if proofs.contains(&Verdict::Genuine) == has_key && !proofs.into_iter().any(failed) {
+        return Ok(());
     }
+    let [active, agreement] = proofs;
+    Err(Fault::new(
+        &FACE_DIFFERS,
+        format!("active authentication: {active:?}, chip authentication: {agreement:?}"),
+    ))
 }
 
 impl Scan {
@@ -489,14 +497,29 @@ mod tests {
 
     #[test]
     fn a_copy_without_the_chips_key_is_not_boxed() {
-        assert!(is_genuine(Verdict::Genuine, true).is_ok());
-        assert!(is_genuine(Verdict::Absent, false).is_ok());
-        for (seen, has_key) in [
-            (Verdict::Absent, true),
-            (Verdict::NotAsked, true),
-            (Verdict::Genuine, false),
+        use Verdict::{Absent, Failed, Genuine, NotAsked, Unsupported};
+        for (proofs, has_key) in [
+            ([Genuine, NotAsked], true),
+            ([Absent, Genuine], true),
+            ([Genuine, Genuine], true),
+            ([Absent, NotAsked], false),
+            ([Absent, Absent], false),
         ] {
-            assert_eq!(is_genuine(seen, has_key).unwrap_err().code, &FACE_DIFFERS);
+            assert!(is_genuine(proofs, has_key).is_ok(), "{proofs:?}");
+        }
+        for (proofs, has_key) in [
+            ([Absent, NotAsked], true),
+            ([NotAsked, NotAsked], true),
+            ([Genuine, NotAsked], false),
+            ([Genuine, Failed], true),
+            ([Failed, Genuine], true),
+            ([Genuine, Unsupported], true),
+        ] {
+            assert_eq!(
+                is_genuine(proofs, has_key).unwrap_err().code,
+                &FACE_DIFFERS,
+                "{proofs:?}"
+            );
         }
     }
 }

@@ -10,7 +10,8 @@ use time::OffsetDateTime;
 use crate::audit::Hash;
 use crate::base::ids::{AttemptId, LotId, MachineId, SodHash};
 use crate::base::{Fault, Mode, Secret, hex};
-use crate::chip::{MrzKey, keys};
+use crate::chip::MrzKey;
+use crate::chip::keys::{self, OwnKeys};
 use crate::document::build::{self, ChipPublic};
 use crate::document::face::Faces;
 use crate::document::mrz::Mrz;
@@ -39,8 +40,8 @@ pub struct Ready {
     pub files: CardFiles,
     /// What opens the chip.
     pub mrz: MrzKey,
-    /// The chip's own private key, if it gets one and it is not erased yet.
-    pub chip_key: Option<Secret<[u8; 32]>>,
+    /// The chip's own private keys, as far as it gets any and they are not erased yet.
+    pub keys: OwnKeys,
     /// What the printer prints.
     pub faces: Faces,
 }
@@ -64,16 +65,11 @@ pub async fn prepare(
 ) -> Result<Ready, Fault> {
     let dossier = line.dossier(id.order).await?;
     let profile = profile(line, &dossier)?;
-    let (chip_key, point) = chip_key(line, &profile).await?;
+    // No blank is wasted on a card that the chips of this line cannot become.
+    line.rules.chip.suits(&profile)?;
+    let (keys, public) = own_keys(line, &profile).await?;
     let number = hex::encode(&line.entropy.bytes::<8>()?);
-    let files = build::files(
-        &dossier,
-        &profile,
-        &ChipPublic {
-            active_authentication: point,
-        },
-        &number,
-    )?;
+    let files = build::files(&dossier, &profile, &public, &number)?;
     // Composed before anything is recorded: a face that does not fit is found while the attempt does not exist.
     let faces = faces(line, &dossier, &profile)?;
 
@@ -89,17 +85,17 @@ pub async fn prepare(
         machine: machine.clone(),
         replaces,
     };
-    let chip_key_hash = point.map(|point| Hash::of(&[&point]).to_string());
+    let points: Vec<&[u8]> = public.points().map(|point| &point[..]).collect();
     let intended = Event::SignIntended {
         signer: content.signer.clone(),
         digest: hex::encode(&content.draft.digest),
-        chip_key: chip_key_hash,
+        chip_key: (!points.is_empty()).then(|| Hash::of(&points).to_string()),
     };
     let mut attempt = fold(None, id, &planned)?;
     attempt = fold(Some(&attempt), id, &intended)?;
     let mut parts = vec![part(line, &key, id, Part::Content, &content.encode()?)?];
-    if let Some(secret) = &chip_key {
-        parts.push(part(line, &key, id, Part::Keys, secret.expose())?);
+    if !keys.is_empty() {
+        parts.push(part(line, &key, id, Part::Keys, &keys.encode())?);
     }
     line.record(
         vec![Fact::attempt(id, planned), Fact::attempt(id, intended)],
@@ -107,7 +103,7 @@ pub async fn prepare(
     )
     .await?;
     let sod = sign(line, &mut attempt, &content, &key).await?;
-    ready(attempt, dossier, profile, content.files(), sod, chip_key, faces)
+    ready(attempt, dossier, profile, content.files(), sod, keys, faces)
 }
 
 /// Takes up an attempt whose bundle exists: after a crash, or for a card that is in a machine already.
@@ -126,12 +122,12 @@ pub async fn resume(line: &Line, mut attempt: Attempt) -> Result<Ready, Fault> {
         .await?
         .ok_or_else(missing)?;
     let content = Content::decode(&open_part(line, id, Part::Content, &stored).await?)?;
-    let chip_key = match line.ports.ledger.part(id, Part::Keys).await? {
+    let keys = match line.ports.ledger.part(id, Part::Keys).await? {
         Some(stored) => {
             let plain = open_part(line, id, Part::Keys, &stored).await?;
-            Some(Secret::new(plain.as_slice().try_into().map_err(|_| missing())?))
+            OwnKeys::decode(&plain).ok_or_else(missing)?
         }
-        None => None,
+        None => OwnKeys::default(),
     };
     let sod = match line.ports.ledger.part(id, Part::Signed).await? {
         Some(stored) => open_part(line, id, Part::Signed, &stored).await?.to_vec(),
@@ -151,7 +147,7 @@ pub async fn resume(line: &Line, mut attempt: Attempt) -> Result<Ready, Fault> {
         None => return Err(missing()),
     };
     let faces = faces(line, &dossier, &profile)?;
-    ready(attempt, dossier, profile, content.files(), sod, chip_key, faces)
+    ready(attempt, dossier, profile, content.files(), sod, keys, faces)
 }
 
 /// Asks the HSM, checks its answer with another library, and makes EF.SOD durable.
@@ -224,21 +220,33 @@ fn signer_for(
     line.signers.take(&request).map(|signer| signer.label.clone())
 }
 
-/// A chip's own key pair, from randomness of the host and of the token.
-async fn chip_key(
-    line: &Line,
-    profile: &CardProfile,
-) -> Result<(Option<Secret<[u8; 32]>>, Option<[u8; 65]>), Fault> {
-    if !profile.chip.active_authentication {
-        return Ok((None, None));
+/// The key pairs that a chip of this card gets.
+async fn own_keys(line: &Line, profile: &CardProfile) -> Result<(OwnKeys, ChipPublic), Fault> {
+    let chip = &profile.chip;
+    let (active, active_point) = pair(line, chip.active_authentication).await?.unzip();
+    let (agreement, agreement_point) = pair(line, chip.chip_authentication.is_some()).await?.unzip();
+    let keys = OwnKeys {
+        active_authentication: active,
+        chip_authentication: agreement,
+    };
+    let public = ChipPublic {
+        active_authentication: active_point,
+        chip_authentication: agreement_point,
+    };
+    Ok((keys, public))
+}
+
+/// One key pair if it is wanted, from randomness of the host and of the token.
+async fn pair(line: &Line, wanted: bool) -> Result<Option<(Secret<[u8; 32]>, [u8; 65])>, Fault> {
+    if !wanted {
+        return Ok(None);
     }
     let token = zeroize::Zeroizing::new(line.ports.signer.random(32).await?);
     let mut seed: [u8; 32] = line.entropy.bytes()?;
     seed.iter_mut()
         .zip(token.iter())
         .for_each(|(mine, theirs)| *mine ^= theirs);
-    let (secret, point) = keys::pair(&Secret::new(seed))?;
-    Ok((Some(secret), Some(point)))
+    keys::pair(&Secret::new(seed)).map(Some)
 }
 
 /// Both faces, with the rehearsal mark where it belongs.
@@ -276,7 +284,7 @@ fn ready(
     profile: Arc<CardProfile>,
     mut files: CardFiles,
     sod: Vec<u8>,
-    chip_key: Option<Secret<[u8; 32]>>,
+    keys: OwnKeys,
     faces: Faces,
 ) -> Result<Ready, Fault> {
     let mrz = Mrz::compose(&dossier, &profile)?;
@@ -288,7 +296,7 @@ fn ready(
         profile,
         files,
         mrz,
-        chip_key,
+        keys,
         faces,
     })
 }

@@ -9,10 +9,11 @@ use crate::base::dialogue::drive;
 use crate::base::{Secret, cpu};
 use crate::chip::aes_key::AesKey;
 use crate::chip::diversify::{self, StaticKey};
+use crate::chip::keys::{self, OwnKeys};
 use crate::chip::scp03::StaticKeys;
 use crate::chip::{
     ActiveSecret, CardImage, CardKeys, ChipProfile, Credentials, Identity, Inspection, MrzKey, Password,
-    Request, identify, inspect, keys, personalize, seal,
+    Request, identify, inspect, personalize, seal,
 };
 use crate::document::build::{self, ChipPublic};
 use crate::document::mrz::Mrz;
@@ -117,16 +118,18 @@ pub(super) struct Card {
     pub(super) profile: ChipProfile,
     files: CardFiles,
     mrz: MrzKey,
-    key: Secret<[u8; 32]>,
+    keys: OwnKeys,
 }
 
 impl Card {
     pub(super) fn new(profile: &str) -> anyhow::Result<Self> {
         let (dossiers, card_profile) = adults()?;
         let dossier = pick(&dossiers, 0)?;
-        let (key, point) = keys::pair(&Secret::new([7; 32]))?;
+        let (signing, signing_point) = keys::pair(&Secret::new([7; 32]))?;
+        let (agreement, agreement_point) = keys::pair(&Secret::new([8; 32]))?;
         let public = ChipPublic {
-            active_authentication: Some(point),
+            active_authentication: Some(signing_point),
+            chip_authentication: Some(agreement_point),
         };
         let mut files = build::files(dossier, &card_profile, &public, "0123456789ABCDEF")?;
         let mut sod = vec![0x77, 0x82];
@@ -139,7 +142,10 @@ impl Card {
             profile: ChipProfile::built_in(profile)?,
             files,
             mrz: MrzKey::new(&mrz.document_number(), mrz.birth(), mrz.expiry())?,
-            key,
+            keys: OwnKeys {
+                active_authentication: Some(signing),
+                chip_authentication: Some(agreement),
+            },
         })
     }
 
@@ -210,7 +216,12 @@ impl Card {
 
     fn image(&self) -> CardImage<'_> {
         CardImage {
-            active_authentication: Some(ActiveSecret::Elliptic(&self.key)),
+            active_authentication: self
+                .keys
+                .active_authentication
+                .as_ref()
+                .map(ActiveSecret::Elliptic),
+            chip_authentication: self.keys.chip_authentication.as_ref(),
             ..CardImage::new(&self.files, &self.mrz)
         }
     }

@@ -15,6 +15,7 @@ pub(super) fn main(times: Times) -> anyhow::Result<bool> {
     let (_, point) = keys::pair(&Secret::new([7; 32]))?;
     let public = ChipPublic {
         active_authentication: profile.chip.active_authentication.then_some(point),
+        chip_authentication: profile.chip.chip_authentication.map(|_| point),
     };
     let build = |index| -> anyhow::Result<_> {
         Ok(build::files(

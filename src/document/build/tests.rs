@@ -9,6 +9,7 @@ use crate::document::tlv::Header;
 fn public() -> ChipPublic {
     ChipPublic {
         active_authentication: Some(example::chip_key()),
+        chip_authentication: Some(example::chip_key()),
     }
 }
 
@@ -120,6 +121,18 @@ fn key_and_number_must_go_with_the_profile() {
     profile.chip.active_authentication = false;
     profile.chip.data_groups.retain(|number| *number != 15);
     assert_eq!(built(&dossier, &profile).unwrap_err().code, &PREPARATION_WRONG);
+    let only = |active, agreement| ChipPublic {
+        active_authentication: active,
+        chip_authentication: agreement,
+    };
+    let with = |public, profile: &CardProfile| {
+        files(&dossier, profile, &public, example::CARD_NUMBER).map_err(|fault| fault.code)
+    };
+    let key = Some(example::chip_key());
+    assert!(with(only(None, key), &profile).is_ok());
+    assert_eq!(with(only(None, None), &profile), Err(&PREPARATION_WRONG));
+    profile.chip.chip_authentication = None;
+    assert_eq!(with(only(None, key), &profile), Err(&PREPARATION_WRONG));
     assert!(files(&dossier, &profile, &ChipPublic::default(), example::CARD_NUMBER).is_ok());
 }
 

@@ -5,10 +5,12 @@ use super::*;
 use crate::document::build::{ChipPublic, files};
 use crate::document::example;
 use crate::document::security_info::PACE_ECDH_GM_AES_128;
+use crate::pki::{Curve, EllipticCurve};
 
 fn built(dossier: &Dossier) -> CardFiles {
     let public = ChipPublic {
         active_authentication: Some(example::chip_key()),
+        chip_authentication: Some(example::chip_key()),
     };
     files(
         dossier,
@@ -156,8 +158,35 @@ fn a_chip_that_announces_other_protocols_is_told() {
         found(&dossier, &read),
         [
             "EF.DG14 entries of EF.CardAccess: differs",
-            "EF.DG14 active authentication: differs"
+            "EF.DG14 active authentication: differs",
+            "EF.DG14 chip authentication: differs",
+            "EF.DG14 key of chip authentication: differs"
         ]
+    );
+}
+
+#[test]
+fn a_key_for_chip_authentication_of_another_kind_is_told() {
+    let dossier = example::dossier();
+    let mut read = built(&dossier);
+    let curve = EllipticCurve::BrainpoolP256r1;
+    let infos = SecurityInfos::from_dg14(&read[&FileId::Dg(14)]).unwrap();
+    let others = infos.infos().iter().map(|info| match info {
+        SecurityInfo::ChipAuthenticationPublicKey { protocol, .. } => {
+            SecurityInfo::ChipAuthenticationPublicKey {
+                protocol: *protocol,
+                key: Curve::Explicit
+                    .spki_on(curve, &curve.public(&[7; 32]).unwrap())
+                    .unwrap(),
+                key_id: None,
+            }
+        }
+        info => info.clone(),
+    });
+    read.insert(FileId::Dg(14), SecurityInfos::new(others.collect()).dg14());
+    assert_eq!(
+        found(&dossier, &read),
+        ["EF.DG14 key of chip authentication: differs"]
     );
 }
 

@@ -91,10 +91,12 @@ fn chip(profile: &CardProfile) -> Result<(), String> {
         has(15) == chip.active_authentication,
         "chip.active_authentication and DG15 go together",
     )?;
-    // DG14 announces PACE and the algorithm of ECDSA active authentication (Doc 9303-11), nothing else here.
+    // DG14 announces PACE, the algorithm of ECDSA active authentication, and chip authentication (Doc 9303-11), nothing
+    // else here.
+    let announced = chip.active_authentication || chip.chip_authentication.is_some() || chip.pace.is_some();
     ensure(
-        has(14) == (chip.active_authentication || chip.pace.is_some()),
-        "DG14 goes together with active authentication or PACE",
+        has(14) == announced,
+        "DG14 goes together with active authentication, chip authentication or PACE",
     )?;
     ensure(chip.bac || chip.pace.is_some(), "the chip must have BAC or PACE")?;
     if let Some(pace) = &chip.pace {
@@ -241,6 +243,7 @@ mod tests {
         let mut profile = example::profile("cccd-2021");
         profile.chip.data_groups = vec![1, 2];
         profile.chip.active_authentication = false;
+        profile.chip.chip_authentication = None;
         profile.chip.pace = None;
         profile.dg13 = None;
         profile.qr = None;

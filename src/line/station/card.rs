@@ -75,7 +75,7 @@ pub(super) async fn make(
                     moved.into_iter().for_each(|fact| hand.also(fact));
                 }
                 hand.add(Event::Done { evidence })?;
-                if step == Step::Verify && ready.chip_key.is_some() {
+                if step == Step::Verify && !ready.keys.is_empty() {
                     hand.add(Event::KeysErased)?;
                 }
             }
@@ -312,7 +312,12 @@ async fn encode(
     keys: Option<&CardKeys>,
 ) -> Result<Evidence, Fault> {
     let image = CardImage {
-        active_authentication: ready.chip_key.as_ref().map(ActiveSecret::Elliptic),
+        active_authentication: ready
+            .keys
+            .active_authentication
+            .as_ref()
+            .map(ActiveSecret::Elliptic),
+        chip_authentication: ready.keys.chip_authentication.as_ref(),
         ..CardImage::new(&ready.files, &ready.mrz)
     };
     let writing = personalize(&line.rules.chip, image, line.credentials(keys)?)?;

@@ -33,24 +33,24 @@ pub(super) async fn read_back(
 }
 
 fn judge(line: &Line, ready: &Ready, inspection: &Inspection) -> Result<(), Fault> {
-    let wanted = if ready.profile.chip.active_authentication {
-        Verdict::Genuine
-    } else {
-        Verdict::NotAsked
-    };
-    let seen = inspection.active_authentication;
-    if seen != wanted {
-        return Err(Fault::new(
-            &NOT_AUTHENTIC,
-            format!("active authentication: {seen:?}"),
-        ));
-    }
-    let proven = inspection.chip_authentication;
-    if !matches!(proven, Verdict::Genuine | Verdict::Absent) {
-        return Err(Fault::new(
-            &NOT_AUTHENTIC,
-            format!("chip authentication: {proven:?}"),
-        ));
+    let chip = &ready.profile.chip;
+    for (what, wanted, without, seen) in [
+        (
+            "active authentication",
+            chip.active_authentication,
+            Verdict::NotAsked,
+            inspection.active_authentication,
+        ),
+        (
+            "chip authentication",
+            chip.chip_authentication.is_some(),
+            Verdict::Absent,
+            inspection.chip_authentication,
+        ),
+    ] {
+        if seen != if wanted { Verdict::Genuine } else { without } {
+            return Err(Fault::new(&NOT_AUTHENTIC, format!("{what}: {seen:?}")));
+        }
     }
     let signed = inspection.files.get(&FileId::Sod).map_or(&[][..], Vec::as_slice);
     let checks = passive_authentication(signed, &inspection.files, &line.rules.trust, line.clock.now());
