@@ -54,6 +54,9 @@ pub struct Config {
     /// Document signers, in no particular order: which one signs is decided card by card.
     #[serde(default)]
     pub signers: Vec<SignerSettings>,
+    /// Who may read fingerprints, where chips hold them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fingerprints: Option<Fingerprints>,
     /// Machines that encode and print.
     #[serde(default)]
     pub stations: Vec<Station>,
@@ -162,6 +165,16 @@ pub struct SignerSettings {
     /// It may sign cards without expiry.
     #[serde(default)]
     pub unlimited: bool,
+}
+
+/// Who may read fingerprints off the chips.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fingerprints {
+    /// CV certificates of the CVCAs whose terminals may: one, or two while they change.
+    pub cvcas: Vec<PathBuf>,
+    /// A folder with the CV certificates and the private key of the terminal that reads finished cards back.
+    pub terminal: PathBuf,
 }
 
 /// A machine that encodes and prints.

@@ -2,12 +2,14 @@
 
 pub mod build;
 pub mod card_security;
+mod cbeff;
 pub mod com;
 pub mod compare;
 pub mod dg1;
 pub mod dg13;
 pub mod dg15;
 pub mod dg2;
+pub mod dg3;
 pub mod face;
 pub mod fault;
 pub mod field;

@@ -226,6 +226,9 @@ impl ChipProfile {
         if card.chip.chip_authentication.is_some() && !self.takes(PutData::ChipAuthentication) {
             return refuse("key for chip authentication".to_owned());
         }
+        if card.has_data_group(3) && !self.takes(PutData::TrustPoint) {
+            return refuse("certificate of a CVCA".to_owned());
+        }
         Ok(())
     }
 

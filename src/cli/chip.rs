@@ -18,6 +18,7 @@ pub(super) use folder::{Folder, pem};
 
 use report::{Report, Standing};
 use source::Opening;
+pub(super) use source::terminal;
 
 /// The exit code of a card that could not be judged at all.
 pub(super) const NO_JUDGMENT: u8 = 4;

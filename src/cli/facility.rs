@@ -20,6 +20,7 @@ use crate::device::pkcs11::{Hsm, HsmConfig, PinSource};
 use crate::document::profile::CardProfile;
 use crate::dossier::office::OfficeTable;
 use crate::job::Fact;
+use crate::line::context::Fingerprints;
 use crate::pki::{SignerKey, TrustStore};
 use crate::port::{Ledger, Signer};
 use crate::sim::kill::Trap;
@@ -60,6 +61,8 @@ pub struct Facility {
     pub trust: TrustStore,
     /// The kind of chip in the blanks.
     pub chip: ChipProfile,
+    /// Who may read fingerprints, where chips hold them.
+    pub fingerprints: Option<Fingerprints>,
     /// Card profiles by name.
     pub profiles: BTreeMap<String, Arc<CardProfile>>,
     /// Offices and their dates.
@@ -91,6 +94,7 @@ impl Facility {
         let signers = files::signers(&config, &trust, now)?;
         let profiles = files::profiles(&config)?;
         let chip = config.chip_profile()?;
+        let fingerprints = files::fingerprints(&config)?;
         let offices = files::offices(&config)?;
         let dossier_trust = files::dossier_trust(&config)?;
 
@@ -113,6 +117,7 @@ impl Facility {
             signers,
             trust,
             chip,
+            fingerprints,
             profiles,
             offices,
             dossier_trust,

@@ -208,6 +208,7 @@ pub(super) fn plan(folder: &Path, wishes: &Wishes<'_>) -> Result<Config, Fault> 
         },
         trust: Trust::default(),
         signers: Vec::new(),
+        fingerprints: None,
         stations: (0..stations)
             .map(|number| (number, format!("S{:02}", number + 1)))
             .map(|(number, id)| Station {

@@ -96,6 +96,7 @@ pub async fn line(facility: &Facility, clock: Clock) -> Result<Line, Fault> {
         holidays: Holidays::viet_nam()?,
         dossier_trust: facility.dossier_trust.clone(),
         chip: facility.chip.clone(),
+        fingerprints: facility.fingerprints.clone(),
         lot_cards: facility.config.lot_cards,
         box_cards: u16::try_from(facility.config.box_cards).unwrap_or(u16::MAX),
         working_days: facility.config.working_days,

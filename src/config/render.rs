@@ -23,6 +23,7 @@ pub(super) fn render(config: &Config) -> String {
             ),
         );
     }
+    text += &fingerprints(config);
     text += "\n# Machines: reader, the printer's serial port, and the socket of the screen. A reader is a socket of\n\
              # the hall, or { pcsc = { name = \"…\", usb = \"1-2.3\", serial = \"…\", socket = \"…\" } }\n\
              # as far as it needs telling; cardwright doctor lists the readers that are there. socket: of its\n\
@@ -151,6 +152,19 @@ fn hsm(config: &Config) -> String {
         intake = quote(&keys.intake),
         cscas = list(&trust.cscas),
         crls = list(&trust.crls),
+    )
+}
+
+fn fingerprints(config: &Config) -> String {
+    let (cvcas, terminal) = match &config.fingerprints {
+        Some(who) => (list(&who.cvcas), path(&who.terminal)),
+        None => ("[\"cvca.cvcert\"]".to_owned(), "\"terminal\"".to_owned()),
+    };
+    let off = if config.fingerprints.is_some() { "" } else { "# " };
+    format!(
+        "\n# Who may read fingerprints off the chips, for card profiles with DG3: CV certificates of CVCAs, two at\n\
+         # most, and the folder of the terminal that reads finished cards back (its CV certificates, its key).\n\
+         {off}[fingerprints]\n{off}cvcas = {cvcas}\n{off}terminal = {terminal}\n"
     )
 }
 

@@ -59,6 +59,10 @@ fn what_is_written_is_read_again() {
             transport: "chip-transport".to_owned(),
             issuer: "chip-issuer".to_owned(),
         });
+        config.fingerprints = config.paths.profiles.as_ref().map(|_| Fingerprints {
+            cvcas: vec!["cvca.cvcert".into()],
+            terminal: "terminal".into(),
+        });
         assert_eq!(Config::parse(&config.render(), Path::new("/f")).unwrap(), config);
     }
 }

@@ -1,6 +1,7 @@
 //! All files of a chip but EF.SOD, from an approved dossier.
 //!
-//! Nothing here depends on the blank or on today's date: the same dossier, profile, key and number give the same bytes.
+//! Nothing here depends on the blank or on today's date: the same dossier, profile, keys, number and filler give the
+//! same bytes.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +22,7 @@ use crate::document::profile::{CardProfile, PaceProtocol};
 use crate::document::security_info::{
     ECDSA_PLAIN_SHA256, PACE_ECDH_GM_AES_128, PK_ECDH, SecurityInfo, SecurityInfos,
 };
-use crate::document::{dg1, dg2, dg15};
+use crate::document::{dg1, dg2, dg3, dg15};
 use crate::dossier::Dossier;
 use crate::pki::Curve;
 
@@ -46,8 +47,11 @@ impl ChipPublic {
     }
 }
 
+/// Random bytes that stand in DG3 of a person without fingerprints.
+pub const FILLER: usize = 16;
+
 /// EF.CardAccess, EF.COM and every data group of the profile. `card_number` is the id given to this card at
-/// preparation.
+/// preparation, `filler` what stands for fingerprints where there are none.
 ///
 /// # Errors
 /// A dossier fault if the dossier lacks or spoils what the profile needs; a bug if key, number or profile are not the
@@ -57,6 +61,7 @@ pub fn files(
     profile: &CardProfile,
     public: &ChipPublic,
     card_number: &str,
+    filler: [u8; FILLER],
 ) -> Result<CardFiles, Fault> {
     check_preparation(dossier, profile, card_number)?;
     check_fields(dossier, profile)?;
@@ -81,6 +86,9 @@ pub fn files(
         (false, Some(_)) => {
             return Err(Fault::new(&FIELD_UNFIT, "portrait: the card has none"));
         }
+    }
+    if profile.has_data_group(3) {
+        files.insert(FileId::Dg(3), dg3::encode(dossier, &filler)?);
     }
     if let Some(dg13) = profile.dg13 {
         let content = Dg13::of(dossier, dg13.place, &profile.face.unlimited_expiry, card_number);

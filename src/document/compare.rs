@@ -18,7 +18,7 @@ use crate::document::file::{CardFiles, FileId};
 use crate::document::mrz::{self, MrzFields};
 use crate::document::profile::{CardProfile, ChipAuthenticationProtocol, Dg13Profile, NameSeparator};
 use crate::document::security_info::{SecurityInfo, SecurityInfos};
-use crate::document::{dg1, dg2};
+use crate::document::{dg1, dg2, dg3};
 use crate::dossier::{Dossier, Expiry, Sex};
 use crate::pki::PublicKey;
 
@@ -76,6 +76,9 @@ pub fn compare(dossier: &Dossier, profile: &CardProfile, read: &CardFiles) -> Ve
     findings.zone(dossier, profile);
     if profile.has_data_group(2) {
         findings.portrait(dossier);
+    }
+    if profile.has_data_group(3) {
+        findings.fingerprints(dossier);
     }
     if let Some(dg13) = profile.dg13 {
         findings.optional_data(dossier, profile, dg13);
@@ -207,6 +210,15 @@ impl<'a> Findings<'a> {
             };
             self.expect(good, FILE, item.name());
         }
+    }
+
+    fn fingerprints(&mut self, dossier: &Dossier) {
+        const FILE: FileId = FileId::Dg(3);
+        let Some(prints) = self.decoded(FILE, |file| dg3::decode(file).ok()) else {
+            return;
+        };
+        let read = prints.iter().map(|print| (print.position, &print.image));
+        self.expect(read.eq(dg3::pictures(dossier)), FILE, "fingerprints");
     }
 
     fn security_infos(&mut self, profile: &CardProfile) {

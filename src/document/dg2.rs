@@ -3,15 +3,18 @@
 //! The image is passed through as it was approved: never decoded, never encoded anew.
 
 use crate::base::Fault;
+use crate::document::cbeff::{self, Fields, Instance, Kind};
 use crate::document::fault::FIELD_UNFIT;
 use crate::document::file::FileId;
-use crate::document::tlv::{self, Malformed, Reader};
+use crate::document::tlv::{self, Malformed};
 use crate::dossier::{Image, ImageFormat};
 
-/// Biometric header template: face, no subtype, format owner ISO/IEC JTC 1/SC 37, format ISO/IEC 19794-5.
-const HEADER: &[u8] = &[
-    0x81, 0x01, 0x02, 0x82, 0x01, 0x00, 0x87, 0x02, 0x01, 0x01, 0x88, 0x02, 0x00, 0x08,
-];
+/// Face, in the format of ISO/IEC 19794-5.
+const FACE: Kind = Kind {
+    biometric: 0x02,
+    format: 0x0008,
+    other: "not a facial record of ISO/IEC 19794-5",
+};
 /// Format identifier `FAC` and version `010`, each ending with a zero.
 const RECORD_START: [u8; 8] = *b"FAC\x00010\x00";
 /// Bytes of facial record header, facial information, one feature point, and image information.
@@ -58,14 +61,14 @@ pub fn encode(portrait: &Image) -> Result<Vec<u8>, Fault> {
     record.extend([RGB, 0, 0, 0, 0, 0]);
     record.extend(&portrait.bytes);
 
-    let mut template = tlv::object(0xA1, HEADER);
-    tlv::push(&mut template, 0x5F2E, &record);
-    let mut group = tlv::object(tlv::INTEGER, &[1]);
-    tlv::push(&mut group, 0x7F60, &template);
-    Ok(tlv::object(0x75, &tlv::object(0x7F61, &group)))
+    let face = Instance {
+        subtype: 0,
+        record: &record,
+    };
+    Ok(tlv::object(0x75, &cbeff::group(&FACE, &[face])))
 }
 
-/// Reads the portrait out of the file; further instances, which the standard permits, are not looked at.
+/// Reads the portrait out of the file; of further instances, which the standard permits, only the frame is looked at.
 ///
 /// # Errors
 /// `FILE_MALFORMED`.
@@ -74,34 +77,8 @@ pub fn decode(file: &[u8]) -> Result<Image, Fault> {
 }
 
 fn read(file: &[u8]) -> Result<Image, Malformed> {
-    let mut group = Reader::new(tlv::only(tlv::only(file, 0x75)?, 0x7F61)?);
-    if tlv::number(group.expect(tlv::INTEGER)?)? == 0 {
-        return Err(Malformed::Content("no face"));
-    }
-    let mut template = Reader::new(group.expect(0x7F60)?);
-    check_header(template.expect(0xA1)?)?;
-    let record = template.expect(0x5F2E)?;
-    template.finish()?;
-    facial_record(record)
-}
-
-/// Only format owner and type matter; all other elements are optional.
-fn check_header(header: &[u8]) -> Result<(), Malformed> {
-    let (mut owner, mut format) = (None, None);
-    let mut reader = Reader::new(header);
-    while !reader.is_empty() {
-        let element = reader.read()?;
-        match element.tag {
-            0x87 => owner = Some(element.value),
-            0x88 => format = Some(element.value),
-            _ => {}
-        }
-    }
-    if owner == Some(&[0x01, 0x01]) && format == Some(&[0x00, 0x08]) {
-        Ok(())
-    } else {
-        Err(Malformed::Content("not a facial record of ISO/IEC 19794-5"))
-    }
+    let faces = cbeff::templates(&FACE, tlv::only(tlv::only(file, 0x75)?, 0x7F61)?)?;
+    facial_record(faces.first().ok_or(Malformed::Content("no face"))?.record)
 }
 
 fn facial_record(record: &[u8]) -> Result<Image, Malformed> {
@@ -140,23 +117,6 @@ fn facial_record(record: &[u8]) -> Result<Image, Malformed> {
 
 fn length(field: [u8; 4]) -> Option<usize> {
     usize::try_from(u32::from_be_bytes(field)).ok()
-}
-
-/// Fields of fixed size, one after the other.
-struct Fields<'a>(&'a [u8]);
-
-impl<'a> Fields<'a> {
-    fn take<const N: usize>(&mut self) -> Result<[u8; N], Malformed> {
-        let (field, rest) = self.0.split_first_chunk().ok_or(Malformed::Truncated)?;
-        self.0 = rest;
-        Ok(*field)
-    }
-
-    fn bytes(&mut self, count: usize) -> Result<&'a [u8], Malformed> {
-        let (field, rest) = self.0.split_at_checked(count).ok_or(Malformed::Truncated)?;
-        self.0 = rest;
-        Ok(field)
-    }
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use crate::base::ids::AttemptId;
 use crate::base::limits::STOP_LIST_AGE_MAX;
 use crate::base::{Clock, Entropy, Fault, Mode};
-use crate::chip::ChipProfile;
+use crate::chip::{ChipProfile, Terminal};
 use crate::config::ChipMasters;
 use crate::document::CardProfile;
 use crate::document::face::Press;
@@ -20,7 +20,7 @@ use crate::dossier::{Holidays, OfficeTable};
 use crate::job::brake::Brake;
 use crate::job::fault::STALE_STOP_LIST;
 use crate::job::{Attempt, Event, Fact, apply};
-use crate::pki::{SignerKey, TrustStore};
+use crate::pki::{CvCertificate, SignerKey, TrustStore};
 use crate::port::{BundlePart, Fields, Ledger, OrderBook, Papers, Registry, Signer, StopList};
 
 use super::careful::Careful;
@@ -62,6 +62,15 @@ pub struct KeyLabels {
     pub chips: Option<ChipMasters>,
 }
 
+/// Who may read fingerprints off the chips.
+#[derive(Clone, Debug)]
+pub struct Fingerprints {
+    /// The CVCAs whose terminals may.
+    pub cvcas: Vec<CvCertificate>,
+    /// The terminal that reads finished cards back.
+    pub terminal: Terminal,
+}
+
 /// What does not change while the line runs.
 pub struct Rules {
     /// The facility's name.
@@ -86,6 +95,8 @@ pub struct Rules {
     pub dossier_trust: Vec<Vec<u8>>,
     /// The kind of chip in the blanks.
     pub chip: ChipProfile,
+    /// Who may read fingerprints, where chips hold them.
+    pub fingerprints: Option<Fingerprints>,
     /// Cards in a lot.
     pub lot_cards: usize,
     /// Cards in a box.

@@ -12,6 +12,12 @@ crate::fault_codes! {
         "the card profile is not installed", "chưa cài đặt mẫu thẻ",
         "Add the profile to the facility's folder and start again.",
         "Thêm mẫu thẻ vào thư mục cơ sở rồi khởi động lại.";
+    /// Chips would hold fingerprints that nobody could read, and so nobody could prove.
+    NO_TERMINAL = "LIN-008", Operator, true,
+        "this card holds fingerprints, and no terminal may read them",
+        "thẻ này có vân tay nhưng chưa có thiết bị được phép đọc",
+        "Name CVCAs and a terminal under [fingerprints] in cardwright.toml and start again.",
+        "Khai báo CVCA và thiết bị đọc tại mục [fingerprints] trong cardwright.toml rồi khởi động lại.";
     /// The signature the HSM gave is wrong.
     BAD_SIGNATURE = "LIN-003", Key, false,
         "the HSM gave a signature that does not verify", "HSM trả chữ ký sai",

@@ -24,7 +24,8 @@ use crate::port::{BundlePart, Part};
 
 use super::Line;
 use super::bundle::Content;
-use super::fault::{BAD_SIGNATURE, NO_PROFILE, REPEATED_NONCE, SIGNER_STOPPED, unreadable};
+use super::context::Fingerprints;
+use super::fault::{BAD_SIGNATURE, NO_PROFILE, NO_TERMINAL, REPEATED_NONCE, SIGNER_STOPPED, unreadable};
 use super::signers::Standing;
 use super::vault::{FreshKey, bundle_context, open_part, seal_part};
 
@@ -67,9 +68,12 @@ pub async fn prepare(
     let profile = profile(line, &dossier)?;
     // No blank is wasted on a card that the chips of this line cannot become.
     line.rules.chip.suits(&profile)?;
+    if profile.has_data_group(3) && line.fingerprints(&profile).is_none() {
+        return Err(Fault::new(&NO_TERMINAL, profile.id.as_str()));
+    }
     let (keys, public) = own_keys(line, &profile).await?;
     let number = hex::encode(&line.entropy.bytes::<8>()?);
-    let files = build::files(&dossier, &profile, &public, &number)?;
+    let files = build::files(&dossier, &profile, &public, &number, line.entropy.bytes()?)?;
     // Composed before anything is recorded: a face that does not fit is found while the attempt does not exist.
     let faces = faces(line, &dossier, &profile)?;
 
@@ -264,6 +268,17 @@ pub fn faces(line: &Line, dossier: &Dossier, profile: &CardProfile) -> Result<Fa
         qr.as_deref(),
         rehearsal,
     )
+}
+
+impl Line {
+    /// Who may read the fingerprints on a card, if it holds any.
+    #[must_use]
+    pub fn fingerprints(&self, card: &CardProfile) -> Option<&Fingerprints> {
+        self.rules
+            .fingerprints
+            .as_ref()
+            .filter(|_| card.has_data_group(3))
+    }
 }
 
 /// The profile a dossier asks for.

@@ -69,6 +69,7 @@ pub(crate) async fn line_at(mode: Mode, clock: Clock) -> Arc<Line> {
         holidays: Holidays::viet_nam().unwrap(),
         dossier_trust: Vec::new(),
         chip: ChipProfile::built_in("rehearsal").unwrap(),
+        fingerprints: None,
         lot_cards: 20,
         box_cards: 100,
         working_days: 5,

@@ -186,7 +186,7 @@ fn files(ds: &Certificate, signer: &Signer, now: OffsetDateTime) -> (CardFiles, 
 
 /// A CVCA, a document verifier and a terminal, as OpenPACE's `cvc-create` leaves them in a folder: certificates and
 /// private keys of all three.
-fn authority(folder: &Path) {
+pub(super) fn authority(folder: &Path) {
     std::fs::create_dir(folder).unwrap();
     let run = |program: &str, arguments: &str| {
         let output = Command::new(program)
@@ -211,7 +211,7 @@ fn authority(folder: &Path) {
 }
 
 /// The verdict of each check, by its name.
-fn verdicts(output: &Output) -> BTreeMap<String, String> {
+pub(super) fn verdicts(output: &Output) -> BTreeMap<String, String> {
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).expect("a report");
     let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
     let checks = report["checks"].as_array().unwrap();

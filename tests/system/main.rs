@@ -4,6 +4,7 @@ mod bad_hsm;
 mod control;
 mod crash;
 mod faces;
+mod fingerprints;
 mod fuzz;
 mod halt;
 mod house;

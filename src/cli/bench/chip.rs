@@ -15,7 +15,7 @@ use crate::chip::{
     ActiveSecret, CardImage, CardKeys, ChipProfile, Credentials, Identity, Inspection, MrzKey, Password,
     Request, identify, inspect, personalize, seal,
 };
-use crate::document::build::{self, ChipPublic};
+use crate::document::build::{self, ChipPublic, FILLER};
 use crate::document::mrz::Mrz;
 use crate::document::{CardFiles, FileId};
 use crate::line::talk::with_chip;
@@ -131,7 +131,7 @@ impl Card {
             active_authentication: Some(signing_point),
             chip_authentication: Some(agreement_point),
         };
-        let mut files = build::files(dossier, &card_profile, &public, "0123456789ABCDEF")?;
+        let mut files = build::files(dossier, &card_profile, &public, "0123456789ABCDEF", [0; FILLER])?;
         let mut sod = vec![0x77, 0x82];
         let [.., high, low] = (SOD_BYTES - 4).to_be_bytes();
         sod.extend([high, low]);

@@ -4,7 +4,7 @@ use super::people::{adults, pick};
 use super::{Times, print, repeat};
 use crate::base::Secret;
 use crate::chip::keys;
-use crate::document::build::{self, ChipPublic};
+use crate::document::build::{self, ChipPublic, FILLER};
 
 /// Runs the verb.
 ///
@@ -23,6 +23,7 @@ pub(super) fn main(times: Times) -> anyhow::Result<bool> {
             &profile,
             &public,
             "0123456789ABCDEF",
+            [0; FILLER],
         )?)
     };
     let files = build(0)?;

@@ -74,32 +74,35 @@ impl Opening {
 
     /// The terminal, if its folder was named.
     pub(super) fn terminal(&self) -> anyhow::Result<Option<Terminal>> {
-        let Some(folder) = &self.terminal else {
-            return Ok(None);
-        };
-        let (mut certificates, mut keys) = (Vec::new(), Vec::new());
-        for (path, bytes) in contents(folder)? {
-            let bytes = Zeroizing::new(bytes);
-            let extension = path.extension().and_then(|extension| extension.to_str());
-            match extension {
-                Some("pkcs8" | "key") => {
-                    let number = private::elliptic(&bytes).with_context(|| path.display().to_string())?;
-                    keys.push(Secret::new(number.to_vec()));
-                }
-                Some("cvcert" | "cvc") => certificates
-                    .push(CvCertificate::parse(&bytes).with_context(|| path.display().to_string())?),
-                _ => {}
-            }
-        }
-        // Tools leave the keys of the authorities beside the terminal's: the one that fits is meant.
-        let mut made = keys
-            .into_iter()
-            .map(|key| Terminal::new(certificates.clone(), key));
-        let first = made
-            .next()
-            .with_context(|| format!("{}: no private key (.pkcs8)", folder.display()))?;
-        Ok(Some(made.fold(first, Result::or)?))
+        self.terminal.as_deref().map(terminal).transpose()
     }
+}
+
+/// The terminal whose CV certificates and private key lie in this folder.
+pub(in crate::cli) fn terminal(folder: &Path) -> anyhow::Result<Terminal> {
+    let (mut certificates, mut keys) = (Vec::new(), Vec::new());
+    for (path, bytes) in contents(folder)? {
+        let bytes = Zeroizing::new(bytes);
+        let extension = path.extension().and_then(|extension| extension.to_str());
+        match extension {
+            Some("pkcs8" | "key") => {
+                let number = private::elliptic(&bytes).with_context(|| path.display().to_string())?;
+                keys.push(Secret::new(number.to_vec()));
+            }
+            Some("cvcert" | "cvc") => {
+                certificates.push(CvCertificate::parse(&bytes).with_context(|| path.display().to_string())?);
+            }
+            _ => {}
+        }
+    }
+    // Tools leave the keys of the authorities beside the terminal's: the one that fits is meant.
+    let mut made = keys
+        .into_iter()
+        .map(|key| Terminal::new(certificates.clone(), key));
+    let first = made
+        .next()
+        .with_context(|| format!("{}: no private key (.pkcs8)", folder.display()))?;
+    Ok(made.fold(first, Result::or)?)
 }
 
 /// A whole zone, or its three fields with commas between.

@@ -134,6 +134,7 @@ impl Kit {
             holidays: self.holidays.clone(),
             dossier_trust: self.dossier_trust.clone(),
             chip: self.chip.clone(),
+            fingerprints: None,
             lot_cards: plan.lot,
             box_cards: plan.box_cards,
             working_days: 5,

@@ -11,11 +11,13 @@ use time::OffsetDateTime;
 
 use super::fault::FILE;
 use crate::base::{Fault, Secret};
+use crate::cli::chip::terminal;
 use crate::config::Config;
 use crate::config::fault::PIN_FILE;
 use crate::document::profile::{BUILTIN, CardProfile};
 use crate::dossier::office::{Office, OfficeTable};
-use crate::pki::{Certificate, Crl, SignerKey, TrustStore};
+use crate::line::context::Fingerprints;
+use crate::pki::{Certificate, Crl, CvCertificate, SignerKey, TrustStore};
 
 /// Permissions that let others at a file.
 const OTHERS: u32 = 0o077;
@@ -92,6 +94,29 @@ pub(super) fn offices(config: &Config) -> Result<OfficeTable, Fault> {
     let offices: Vec<Office> = serde_json::from_slice(&read(&json)?)
         .map_err(|error| Fault::new(&FILE, format!("{}: {error}", json.display())))?;
     OfficeTable::new(offices).map_err(|fault| fault.at(json.display()))
+}
+
+/// The CVCAs whose terminals may read fingerprints, and the terminal of the house.
+pub(super) fn fingerprints(config: &Config) -> Result<Option<Fingerprints>, Fault> {
+    let Some(settings) = &config.fingerprints else {
+        return Ok(None);
+    };
+    let cvca = |file: &PathBuf| {
+        let path = config.path(file);
+        CvCertificate::parse(&read(&path)?).map_err(|fault| fault.at(path.display()))
+    };
+    let folder = config.path(&settings.terminal);
+    for key in listing(&folder, "pkcs8")?.iter().chain(&listing(&folder, "key")?) {
+        let metadata = fs::metadata(key).map_err(|error| trouble(key, &error))?;
+        if metadata.mode() & OTHERS != 0 {
+            let why = format!("{}: others may read it", key.display());
+            return Err(Fault::new(&FILE, why));
+        }
+    }
+    Ok(Some(Fingerprints {
+        cvcas: settings.cvcas.iter().map(cvca).collect::<Result<_, _>>()?,
+        terminal: terminal(&folder).map_err(|error| Fault::new(&FILE, format!("{error:#}")))?,
+    }))
 }
 
 /// Root certificates of those who sign dossiers, by the names of their files.

@@ -5,6 +5,8 @@ use crate::base::hex;
 use crate::document::example;
 use crate::document::sod::LdsVersion;
 use crate::document::tlv::Header;
+use crate::dossier::record::{LEFT_INDEX, RIGHT_INDEX};
+use crate::dossier::{Capture, Finger};
 
 fn public() -> ChipPublic {
     ChipPublic {
@@ -14,7 +16,7 @@ fn public() -> ChipPublic {
 }
 
 fn built(dossier: &Dossier, profile: &CardProfile) -> Result<CardFiles, Fault> {
-    files(dossier, profile, &public(), example::CARD_NUMBER)
+    files(dossier, profile, &public(), example::CARD_NUMBER, [0; FILLER])
 }
 
 #[test]
@@ -59,6 +61,31 @@ fn a_child_s_card_has_no_portrait() {
     assert!(!files.contains_key(&FileId::Dg(2)));
     assert_eq!(compare(&dossier, &profile, &files), []);
     assert!(hashes(&files).keys().eq(&[1, 13, 14, 15]));
+}
+
+#[test]
+fn fingerprints_are_on_the_chip_if_the_profile_says_so() {
+    let mut profile = example::profile("cccd-2021");
+    profile.chip.data_groups.insert(2, 3);
+    let mut dossier = example::dossier();
+    dossier.fingers = vec![Finger {
+        position: LEFT_INDEX,
+        capture: Capture::Taken(dossier.portrait.clone().unwrap()),
+    }];
+    let mut files = built(&dossier, &profile).unwrap();
+    assert!(hashes(&files).contains_key(&3));
+    assert_eq!(compare(&dossier, &profile, &files), []);
+    let told = |dossier: &Dossier, files: &CardFiles| {
+        let found = compare(dossier, &profile, files);
+        found.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let mut other = dossier.clone();
+    other.fingers[0].position = RIGHT_INDEX;
+    assert_eq!(told(&other, &files), ["EF.DG3 fingerprints: differs"]);
+    other.fingers.clear();
+    assert_eq!(told(&other, &files), ["EF.DG3 fingerprints: differs"]);
+    files.remove(&FileId::Dg(3));
+    assert_eq!(told(&dossier, &files), ["EF.DG3: absent"]);
 }
 
 #[test]
@@ -113,10 +140,17 @@ fn what_the_dossier_lacks_or_spoils_is_named() {
 fn key_and_number_must_go_with_the_profile() {
     let (dossier, mut profile) = (example::dossier(), example::profile("cccd-2021"));
     for number in ["", "0123456789ABCDE", "0123456789ABCDEF0", "0123456789ABCDE "] {
-        let fault = files(&dossier, &profile, &public(), number).unwrap_err();
+        let fault = files(&dossier, &profile, &public(), number, [0; FILLER]).unwrap_err();
         assert_eq!(fault.code, &PREPARATION_WRONG);
     }
-    let fault = files(&dossier, &profile, &ChipPublic::default(), example::CARD_NUMBER).unwrap_err();
+    let fault = files(
+        &dossier,
+        &profile,
+        &ChipPublic::default(),
+        example::CARD_NUMBER,
+        [0; FILLER],
+    )
+    .unwrap_err();
     assert_eq!(fault.code, &PREPARATION_WRONG);
     profile.chip.active_authentication = false;
     profile.chip.data_groups.retain(|number| *number != 15);
@@ -126,14 +160,23 @@ fn key_and_number_must_go_with_the_profile() {
         chip_authentication: agreement,
     };
     let with = |public, profile: &CardProfile| {
-        files(&dossier, profile, &public, example::CARD_NUMBER).map_err(|fault| fault.code)
+        files(&dossier, profile, &public, example::CARD_NUMBER, [0; FILLER]).map_err(|fault| fault.code)
     };
     let key = Some(example::chip_key());
     assert!(with(only(None, key), &profile).is_ok());
     assert_eq!(with(only(None, None), &profile), Err(&PREPARATION_WRONG));
     profile.chip.chip_authentication = None;
     assert_eq!(with(only(None, key), &profile), Err(&PREPARATION_WRONG));
-    assert!(files(&dossier, &profile, &ChipPublic::default(), example::CARD_NUMBER).is_ok());
+    assert!(
+        files(
+            &dossier,
+            &profile,
+            &ChipPublic::default(),
+            example::CARD_NUMBER,
+            [0; FILLER]
+        )
+        .is_ok()
+    );
 }
 
 proptest! {

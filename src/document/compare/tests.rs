@@ -2,7 +2,7 @@ use proptest::prelude::*;
 use time::macros::date;
 
 use super::*;
-use crate::document::build::{ChipPublic, files};
+use crate::document::build::{ChipPublic, FILLER, files};
 use crate::document::example;
 use crate::document::security_info::PACE_ECDH_GM_AES_128;
 use crate::pki::{Curve, EllipticCurve};
@@ -17,6 +17,7 @@ fn built(dossier: &Dossier) -> CardFiles {
         &example::profile("cccd-2021"),
         &public,
         example::CARD_NUMBER,
+        [0; FILLER],
     )
     .unwrap()
 }

@@ -4,7 +4,7 @@ use super::{CardProfile, Typeface};
 use crate::dossier::admit::Requirements;
 
 /// Data groups that can be built.
-const BUILDABLE: [u8; 5] = [1, 2, 13, 14, 15];
+const BUILDABLE: [u8; 6] = [1, 2, 3, 13, 14, 15];
 
 /// Nothing contradicts anything; otherwise what does, for the one who wrote the profile.
 pub(super) fn consistent(profile: &CardProfile) -> Result<(), String> {
@@ -83,6 +83,10 @@ fn chip(profile: &CardProfile) -> Result<(), String> {
         "chip.data_groups must have DG2, or chip.without_dg2 must say that this is meant",
     )?;
     ensure(has(2) == profile.has_portrait(), "a portrait and DG2 go together")?;
+    ensure(
+        !has(3) || profile.has_portrait() && chip.chip_authentication.is_some(),
+        "DG3 needs fingerprints, and chip.chip_authentication, which terminal authentication follows",
+    )?;
     ensure(
         has(13) == profile.dg13.is_some(),
         "the table dg13 and the data group go together",
@@ -194,7 +198,11 @@ mod tests {
             ("DG2", |p| p.chip.without_dg2 = true),
             ("portrait", |p| p.requirements.biometrics = Biometrics::None),
             ("dg13", |p| p.dg13 = None),
-            ("DG3", |p| p.chip.data_groups.push(3)),
+            ("DG4", |p| p.chip.data_groups.push(4)),
+            ("DG3", |p| {
+                p.chip.data_groups.push(3);
+                p.chip.chip_authentication = None;
+            }),
             ("twice", |p| p.chip.data_groups.push(1)),
             ("DG1", |p| p.chip.data_groups.retain(|number| *number != 1)),
             ("BAC or PACE", |p| {

@@ -318,6 +318,7 @@ async fn encode(
             .as_ref()
             .map(ActiveSecret::Elliptic),
         chip_authentication: ready.keys.chip_authentication.as_ref(),
+        cvcas: line.fingerprints(&ready.profile).map_or(&[], |who| &who.cvcas),
         ..CardImage::new(&ready.files, &ready.mrz)
     };
     let writing = personalize(&line.rules.chip, image, line.credentials(keys)?)?;

@@ -22,6 +22,7 @@ pub(super) async fn read_back(
         allow_bac: ready.profile.chip.bac,
         read_max: Some(line.rules.chip.apdu.read_max),
         active_authentication: ready.profile.chip.active_authentication,
+        terminal: line.fingerprints(&ready.profile).map(|who| who.terminal.clone()),
         ..Request::new(Password::Mrz(ready.mrz.clone()))
     };
     let seed = line.entropy.secret()?;
@@ -46,6 +47,12 @@ fn judge(line: &Line, ready: &Ready, inspection: &Inspection) -> Result<(), Faul
             chip.chip_authentication.is_some(),
             Verdict::Absent,
             inspection.chip_authentication,
+        ),
+        (
+            "terminal authentication",
+            line.fingerprints(&ready.profile).is_some(),
+            Verdict::NotAsked,
+            inspection.terminal_authentication,
         ),
     ] {
         if seen != if wanted { Verdict::Genuine } else { without } {
