@@ -158,7 +158,9 @@ fn each_mistake_is_caught() {
             }),
             Slip::SwapReaders => facts.iter().any(|fact| matches!(fact, Fact::PositionStopped { .. })),
             Slip::ReverseHopper => attempts.iter().all(Attempt::is_good) && in_order(&attempts, &facts),
-            Slip::MixHoppers | Slip::WrongBox | Slip::ScanOther => attempts.iter().all(Attempt::is_good),
+            Slip::MixHoppers | Slip::WrongBox | Slip::ScanOther | Slip::ForgetLabel => {
+                attempts.iter().all(Attempt::is_good)
+            }
             Slip::BoxSpoiled => attempts.iter().filter(|attempt| !attempt.is_good()).count() <= 2,
         };
         assert!(caught, "{slip:?}");
