@@ -318,7 +318,10 @@ impl Desk {
                 self.recount(line, &label).await?;
             }
             // It names itself once more, and goes into its box.
-            Put::Elsewhere => hand.add(undone("the label of another box was scanned"))?,
+            Put::Elsewhere => {
+                hand.add(undone("the label of another box was scanned"))?;
+                hand.record(line).await?;
+            }
         }
         Ok(hand)
     }

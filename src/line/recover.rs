@@ -13,6 +13,7 @@ use crate::port::{Attempts, Instruction, OrderState};
 use crate::printer::Status;
 
 use super::Line;
+use super::blanks;
 use super::context::Hand;
 use super::settle::settle_once;
 use super::station::Station;
@@ -292,7 +293,9 @@ async fn chip_at(line: &Line, station: &mut Station, bound: Option<&ChipId>) -> 
     let chip = identity.chip;
     let used = line.ports.ledger.attempts(Attempts::OfChip(chip.clone())).await?;
     Ok(match line.ports.ledger.blank(&chip).await? {
-        Some((blank, pack)) if used.is_empty() => SeenChip::Unused { chip, blank, pack },
+        Some((blank, pack)) if used.is_empty() && !blanks::is_written_off(line, &blank).await? => {
+            SeenChip::Unused { chip, blank, pack }
+        }
         _ => SeenChip::Other(chip),
     })
 }

@@ -98,8 +98,11 @@ pub struct Count {
     /// The machine whose feeder was counted.
     #[arg(long, requires = "is")]
     machine: Option<String>,
-    /// How many blanks are in it.
-    #[arg(long, requires = "machine")]
+    /// The pack whose blanks were counted that lie with the waste and are no cards.
+    #[arg(long, value_name = "PACK", requires = "is", conflicts_with_all = ["machine", "since"])]
+    waste: Option<String>,
+    /// How many blanks there are.
+    #[arg(long)]
     is: Option<u32>,
     #[command(flatten)]
     options: Options,
@@ -148,12 +151,17 @@ pub fn main(verb: Verb) -> anyhow::Result<bool> {
         Verb::Count(Count {
             since,
             machine,
+            waste,
             is,
             options,
         }) => {
-            let request = match (machine, is) {
-                (Some(machine), Some(is)) => stock::Request::Counted {
+            let request = match (machine, waste, is) {
+                (Some(machine), _, Some(is)) => stock::Request::Counted {
                     machine: MachineId(machine),
+                    is,
+                },
+                (None, Some(pack), Some(is)) => stock::Request::CountedWaste {
+                    pack: PackId(pack),
                     is,
                 },
                 _ => stock::Request::Count { since },

@@ -113,6 +113,10 @@ impl Ledger for TrappedLedger {
         self.door.blank(chip).await
     }
 
+    async fn pack_of(&self, blank: &BlankId) -> Result<Option<PackId>, Fault> {
+        self.door.pack_of(blank).await
+    }
+
     async fn stock(&self) -> Result<Stock, Fault> {
         self.door.stock().await
     }
