@@ -1,6 +1,6 @@
-//! Blanks that are no cards and never will be. One that can be named is written off by name and recognized when it comes
-//! out of a feeder again (law 3); one that cannot is a number of its pack, until its number on the plastic is read, or
-//! until it turns up where the numbers say that it cannot be.
+//! Blanks that are no cards and never will be. One that can be named is written off by name and recognized when it
+//! comes out of a feeder again (law 3); one that cannot is a number of its pack, until its number on the plastic is
+//! read, or until it turns up where the numbers say that it cannot be.
 
 use crate::base::ids::{BlankId, PackId, PersonId};
 use crate::base::{Fault, Place};

@@ -6,7 +6,7 @@ mod placing;
 use std::pin::pin;
 use std::time::Duration;
 
-use crate::audit::Hash;
+use crate::audit::{Hash, paper};
 use crate::base::Fault;
 use crate::base::ids::{BoxId, MachineId, OrderKey, SodHash};
 use crate::base::limits::CONTROL_FRAME_BYTES_MAX;
@@ -482,8 +482,10 @@ impl Scan {
         for line in text.split('\r') {
             match line.trim_start_matches('\n').split_once(' ') {
                 Some(("MRZ", mrz)) => scan.mrz = Some(mrz.to_owned()),
-                Some(("QR", qr)) => scan.qr = Some(qr.to_owned()),
-                Some(("BOX", label)) => scan.label = Some(BoxId::new(label)),
+                Some(("QR", text)) => match text.strip_prefix(paper::BOX) {
+                    Some(label) => scan.label = Some(BoxId::new(label)),
+                    None => scan.qr = Some(text.to_owned()),
+                },
                 _ => {}
             }
         }

@@ -1,5 +1,5 @@
-/* Stands between a program and the system's clock (LD_PRELOAD). The wall clock is off by the seconds that the file named
- * by CLOCK_OFFSET holds; the time since the machine started is as it is. */
+/* Stands between a program and the system's clock (LD_PRELOAD). The wall clock is off by the seconds that the file
+ * named by CLOCK_OFFSET holds; the time since the machine started is as it is. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdlib.h>

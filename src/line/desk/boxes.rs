@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::Desk;
 use super::placing::Put;
+use crate::audit::paper;
 use crate::base::ids::{BoxId, OfficeCode};
 use crate::base::{Blame, Fault};
 use crate::job::fault::{BOX_MISCOUNT, WRONG_CARD};
@@ -45,6 +46,13 @@ impl Desk {
             }
         }
         let label = BoxId(format!("{office}-{:03}", boxes.len() + 1));
+        let name = line.rules.offices.get(office).map(|known| known.name.as_str());
+        let to = format!("{office} – {}", name.unwrap_or_default());
+        let paper = paper::label(&label, &to, line.rules.mode, line.clock.now())?;
+        line.ports
+            .papers
+            .keep("labels", &format!("{label}.pdf"), &paper)
+            .await?;
         let opened = Fact::BoxOpened {
             label: label.clone(),
             office: office.clone(),

@@ -3,7 +3,7 @@
 //! For each card the scanner sends `MRZ `, the 90 characters of the zone and CR, if it can read the zone; `QR
 //! `, the text of
 //! the code in UTF-8 and CR, if it can read the code; and in any case `END` and CR, before the screen says that
-//! it is done. Of the label of a box it sends `BOX `, the box, CR and `END` and CR.
+//! it is done. Of the label of a box it sends the text of its code, `BOX ` and the box.
 
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::books::Act;
 use super::card::Card;
 use super::floor::Floor;
+use crate::audit::paper;
 use crate::base::Bitmap;
 use crate::base::ids::{BlankId, BoxId, MachineId};
 use crate::port::{Answer, Instruction};
@@ -259,7 +260,7 @@ impl OnReader {
 
 /// What the scanner says of a box's label.
 pub(in crate::sim) fn label_spoken(label: &BoxId) -> Vec<u8> {
-    format!("BOX {label}\rEND\r").into_bytes()
+    format!("QR {}{label}\rEND\r", paper::BOX).into_bytes()
 }
 
 /// What the scanner says of a reading.
