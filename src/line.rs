@@ -13,6 +13,7 @@
 
 pub mod admit;
 pub mod audit;
+pub mod blanks;
 pub mod books;
 pub mod bundle;
 pub mod careful;

@@ -230,6 +230,8 @@ pub trait Ledger: Send + Sync {
     async fn attempts(&self, which: Attempts) -> Result<Vec<Attempt>, Fault>;
     /// The blank a chip sits in, by the suppliers' lists.
     async fn blank(&self, chip: &ChipId) -> Result<Option<(BlankId, PackId)>, Fault>;
+    /// The pack that a blank came in, by the suppliers' lists.
+    async fn pack_of(&self, blank: &BlankId) -> Result<Option<PackId>, Fault>;
     /// All counts.
     async fn stock(&self) -> Result<Stock, Fault>;
     /// The counts of one pack.

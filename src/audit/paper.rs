@@ -1,19 +1,22 @@
-//! The papers that travel with a box, as PDF: the manifest, and hand-over sheets to sign, one set per village.
+//! The papers of a box, as PDF: its label, the manifest, and hand-over sheets to sign, one set per village.
 //!
 //! Same manifest, same bytes: nothing here looks at a clock, and the one date printed is the manifest's own. The
 //! typefaces are embedded with just the glyphs that are used, so a paper prints alike everywhere and is small enough to
 //! send by mail.
 
+use time::OffsetDateTime;
 use time::macros::format_description;
 
 use super::Manifest;
 use crate::base::clock::VIET_NAM;
+use crate::base::ids::BoxId;
 use crate::base::{Fault, Mode};
 
 mod code;
 mod document;
 mod embedded;
 mod grid;
+mod label_paper;
 mod manifest_paper;
 mod sign_off_paper;
 mod subset;
@@ -38,6 +41,17 @@ pub fn manifest(manifest: &Manifest, qr: &str) -> Result<Vec<u8>, Fault> {
 pub fn sign_off(manifest: &Manifest) -> Result<Vec<u8>, Fault> {
     manifest.check()?;
     sign_off_paper::make(manifest)
+}
+
+/// What the square code on a box's label begins with; the label follows.
+pub const BOX: &str = "BOX ";
+
+/// The label of a box that is opened: its name, where it goes, and a square code of its name to scan.
+///
+/// # Errors
+/// `LETTER_MISSING` for a letter the typeface has no shape for, `PAPER_FAILED` if the name does not fit a square code.
+pub fn label(label: &BoxId, office: &str, mode: Mode, opened: OffsetDateTime) -> Result<Vec<u8>, Fault> {
+    label_paper::make(label, office, mode, opened)
 }
 
 /// Margins in millimetres.

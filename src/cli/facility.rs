@@ -20,6 +20,7 @@ use crate::device::pkcs11::{Hsm, HsmConfig, PinSource};
 use crate::document::profile::CardProfile;
 use crate::dossier::office::OfficeTable;
 use crate::job::Fact;
+use crate::job::decide::is_waited_for;
 use crate::line::context::Fingerprints;
 use crate::pki::{SignerKey, TrustStore};
 use crate::port::{Ledger, Signer};
@@ -127,6 +128,24 @@ impl Facility {
             trap,
             config,
         })
+    }
+
+    /// As [`Self::open`], for a controller: an HSM that does not answer is waited for, and who waits says so. After a
+    /// power cut the HSM is often the last to come back, and nobody should have to start the controller again for that.
+    /// A PIN that was refused, a label that no token has, or a key that is missing is not waited for.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub async fn open_patiently(folder: &Path, clock: Clock) -> Result<Self, Fault> {
+        loop {
+            match Self::open(folder, clock).await {
+                Err(fault) if is_waited_for(&fault) => {
+                    tracing::warn!(code = fault.code.id, "waiting for the HSM: {fault}");
+                    clock.sleep(limits::HSM_AWAY_PAUSE).await;
+                }
+                opened => return opened,
+            }
+        }
     }
 
     /// Closes every door in order. Whatever a task still holds stays open until that task ends.

@@ -118,7 +118,7 @@ async fn rehearse(arguments: &Arguments, dir: &Path) -> anyhow::Result<bool> {
         setup::facility(&scale, dir, clock).await?;
     }
     let _hall = Hall::enter(&hall_dir, clock).await?;
-    let facility = Facility::open(dir, clock).await?;
+    let facility = Facility::open_patiently(dir, clock).await?;
     let line = Arc::new(super::run::line(&facility, clock).await?);
     setup::receive_packs(&facility, &hall_dir).await?;
     people::admit(&scale, dir, &line, &facility).await?;

@@ -55,7 +55,7 @@ pub fn main(arguments: &Arguments) -> anyhow::Result<bool> {
     with_token_env(&arguments.dir)?;
     super::runtime()?.block_on(async {
         let clock = Clock::system();
-        let facility = Facility::open(&arguments.dir, clock).await?;
+        let facility = Facility::open_patiently(&arguments.dir, clock).await?;
         let line = Arc::new(line(&facility, clock).await?);
         let ending = if arguments.drain {
             Ending::WhenDrained

@@ -3,12 +3,13 @@
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::base::ids::{BlankId, ChipId, MachineId, SodHash};
+use crate::base::ids::{BlankId, ChipId, MachineId, PackId, SodHash};
 use crate::base::{Blame, Fault};
 use crate::chip::LifeCycle;
 use crate::chip::fault::FOREIGN;
 use crate::job::{Attempt, Phase, Step};
 use crate::line::Line;
+use crate::line::blanks;
 use crate::port::Attempts;
 
 use super::{Answer, Who, tell};
@@ -90,7 +91,15 @@ pub async fn act(line: &Line, _who: &Who, request: Request) -> Result<Answer, Fa
             let sod = SodHash(sod.0.to_uppercase());
             (ledger.attempts(Attempts::OfSod(sod)).await?, None)
         }
-        Request::Blank { blank } => (ledger.attempts(Attempts::OfBlank(blank)).await?, None),
+        Request::Blank { blank } => {
+            let attempts = ledger.attempts(Attempts::OfBlank(blank.clone())).await?;
+            if attempts.is_empty()
+                && let Some(pack) = ledger.pack_of(&blank).await?
+            {
+                return not_used(line, Some((blank, pack))).await;
+            }
+            (attempts, None)
+        }
     };
     match attempts.last() {
         Some(attempt) => ours(line, attempt).await,
@@ -179,10 +188,15 @@ async fn unused(line: &Line, chip: Option<&ChipId>) -> Result<Answer, Fault> {
         Some(chip) => line.ports.ledger.blank(chip).await?,
         None => None,
     };
-    let belongs = if listed.is_some() {
-        Belongs::WithTheBlanks
-    } else {
-        Belongs::Aside
+    not_used(line, listed).await
+}
+
+/// A blank of ours that is no card: unused, or written off. Nothing else is ours.
+async fn not_used(line: &Line, listed: Option<(BlankId, PackId)>) -> Result<Answer, Fault> {
+    let belongs = match &listed {
+        None => Belongs::Aside,
+        Some((blank, _)) if blanks::is_written_off(line, blank).await? => Belongs::WithTheWaste,
+        Some(_) => Belongs::WithTheBlanks,
     };
     let what = listed.as_ref().map_or_else(
         || "No card was made with it here".to_owned(),

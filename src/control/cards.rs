@@ -4,16 +4,17 @@
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::base::ids::{AttemptId, BlankId, ChipId, PackId, SodHash};
+use crate::base::ids::{AttemptId, BlankId, ChipId, PackId, PersonId, SodHash};
 use crate::base::{Code, Fault, Place};
 use crate::job::fault::{MISSING_CARD, UNKNOWN_BLANK};
 use crate::job::lot::Lot;
 use crate::job::{Attempt, Event, Fact, Phase, Step};
 use crate::line::Line;
+use crate::line::blanks;
 use crate::line::floor::Held;
 use crate::port::{Attempts, BoxStanding};
 
-use super::fault::UNKNOWN;
+use super::fault::{ALREADY, UNKNOWN};
 use super::refused::{
     BEYOND, DAMAGED, MISCOUNT, MISPRINTED, MIXED_UP, MUTE, SAMPLE, SPOIL_CODE, UNDER_WAY, UNTOLD,
 };
@@ -101,8 +102,11 @@ async fn spoil(line: &Line, who: &Who, card: &str, code: &str, words: &str) -> R
     };
     // The registry must not be told that a card is good while somebody says that it is not.
     let _told = line.telling.lock().await;
-    let attempt = attempt(line, card).await?;
     let by = who.people();
+    let Some(attempt) = find(line, card).await? else {
+        let (blank, pack) = unused(line, card).await?;
+        return write_off(line, by, blank, pack, code).await;
+    };
     // No desk may take up a card between the look and the record.
     let _held;
     let event = match attempt.phase {
@@ -307,10 +311,55 @@ async fn attempt(line: &Line, card: &str) -> Result<Attempt, Fault> {
         .ok_or_else(|| Fault::new(&UNKNOWN, "no card has this name"))
 }
 
+/// A blank of ours, by its number or its chip.
+async fn listed(line: &Line, card: &str) -> Result<Option<(BlankId, PackId)>, Fault> {
+    let (card, ledger) = (card.trim(), &line.ports.ledger);
+    let blank = BlankId::new(card);
+    match ledger.pack_of(&blank).await? {
+        Some(pack) => Ok(Some((blank, pack))),
+        None => ledger.blank(&ChipId(card.to_ascii_uppercase())).await,
+    }
+}
+
+/// A blank of ours that no attempt was bound to.
+async fn unused(line: &Line, card: &str) -> Result<(BlankId, PackId), Fault> {
+    listed(line, card)
+        .await?
+        .ok_or_else(|| Fault::new(&UNKNOWN, "no card and no blank has this name"))
+}
+
+/// A blank that is no card lies with the waste, and whoever found it has read its number.
+async fn write_off(
+    line: &Line,
+    by: Vec<PersonId>,
+    blank: BlankId,
+    pack: PackId,
+    code: &Code,
+) -> Result<Answer, Fault> {
+    if blanks::is_written_off(line, &blank).await? {
+        return Err(Fault::new(&ALREADY, format!("blank {blank} is written off")));
+    }
+    let fact = blanks::written_off(line, &blank, &pack, code.id, by).await?;
+    record(line, vec![fact]).await?;
+    let text = format!(
+        "Blank {blank} of pack {pack}: written off. Put it into the reject box; it is never used again."
+    );
+    Ok(Answer::good(
+        text,
+        json!({ "do": "reject", "blank": blank, "pack": pack }),
+    ))
+}
+
 /// A chip that no attempt was bound to: an unused blank of ours, or a stranger.
 async fn not_of_an_attempt(line: &Line, card: &str) -> Result<Answer, Fault> {
     let chip = ChipId(card.trim().to_ascii_uppercase());
-    if let Some((blank, pack)) = line.ports.ledger.blank(&chip).await? {
+    if let Some((blank, pack)) = listed(line, card).await? {
+        if blanks::is_written_off(line, &blank).await? {
+            return Ok(Answer::good(
+                format!("Blank {blank} of pack {pack}: written off. Put it into the reject box."),
+                json!({ "do": "reject", "blank": blank, "pack": pack }),
+            ));
+        }
         return Ok(Answer::good(
             format!("Blank {blank} of pack {pack}: unused. Put it back where the rest of its pack is."),
             json!({ "do": "feeder", "blank": blank, "pack": pack }),
@@ -346,7 +395,7 @@ async fn turned_up(line: &Line, who: &Who, attempt: &Attempt) -> Result<(), Faul
 }
 
 /// It goes to a desk like any other card in a tray.
-async fn to_desk(line: &Line, by: Vec<crate::base::ids::PersonId>, attempt: &Attempt) -> Result<(), Fault> {
+async fn to_desk(line: &Line, by: Vec<PersonId>, attempt: &Attempt) -> Result<(), Fault> {
     record(line, vec![Fact::attempt(attempt.id, Event::Found { by })]).await?;
     if let Some(order) = line.ports.book.order(attempt.id.order).await? {
         line.floor.tray(Lot {

@@ -2,6 +2,7 @@
 //! instant each is in exactly one known place (law 7).
 
 mod count;
+mod waste;
 
 use std::collections::BTreeSet;
 
@@ -75,6 +76,13 @@ pub enum Request {
         /// How many there are.
         is: u32,
     },
+    /// Somebody counted the blanks of a pack that lie with the waste and are no cards.
+    CountedWaste {
+        /// Which pack's.
+        pack: PackId,
+        /// How many there are.
+        is: u32,
+    },
     /// Two people have looked for the blanks that a count found missing, and declare them not found.
     Explain {
         /// Which machine's feeder.
@@ -119,6 +127,7 @@ pub async fn act(line: &Line, who: &Who, request: Request) -> Result<Answer, Fau
         Request::Return { pack, from, count } => give_back(line, who, pack, from, count).await,
         Request::Count { since } => count::equation(line, since).await,
         Request::Counted { machine, is } => count::counted(line, who, machine, is).await,
+        Request::CountedWaste { pack, is } => waste::counted(line, who, pack, is).await,
         Request::Explain { machine, reason } => count::explain(line, who, &machine, &reason).await,
     }
 }

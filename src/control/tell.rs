@@ -120,6 +120,18 @@ fn fact(fact: &Fact) -> String {
                 step.pack, step.reason
             )
         }
+        Fact::WrittenOff {
+            blank,
+            pack,
+            from,
+            code,
+            by,
+        } => {
+            format!(
+                "blank {blank} of {pack} written off from {from}{} ({code})",
+                people(by)
+            )
+        }
         Fact::Stranger { machine, chip, code } => {
             format!("{machine}: a strange chip {chip} came out of the feeder ({code})")
         }

@@ -260,7 +260,8 @@ pub fn apply(state: Option<&Attempt>, id: AttemptId, event: &Event) -> Result<At
                     "a card that was not verified and printed can only be spoiled",
                 ));
             }
-            next.done = next.done.with(Step::Deliver);
+            // It was out of sight: whatever was proven of it before is proven again (law 5).
+            next.done = next.done.without(Step::Prove).with(Step::Deliver);
             next.phase = Phase::Did(Step::Deliver);
             next.place = Some(Place::Hopper(state.machine.clone()));
         }

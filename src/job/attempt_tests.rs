@@ -213,6 +213,22 @@ fn not_found_needs_two_different_people() {
     }
 }
 
+/// Law 5: it was proven, got out of sight, and is proven once more before it enters a box.
+#[test]
+fn a_card_that_was_out_of_sight_is_proven_anew() {
+    let mut events = through(Step::Prove);
+    events.push(Event::Quarantined {
+        code: "JOB-020".into(),
+    });
+    events.push(Event::Found {
+        by: vec![PersonId::new("an")],
+    });
+    let found = run(&events).unwrap();
+    assert_eq!(found.phase, Phase::Did(Step::Deliver));
+    assert!(apply(Some(&found), id(), &intended(Step::Box)).is_err());
+    assert!(apply(Some(&found), id(), &intended(Step::Prove)).is_ok());
+}
+
 fn any_event() -> impl Strategy<Value = Event> {
     let step = proptest::sample::select(Step::ALL.to_vec());
     prop_oneof![

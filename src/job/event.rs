@@ -156,7 +156,7 @@ pub enum Evidence {
         /// At which desk.
         desk: MachineId,
     },
-    /// The card lies in its box.
+    /// The card lies in its box: the box's label was scanned when it was put in, or its chip read where it lies.
     Box {
         /// The box.
         #[serde(rename = "box")]

@@ -87,6 +87,19 @@ pub enum Fact {
         #[serde(flatten)]
         step: Move,
     },
+    /// A blank that is no card is waste, and is known by name: it is never used again.
+    WrittenOff {
+        /// Which.
+        blank: BlankId,
+        /// Its pack.
+        pack: PackId,
+        /// Where the books had it; with the waste already, if it was one of those without a name.
+        from: Place,
+        /// Fault code.
+        code: String,
+        /// Who; nobody when a machine did it.
+        by: Vec<PersonId>,
+    },
     /// Blanks or cards were counted by hand in a place. A number that is not the books' own must be explained before
     /// a lot of that machine is closed; a later count that agrees explains it.
     Counted {
@@ -252,6 +265,7 @@ impl Fact {
             Self::LotClosed { .. } => "lot_closed",
             Self::PackReceived { .. } => "pack_received",
             Self::Stock { .. } => "stock",
+            Self::WrittenOff { .. } => "written_off",
             Self::Counted { .. } => "counted",
             Self::Counters { .. } => "counters",
             Self::Stranger { .. } => "stranger",
@@ -279,6 +293,7 @@ impl Fact {
             Self::LotClosed { lot } => lot.to_string(),
             Self::PackReceived { pack, .. } => pack.to_string(),
             Self::Stock { step } => step.pack.to_string(),
+            Self::WrittenOff { blank, .. } => blank.to_string(),
             Self::Counted { place, .. } => place
                 .machine()
                 .map_or_else(|| place.name().to_owned(), ToString::to_string),

@@ -91,4 +91,14 @@ crate::fault_codes! {
         "the box does not hold what the books say", "số thẻ trong hộp không khớp sổ",
         "Look for the card in other boxes and in the quarantine tray, and tap it: cardwright found.",
         "Tìm thẻ trong các hộp khác và khay cách ly rồi chạm thẻ: cardwright found.";
+    /// A blank that was written off came out of a feeder again.
+    WRITTEN_OFF = "JOB-023", Operator, false,
+        "this blank was written off", "phôi này đã bị loại khỏi sổ",
+        "Take it out of the feeder and put it back into the reject box.",
+        "Lấy khỏi khay nạp và bỏ lại vào hộp loại.";
+    /// A card went into a box, and the label of the box was not scanned.
+    LABEL_UNREAD = "JOB-024", Operator, true,
+        "the label of the box was not scanned", "chưa quét nhãn hộp",
+        "Let the desk go on: it asks for the card to be tapped once more.",
+        "Cho bàn chạy tiếp: hệ thống sẽ yêu cầu chạm lại thẻ.";
 }

@@ -111,6 +111,12 @@ impl StepSet {
         Self(self.0 | 1 << step as u8)
     }
 
+    /// Without this step.
+    #[must_use]
+    pub fn without(self, step: Step) -> Self {
+        Self(self.0 & !(1 << step as u8))
+    }
+
     /// Is the step in the set?
     #[must_use]
     pub fn has(self, step: Step) -> bool {

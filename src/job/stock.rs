@@ -137,6 +137,33 @@ impl Stock {
     }
 }
 
+/// The move of blanks outside of cards that a fact tells of.
+#[must_use]
+pub fn told(fact: &Fact) -> Option<Move> {
+    match fact {
+        Fact::Stock { step } => Some(step.clone()),
+        Fact::PackReceived { pack, blanks, by, .. } => Some(Move {
+            pack: pack.clone(),
+            from: None,
+            to: Place::Vault,
+            count: u32::try_from(blanks.len()).unwrap_or(u32::MAX),
+            by: by.clone(),
+            reason: String::new(),
+        }),
+        Fact::WrittenOff {
+            pack, from, code, by, ..
+        } if *from != Place::Defective => Some(Move {
+            pack: pack.clone(),
+            from: Some(from.clone()),
+            to: Place::Defective,
+            count: 1,
+            by: by.clone(),
+            reason: code.clone(),
+        }),
+        _ => None,
+    }
+}
+
 /// The move that an event of an attempt implies: the attempt says where its card lies, the stock follows.
 #[must_use]
 pub fn implied(before: Option<&Attempt>, after: &Attempt) -> Option<Move> {

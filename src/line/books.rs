@@ -4,15 +4,15 @@
 mod meters;
 mod signatures;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::audit::chain::{ChainEntry, Link};
 use crate::audit::{Balance, Hash, Verifier};
+use crate::base::Fault;
 use crate::base::ids::{AttemptId, BlankId, BoxId, ChipId, LotId, PackId};
-use crate::base::{Fault, Place};
 use crate::job::fault::ILLEGAL;
 use crate::job::lot::Lot;
-use crate::job::stock::{Move, Stock, implied};
+use crate::job::stock::{Stock, implied, told};
 use crate::job::{Attempt, Event, Evidence, Fact, apply};
 use crate::port::{BoxStanding, BoxState, RawEntry};
 
@@ -41,6 +41,8 @@ pub struct Books {
     pub planned: u64,
     /// Counts of blanks.
     pub stock: Stock,
+    /// Blanks that were written off by name.
+    pub written_off: BTreeSet<BlankId>,
     /// Packs that came in.
     pub packs: BTreeMap<PackId, PackIn>,
     /// All boxes.
@@ -74,6 +76,7 @@ impl Books {
             attempts: BTreeMap::new(),
             planned: 0,
             stock: Stock::default(),
+            written_off: BTreeSet::new(),
             packs: BTreeMap::new(),
             boxes: BTreeMap::new(),
             lots: BTreeMap::new(),
@@ -149,6 +152,9 @@ impl Books {
     }
 
     fn fold(&mut self, seq: u64, fact: Fact) -> Result<Brought, Fault> {
+        if let Some(step) = told(&fact) {
+            self.stock.apply(&step)?;
+        }
         match fact {
             Fact::Attempt { attempt, event } => return self.event(seq, attempt, &event),
             Fact::PackReceived {
@@ -157,7 +163,14 @@ impl Books {
                 blanks,
                 ..
             } => return self.receive(pack, blank_type, blanks),
-            Fact::Stock { step } => self.stock.apply(&step)?,
+            Fact::WrittenOff { blank, .. } => {
+                if !self.written_off.insert(blank.clone()) {
+                    return Err(Fault::new(
+                        &ILLEGAL,
+                        format!("blank {blank} was written off before"),
+                    ));
+                }
+            }
             Fact::LotClaimed { lot } => {
                 self.lots.insert(lot.id, lot);
             }
@@ -187,7 +200,8 @@ impl Books {
             Fact::Counters { machine, panels, .. } => self.meters.read(seq, &machine, panels),
             Fact::PositionResumed { machine, .. } => self.meters.explain(&machine),
             Fact::SignatureCount { label, count, tests } => self.signatures.read(seq, &label, count, tests),
-            Fact::Opened { .. }
+            Fact::Stock { .. }
+            | Fact::Opened { .. }
             | Fact::Started { .. }
             | Fact::Stopped
             | Fact::Counted { .. }
@@ -232,6 +246,14 @@ impl Books {
                 u64::from(*panels_before),
                 u64::from(*panels_after),
             ),
+            Event::Done {
+                evidence: Evidence::Bind { blank, .. },
+            } if self.written_off.contains(blank) => {
+                return Err(Fault::new(
+                    &ILLEGAL,
+                    format!("{id} has a blank that was written off"),
+                ));
+            }
             Event::SignIntended { signer, .. } => self.signatures.ask(id, signer),
             Event::Signed { .. } => self.signatures.got(id),
             Event::Withdrawn { .. } => self.signatures.forget(id),
@@ -248,18 +270,10 @@ impl Books {
         blank_type: String,
         blanks: Vec<crate::job::fact::Blank>,
     ) -> Result<Brought, Fault> {
-        let count = u32::try_from(blanks.len()).map_err(|_| unreadable("pack size"))?;
-        self.stock.apply(&Move {
-            pack: pack.clone(),
-            from: None,
-            to: Place::Vault,
-            count,
-            by: Vec::new(),
-            reason: String::new(),
-        })?;
+        let count = u64::try_from(blanks.len()).map_err(|_| unreadable("pack size"))?;
         let came = self.packs.entry(pack.clone()).or_default();
         came.blank_type = blank_type;
-        came.blanks += u64::from(count);
+        came.blanks += count;
         let listed = blanks
             .into_iter()
             .map(|blank| (blank.chip, blank.blank, pack.clone()))

@@ -1,13 +1,14 @@
 //! The packing desk: every card is tapped and scanned, the chip opened with what was read off the face (law 5).
 
 mod boxes;
+mod placing;
 
 use std::pin::pin;
 use std::time::Duration;
 
-use crate::audit::Hash;
+use crate::audit::{Hash, paper};
 use crate::base::Fault;
-use crate::base::ids::{MachineId, OrderKey, SodHash};
+use crate::base::ids::{BoxId, MachineId, OrderKey, SodHash};
 use crate::base::limits::CONTROL_FRAME_BYTES_MAX;
 use crate::chip::{MrzKey, Password, Request, Verdict, Wanted, inspect};
 use crate::document::{FileId, dg1};
@@ -22,6 +23,7 @@ use super::costs::Effort;
 use super::floor::Packing;
 use super::progress::Activity;
 use super::talk::with_chip;
+use placing::Put;
 
 /// A hand scanner has sent its reading within this time.
 const SCAN: Duration = Duration::from_secs(5);
@@ -54,7 +56,7 @@ impl std::fmt::Debug for Desk {
     }
 }
 
-/// What the scanner read off the plastic. Personal data: never shown.
+/// What the scanner read off a card or a box. Personal data: never shown.
 #[derive(Default)]
 #[expect(missing_debug_implementations, reason = "personal data")]
 pub struct Scan {
@@ -62,6 +64,8 @@ pub struct Scan {
     pub mrz: Option<String>,
     /// The text of the QR code.
     pub qr: Option<String>,
+    /// The label of a box.
+    pub label: Option<BoxId>,
 }
 
 impl Desk {
@@ -114,8 +118,10 @@ impl Desk {
         last: &mut Option<Hand>,
     ) -> Result<bool, Fault> {
         let lot = packing.lot.id;
+        // The tray first: a card that is taken out of a box to be looked at has then a place to be put back to.
+        let brought = self.screen.ask(&Instruction::TakeTray { lot }).await?;
         self.settle_doubts(line, packing).await?;
-        if self.screen.ask(&Instruction::TakeTray { lot }).await? == Answer::Nothing {
+        if brought == Answer::Nothing {
             return Ok(true);
         }
         let mut first = true;
@@ -169,7 +175,7 @@ impl Desk {
     ) -> Result<Attempt, (Option<Attempt>, Fault)> {
         let mut scans = 1;
         let (mrz, qr, attempt, zone) = loop {
-            let Scan { mrz, qr } = self.scan().await.map_err(|fault| (None, fault))?;
+            let Scan { mrz, qr, .. } = self.scan().await.map_err(|fault| (None, fault))?;
             let fault = match mrz {
                 None => Fault::new(&FACE_UNREADABLE, "MRZ"),
                 Some(mrz) => match self.open_patiently(line, &mrz).await {
@@ -298,28 +304,23 @@ impl Desk {
             aim,
         })?;
         hand.record(line).await?;
-        match self
-            .screen
-            .ask(&Instruction::PutInBox {
-                label: label.clone(),
-                slot,
-            })
-            .await?
-        {
-            Answer::Done => {
+        match self.put_in_box(&label, slot).await? {
+            Put::There => {
                 hand.add(Event::Done {
                     evidence: Evidence::Box { label, slot },
                 })?;
                 line.progress.boxed(&self.id);
             }
-            // The place is taken: what lies there does not belong there. The card is the tray's next one again.
-            Answer::Nothing => {
-                hand.add(Event::Undone {
-                    step: Step::Box,
-                    because: "its place in the box is taken".into(),
-                })?;
+            // What lies there does not belong there. The card is the tray's next one again.
+            Put::Taken => {
+                hand.add(undone("its place in the box is taken"))?;
                 hand.record(line).await?;
                 self.recount(line, &label).await?;
+            }
+            // It names itself once more, and goes into its box.
+            Put::Elsewhere => {
+                hand.add(undone("the label of another box was scanned"))?;
+                hand.record(line).await?;
             }
         }
         Ok(hand)
@@ -379,8 +380,9 @@ impl Desk {
         line.ports.book.set_states(&boxed).await
     }
 
-    /// After a crash: does the card lie where it was to be put? Asked for all boxes of the office: a card of another
-    /// lot may lie in the very place that this lot's first card would be given.
+    /// After a crash: does the card lie where it was to be put? That some card does is not enough, so the one that lies
+    /// there is tapped. Asked for all boxes of the office: a card of another lot may lie in the very place that this
+    /// lot's first card would be given.
     async fn settle_doubts(&mut self, line: &Line, packing: &Packing<'_>) -> Result<(), Fault> {
         let boxes = line.ports.ledger.boxes_of(&packing.lot.office).await?;
         for attempt in line.ports.ledger.attempts(Attempts::Boxing).await? {
@@ -390,25 +392,14 @@ impl Desk {
             if !boxes.iter().any(|state| state.label == label) {
                 continue;
             }
-            let there = self
-                .screen
-                .ask(&Instruction::LookInBox {
-                    label: label.clone(),
-                    slot,
-                })
-                .await?;
+            let there = self.look_closely(line, attempt.id, &label, slot).await?;
             let mut hand = Hand::new(attempt);
-            match there {
-                Answer::Done => hand.add(Event::Done {
+            hand.add(match there {
+                Ok(()) => Event::Done {
                     evidence: Evidence::Box { label, slot },
-                })?,
-                Answer::Nothing => {
-                    hand.add(Event::Undone {
-                        step: Step::Box,
-                        because: "its place in the box is empty".into(),
-                    })?;
-                }
-            }
+                },
+                Err(because) => undone(because),
+            })?;
             hand.record(line).await?;
         }
         Ok(())
@@ -461,6 +452,14 @@ async fn lies_reversed(line: &Line, packing: &Packing<'_>, first: &Attempt) -> R
     Ok(awaited.len() > 1 && awaited.last() == Some(&&first.id.order))
 }
 
+/// The card is not in its box, and this shows it.
+fn undone(because: &str) -> Event {
+    Event::Undone {
+        step: Step::Box,
+        because: because.to_owned(),
+    }
+}
+
 /// A chip that got keys of its own must prove that it has one of them, by active or by chip authentication, and fail in
 /// neither: a copy of the files on another chip cannot.
 fn is_genuine(proofs: [Verdict; 2], has_key: bool) -> Result<(), Fault> {
@@ -483,7 +482,10 @@ impl Scan {
         for line in text.split('\r') {
             match line.trim_start_matches('\n').split_once(' ') {
                 Some(("MRZ", mrz)) => scan.mrz = Some(mrz.to_owned()),
-                Some(("QR", qr)) => scan.qr = Some(qr.to_owned()),
+                Some(("QR", text)) => match text.strip_prefix(paper::BOX) {
+                    Some(label) => scan.label = Some(BoxId::new(label)),
+                    None => scan.qr = Some(text.to_owned()),
+                },
                 _ => {}
             }
         }

@@ -12,6 +12,7 @@ use crate::job::lot::Lot;
 use crate::job::stock::Move;
 
 use super::Line;
+use super::blanks;
 use super::tap::Waiting;
 
 #[derive(Debug, Default)]
@@ -213,7 +214,11 @@ impl Floor {
         let (from, count) = match elsewhere {
             _ if issued > 0 => (Place::Issued, issued),
             Some((_, other, _)) => (other.clone(), 1),
-            // By the books the pack is used up: the append will be refused, and a person counts.
+            // By the books the pack is used up, and here is one more: it must be one that was written off without a
+            // name. If there is none such, the append is refused, and a person counts.
+            None if blanks::unnamed(line, pack).await? > 0 => {
+                return blanks::fed_again(line, pack, Some(feeder), 1, Vec::new()).await;
+            }
             None => return Ok(None),
         };
         let step = Move {

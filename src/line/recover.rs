@@ -13,6 +13,7 @@ use crate::port::{Attempts, Instruction, OrderState};
 use crate::printer::Status;
 
 use super::Line;
+use super::blanks;
 use super::context::Hand;
 use super::settle::settle_once;
 use super::station::Station;
@@ -97,12 +98,14 @@ async fn greet_registry(line: &Line) -> Result<(), Fault> {
 /// Orders that a crash left given to a machine although their attempt is over, or was never planned. Thousands may be
 /// given to machines, and only those whose attempt is not under way are asked about one by one.
 async fn orders(line: &Line, found: &Found, under_way: &BTreeSet<OrderKey>) -> Result<(), Fault> {
-    let in_open_lots: BTreeSet<OrderKey> = found
-        .lots
-        .values()
-        .flatten()
-        .flat_map(|lot| lot.orders.iter().copied())
-        .collect();
+    // The newest open lot that lists each order.
+    let mut in_lot: BTreeMap<OrderKey, LotId> = BTreeMap::new();
+    for lot in found.lots.values().flatten() {
+        for order in &lot.orders {
+            let newest = in_lot.entry(*order).or_insert(lot.id);
+            *newest = lot.id.max(*newest);
+        }
+    }
     let mut after = OrderKey(0);
     loop {
         let page = line.ports.book.in_state(OrderState::InLot, after, 500).await?;
@@ -130,7 +133,11 @@ async fn orders(line: &Line, found: &Found, under_way: &BTreeSet<OrderKey>) -> R
                 }
                 // What the registry must hear of first is followed up when it has heard.
                 Some(attempt) if attempt.must_be_reported() => {}
-                _ if in_open_lots.contains(&order.key) => {}
+                // A lot makes an order once: one whose try in it is over was claimed again since, and if no newer lot
+                // is on record, the controller died between the claim and its record.
+                last if in_lot
+                    .get(&order.key)
+                    .is_some_and(|lot| last.is_none_or(|last| last.lot < *lot)) => {}
                 _ => {
                     line.ports
                         .book
@@ -292,7 +299,9 @@ async fn chip_at(line: &Line, station: &mut Station, bound: Option<&ChipId>) -> 
     let chip = identity.chip;
     let used = line.ports.ledger.attempts(Attempts::OfChip(chip.clone())).await?;
     Ok(match line.ports.ledger.blank(&chip).await? {
-        Some((blank, pack)) if used.is_empty() => SeenChip::Unused { chip, blank, pack },
+        Some((blank, pack)) if used.is_empty() && !blanks::is_written_off(line, &blank).await? => {
+            SeenChip::Unused { chip, blank, pack }
+        }
         _ => SeenChip::Other(chip),
     })
 }

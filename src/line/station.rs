@@ -5,7 +5,7 @@ mod read_back;
 
 use tokio::sync::mpsc;
 
-use crate::base::ids::{MachineId, PackId};
+use crate::base::ids::{BlankId, MachineId, PackId};
 use crate::base::{Fault, Place};
 use crate::job::fault::TOO_MANY_PRINTS;
 use crate::job::stock::Move;
@@ -36,6 +36,8 @@ pub struct Station {
     pub counters: Counters,
     /// What a door's fault interrupted.
     begun: Option<Work>,
+    /// The blank that was fed last and its pack, once its chip has named it.
+    fed: Option<(BlankId, PackId)>,
 }
 
 impl std::fmt::Debug for Station {
@@ -62,6 +64,7 @@ impl Station {
             screen,
             counters: Counters::default(),
             begun: None,
+            fed: None,
         }
     }
 

@@ -31,12 +31,19 @@ pub enum Instruction {
     NextCard,
     /// At a desk: scan the faces of the card on the reader again.
     ScanAgain,
-    /// At a desk: put the card into this box as this number.
+    /// At a desk: put the card into this box as this number, then scan the label of the box in which it lies now.
     PutInBox {
         /// The box.
         label: BoxId,
         /// The place, from 1.
         slot: u16,
+    },
+    /// At a desk: scan the label of the box in which the card lies that was put into one last.
+    ScanLabel,
+    /// At a desk: the card that was put into this box last belongs elsewhere; take it out and put it onto the reader.
+    TakeBack {
+        /// The box.
+        label: BoxId,
     },
     /// At a desk: put the card into the reject box: it is waste.
     Reject {

@@ -46,7 +46,7 @@ pub use readers::virtual_reader;
 pub use times::{Times, times};
 pub use wire::{Held, hold};
 
-pub(super) use desk::{Desk, Followed, Scan, spoken};
+pub(super) use desk::{Desk, Followed, Scan, label_spoken, spoken};
 pub(super) use floor::Floor;
 use readers::VirtualReaders;
 pub(super) use station::Station;

@@ -311,6 +311,15 @@ impl Ledger for SqliteLedger {
         Ok(row.map(|(blank, pack)| (BlankId(blank), PackId(pack))))
     }
 
+    async fn pack_of(&self, blank: &BlankId) -> Result<Option<PackId>, Fault> {
+        let pack: Option<String> = sqlx::query_scalar("SELECT pack FROM blank WHERE blank = $1")
+            .bind(blank.as_str())
+            .fetch_optional(&self.pool)
+            .await
+            .map_err(|error| database(&error))?;
+        Ok(pack.map(PackId))
+    }
+
     async fn stock(&self) -> Result<Stock, Fault> {
         sqlx::query_as("SELECT pack, place, count FROM stock ORDER BY pack, place")
             .fetch_all(&self.pool)

@@ -20,5 +20,6 @@ mod readers;
 mod rehearsal;
 mod report;
 mod second_copy;
+mod signing;
 mod strangers;
 mod tapping;

@@ -2,11 +2,14 @@
 
 #![expect(
     clippy::unwrap_used,
-    reason = "helpers of tests, which clippy does not count as tests"
+    clippy::print_stderr,
+    reason = "helpers of tests, which clippy does not count as tests; what could not be tried is told"
 )]
 
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 
 use cardwright::base::Clock;
 use cardwright::sim::registry::Registry;
@@ -14,7 +17,11 @@ use time::Duration;
 use time::format_description::StaticFormatDescription;
 use time::macros::format_description;
 
+use super::processes::signal;
+
 const PIN: &str = "12345678";
+/// An account that every system has, and nobody logs in with: `daemon`.
+const ANOTHER: u32 = 1;
 /// As OpenSSL writes GeneralizedTime.
 const TIME: StaticFormatDescription = format_description!("[year][month][day]000000Z");
 
@@ -45,25 +52,46 @@ impl Site {
         self.folder.path().join(name)
     }
 
-    /// Runs a program in this folder: what it said on its output, or all it said if it was not good.
-    fn run(&self, program: &str, words: &str, within: &str) -> Result<String, String> {
-        let output = Command::new(program)
+    fn command(&self, program: &str, words: &str, within: &str) -> Command {
+        let mut command = Command::new(program);
+        command
             .args(words.split(' '))
             .current_dir(self.path(within))
             .env_remove("HSM_SIM_DIR")
             .env("SOFTHSM2_CONF", self.path("softhsm2.conf"))
             .env("FROM", day(-30))
             .env("CSCA_UNTIL", day(4 * 365))
-            .env("DS_UNTIL", day(60))
-            .output()
-            .unwrap();
-        let [said, complained] =
-            [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
-        if output.status.success() {
-            Ok(said)
-        } else {
-            Err(said + &complained)
+            .env("DS_UNTIL", day(60));
+        command
+    }
+
+    /// Runs a program in this folder: what it said on its output, or all it said if it was not good.
+    fn run(&self, program: &str, words: &str, within: &str) -> Result<String, String> {
+        outcome(&mut self.command(program, words, within))
+    }
+
+    /// A controller that answers, until it is told to end.
+    fn controller(&self) -> Child {
+        let mut command = self.command(env!("CARGO_BIN_EXE_cardwright"), "run --dir site", "");
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        let controller = command.spawn().unwrap();
+        let clock = super::hsm::block_on(async { Clock::system() });
+        while !self.path("site/control.sock").exists() {
+            assert!(clock.elapsed().as_secs() < 60, "it does not start");
+            super::hsm::block_on(clock.sleep(std::time::Duration::from_millis(50)));
         }
+        controller
+    }
+
+    /// What another account of this machine is told, which reaches the facility's socket by its group.
+    fn another_account(&self, words: &str) -> Result<String, String> {
+        let words = format!("{words} --dir site");
+        let mut command = self.command(env!("CARGO_BIN_EXE_cardwright"), &words, "");
+        outcome(command.uid(ANOTHER).gid(0))
+    }
+
+    fn mode(&self, name: &str, mode: u32) {
+        std::fs::set_permissions(self.path(name), std::fs::Permissions::from_mode(mode)).unwrap();
     }
 
     fn cardwright(&self, words: &str) -> Result<String, String> {
@@ -164,8 +192,19 @@ impl Site {
     }
 }
 
+/// What a program said on its output, or all it said if it was not good.
+fn outcome(command: &mut Command) -> Result<String, String> {
+    let output = command.output().unwrap();
+    let [said, complained] =
+        [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    if output.status.success() {
+        Ok(said)
+    } else {
+        Err(said + &complained)
+    }
+}
+
 fn private(path: &Path) {
-    use std::os::unix::fs::PermissionsExt;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
 }
 
@@ -234,6 +273,36 @@ fn keys_for_real_cards_from_request_to_use() {
     site.good("run --drain");
     let history = site.good("key list --json");
     assert!(history.contains("\"document_signer\""), "{history}");
+    two_accounts(&site);
+}
+
+/// Two accounts of the machine, one after the other, bring the signer and the clock into use at a running controller.
+/// Who they are the kernel says. Only root can run a program in another's name; anybody else's tests end here.
+fn two_accounts(site: &Site) {
+    if !rustix::process::getuid().is_root() {
+        eprintln!("not root: the second account was not tried");
+        return;
+    }
+    site.mode("", 0o755);
+    site.mode("site", 0o2770);
+    site.mode("site/cardwright.toml", 0o644);
+    let controller = site.controller();
+    for act in ["signer activate ds-1", "clock accept"] {
+        site.refused(act, "a second person");
+        let said = site.another_account(act);
+        said.unwrap_or_else(|said| panic!("{act}:\n{said}"));
+    }
+    let listed = site.good("signer list");
+    assert!(listed.contains("ds-1") && !listed.contains("STAGED"), "{listed}");
+    site.refused("signer activate ds-1", "CTL-015");
+    assert!(site.good("clock show").contains("both sources agree"));
+    // One account is enough to take it out of use.
+    let said = site.another_account("signer stop ds-1").unwrap();
+    assert!(said.contains("signs no more"), "{said}");
+    assert!(signal(controller.id(), rustix::process::Signal::TERM));
+    let ended = controller.wait_with_output().unwrap();
+    assert!(ended.status.success());
+    site.good("audit verify");
 }
 
 #[test]

@@ -122,3 +122,15 @@ fn closing_matter_never_stands_alone_and_no_row_is_lost() {
         assert!(pages[0].len() <= 36 && pages[1..].iter().all(|page| page.len() <= 45));
     }
 }
+
+#[test]
+fn a_label_names_its_box_and_where_it_goes() {
+    let opened = sample(1).sealed_at;
+    let made = |name: &str| label(&BoxId::new(name), "HN1 – Hà Nội", Mode::Rehearsal, opened).unwrap();
+    let pdf = made("HN1-000123");
+    assert!(pdf.starts_with(b"%PDF-1.7") && pdf.ends_with(b"%%EOF"));
+    assert_eq!(pdf, made("HN1-000123"), "same box, same bytes");
+    assert_ne!(streams(&pdf), streams(&made("HN1-000124")));
+    let endless = label(&BoxId::new("9".repeat(8_000)), "HN1", Mode::Rehearsal, opened);
+    assert_eq!(endless.unwrap_err().code, &crate::audit::fault::PAPER_FAILED);
+}

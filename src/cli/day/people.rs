@@ -4,13 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 use std::time::Duration;
 
-use crate::base::ids::{BlankId, BoxId, LotId, MachineId, PersonId};
+use crate::base::ids::{BlankId, BoxId, LotId, MachineId, PackId, PersonId};
 use crate::base::{Blame, Fault, Place};
 use crate::control::{self, Answer, Who};
-use crate::job::stock::Move;
 use crate::job::{Attempt, Fact, Phase};
-use crate::line::Line;
 use crate::line::fault::TASK;
+use crate::line::{Line, blanks};
 use crate::port::Attempts;
 use crate::sim::hall::{Spot, Whereabouts};
 
@@ -144,42 +143,37 @@ async fn ask(line: &Line, request: control::cards::Request) -> Result<Answer, Fa
     control::cards::act(line, &who, request).await
 }
 
-/// Blanks that lie in the quarantine tray and belong to no attempt: they are waste, and the counts must say so.
+/// Blanks that lie with the waste and are no cards: the supervisor reads their numbers, writes them off, and counts
+/// them pack by pack. One that has no place in the books waits until what is open at its machine is settled.
 async fn unbound(line: &Line, cards: &[Whereabouts]) -> Result<(), Fault> {
-    let mut waiting: BTreeMap<_, BTreeSet<&BlankId>> = BTreeMap::new();
+    let mut waste: BTreeMap<&PackId, u32> = BTreeMap::new();
     for card in cards {
         let lies_here = matches!(card.spot, Spot::Quarantine | Spot::Reject);
-        let used = !line
-            .ports
-            .ledger
-            .attempts(Attempts::OfChip(card.chip.clone()))
-            .await?
-            .is_empty();
-        if lies_here && !used {
-            waiting.entry(&card.pack).or_default().insert(&card.blank);
+        let of_chip = Attempts::OfChip(card.chip.clone());
+        if !lies_here || !line.ports.ledger.attempts(of_chip).await?.is_empty() {
+            continue;
         }
+        *waste.entry(&card.pack).or_default() += 1;
+        if blanks::is_written_off(line, &card.blank).await? {
+            continue;
+        }
+        let request = control::cards::Request::Spoil {
+            card: card.blank.to_string(),
+            code: "damaged".to_owned(),
+            reason: "found with the waste".to_owned(),
+        };
+        later(ask(line, request).await)?;
     }
     let stock = line.ports.ledger.stock().await?;
-    for (pack, blanks) in waiting {
-        let known = stock.count(pack, &Place::Defective);
-        let more = u32::try_from(blanks.len())
-            .unwrap_or(u32::MAX)
-            .saturating_sub(known);
-        let feeder = stock
-            .rows()
-            .find(|(of, place, _)| *of == pack && matches!(place, Place::Feeder(_)));
-        let (true, Some((_, from, _))) = (more > 0, feeder) else {
-            continue;
-        };
-        let step = Move {
-            pack: pack.clone(),
-            from: Some(from.clone()),
-            to: Place::Defective,
-            count: more,
-            by: vec![supervisor()],
-            reason: "found in the quarantine tray".to_owned(),
-        };
-        line.record(vec![Fact::Stock { step }], Vec::new()).await?;
+    for (pack, _, books) in stock.rows().filter(|(_, place, _)| **place == Place::Defective) {
+        let is = waste.get(pack).copied().unwrap_or(0);
+        if is < books && blanks::unnamed(line, pack).await? > 0 {
+            let request = control::stock::Request::CountedWaste {
+                pack: pack.clone(),
+                is,
+            };
+            later(control::stock::act(line, &Who::new(supervisor()), request).await)?;
+        }
     }
     Ok(())
 }

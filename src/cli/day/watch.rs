@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::base::ids::{AttemptId, BlankId, ChipId, MachineId, OrderKey, PackId};
-use crate::job::stock::{Stock, implied};
+use crate::job::stock::{Stock, implied, told};
 use crate::job::{Attempt, Event, Evidence, Fact, Output, Phase, Step, apply};
 use crate::sim::memory::Commit;
 
@@ -33,6 +33,7 @@ pub(super) struct Watch {
     received: BTreeMap<PackId, u64>,
     chips: BTreeMap<ChipId, AttemptId>,
     blanks: BTreeMap<BlankId, AttemptId>,
+    written_off: BTreeSet<BlankId>,
     /// Orders whose attempts changed in this commit.
     touched: BTreeSet<OrderKey>,
     /// Intents of this commit: none of their outcomes can be known yet.
@@ -48,22 +49,22 @@ impl Watch {
         self.intended_now.clear();
         for fact in commit.facts {
             self.records += 1;
+            if let Some(step) = told(fact) {
+                self.shift(&step);
+            }
             match fact {
                 Fact::Attempt { attempt, event } => self.event(*attempt, event),
                 Fact::PackReceived { pack, blanks, .. } => {
                     let count = u64::try_from(blanks.len()).unwrap_or(u64::MAX);
                     self.received.insert(pack.clone(), count);
-                    let step = crate::job::stock::Move {
-                        pack: pack.clone(),
-                        from: None,
-                        to: crate::base::Place::Vault,
-                        count: u32::try_from(blanks.len()).unwrap_or(u32::MAX),
-                        by: Vec::new(),
-                        reason: String::new(),
-                    };
-                    self.shift(&step);
                 }
-                Fact::Stock { step } => self.shift(step),
+                Fact::WrittenOff { blank, .. } => {
+                    if self.blanks.contains_key(blank) || !self.written_off.insert(blank.clone()) {
+                        self.breaks(format!(
+                            "{blank} is written off, and was used or written off (law 3)"
+                        ));
+                    }
+                }
                 _ => {}
             }
         }
@@ -147,6 +148,9 @@ impl Watch {
         match evidence {
             Evidence::Bind { chip, blank, .. } => {
                 let chips = self.chips.insert(chip.clone(), id).filter(|other| *other != id);
+                if self.written_off.contains(blank) {
+                    self.breaks(format!("{id} is bound to {blank}, which was written off (law 3)"));
+                }
                 let blanks = self.blanks.insert(blank.clone(), id).filter(|other| *other != id);
                 if let Some(other) = chips.or(blanks) {
                     self.breaks(format!("{id} is bound to the chip or blank of {other} (law 3)"));

@@ -10,7 +10,8 @@ use crate::control::{Request, cards};
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Codes: damaged, misprinted, mute, mixed-up, sample.
-The registry is told first, so that nobody ever accepts the chip; then the order gets a new card.")]
+The registry is told first, so that nobody ever accepts the chip; then the order gets a new card. A blank that is no
+card is written off by its number or its chip, and never used again.")]
 pub struct Spoil {
     /// The attempt (O0000042.1), the blank, the chip or the SHA-256 of EF.SOD.
     card: String,

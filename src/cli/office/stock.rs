@@ -36,6 +36,7 @@ Examples:
   cardwright stock count                                 everything that ever came in
   cardwright stock count --since 2026-11-22T06:00:00+07:00   as of a shift
   cardwright stock count --machine S03 --is 37           I counted 37 blanks in the feeder of S03
+  cardwright stock count --waste P003 --is 2             I counted 2 blanks of P003 that are no cards among the waste
 
 Exit code: 1 if anything does not add up, or a count that differed is not explained.")]
     Count(Count),
@@ -96,10 +97,19 @@ pub struct Count {
     #[arg(long, value_parser = moment, conflicts_with = "machine")]
     since: Option<OffsetDateTime>,
     /// The machine whose feeder was counted.
-    #[arg(long, requires = "is")]
+    #[arg(long, requires = "is", group = "counted")]
     machine: Option<String>,
-    /// How many blanks are in it.
-    #[arg(long, requires = "machine")]
+    /// The pack whose blanks were counted that lie with the waste and are no cards.
+    #[arg(
+        long,
+        value_name = "PACK",
+        requires = "is",
+        group = "counted",
+        conflicts_with = "since"
+    )]
+    waste: Option<String>,
+    /// How many blanks there are.
+    #[arg(long, requires = "counted")]
     is: Option<u32>,
     #[command(flatten)]
     options: Options,
@@ -148,12 +158,17 @@ pub fn main(verb: Verb) -> anyhow::Result<bool> {
         Verb::Count(Count {
             since,
             machine,
+            waste,
             is,
             options,
         }) => {
-            let request = match (machine, is) {
-                (Some(machine), Some(is)) => stock::Request::Counted {
+            let request = match (machine, waste, is) {
+                (Some(machine), _, Some(is)) => stock::Request::Counted {
                     machine: MachineId(machine),
+                    is,
+                },
+                (None, Some(pack), Some(is)) => stock::Request::CountedWaste {
+                    pack: PackId(pack),
                     is,
                 },
                 _ => stock::Request::Count { since },

@@ -63,13 +63,14 @@ impl Library {
                 changes: Mutex::new(()),
             }),
             Err(trouble) => {
+                let nothing_there = context.get_slots_with_token().is_ok_and(|slots| slots.is_empty());
                 // Nothing was opened yet; what finalizing might say adds nothing to the fault.
                 let _ = context.finalize();
                 Err(match trouble {
+                    // Without any token there is none whose label could be wrong.
+                    Trouble::Final(_) if nothing_there => Fault::new(&fault::LOST, "no token is there"),
                     Trouble::Final(fault) => fault,
-                    Trouble::Device(error) | Trouble::Interrupted(error) => {
-                        Fault::new(&fault::MODULE, error.to_string())
-                    }
+                    Trouble::Device(error) | Trouble::Interrupted(error) => absent(&error),
                 })
             }
         }
@@ -209,6 +210,19 @@ pub(super) fn find_token(context: &Pkcs11, label: &str) -> Result<Slot, Trouble>
         }
     }
     Err(Trouble::Final(Fault::new(&fault::TOKEN, label)))
+}
+
+/// Why the token could not be looked at: it or its device is away, or the library is of no use.
+fn absent(error: &Error) -> Fault {
+    let away = matches!(
+        error,
+        Error::Pkcs11(
+            RvError::TokenNotPresent | RvError::DeviceError | RvError::DeviceRemoved,
+            _
+        )
+    );
+    let code = if away { &fault::LOST } else { &fault::MODULE };
+    Fault::new(code, error.to_string())
 }
 
 /// A token that was there when the daemon started is away, not unknown: the same request may be made again.

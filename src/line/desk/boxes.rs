@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::Desk;
+use super::placing::Put;
+use crate::audit::paper;
 use crate::base::ids::{BoxId, OfficeCode};
 use crate::base::{Blame, Fault};
 use crate::job::fault::{BOX_MISCOUNT, WRONG_CARD};
@@ -44,6 +46,13 @@ impl Desk {
             }
         }
         let label = BoxId(format!("{office}-{:03}", boxes.len() + 1));
+        let name = line.rules.offices.get(office).map(|known| known.name.as_str());
+        let to = format!("{office} – {}", name.unwrap_or_default());
+        let paper = paper::label(&label, &to, line.rules.mode, line.clock.now())?;
+        line.ports
+            .papers
+            .keep("labels", &format!("{label}.pdf"), &paper)
+            .await?;
         let opened = Fact::BoxOpened {
             label: label.clone(),
             office: office.clone(),
@@ -123,35 +132,41 @@ impl Desk {
             };
             if self.screen.ask(&pick).await? == Answer::Done {
                 tracing::warn!(desk = %self.id, code = WRONG_CARD.id, "a card too many in {label}, place {slot}");
-                self.put_right(line).await?;
+                let named = self.named(line).await;
+                self.put_right(line, named).await?;
             }
         }
         Ok(())
     }
 
+    /// Whose card is on the reader, as it was scanned and as its chip says; nothing if it does not say.
+    pub(super) async fn named(&mut self, line: &Line) -> Option<Attempt> {
+        let mrz = self.scan().await.ok()?.mrz?;
+        let (attempt, _) = self.open(line, &mrz).await.ok()?;
+        Some(attempt)
+    }
+
     /// A card on the reader that lay where it does not belong.
-    async fn put_right(&mut self, line: &Line) -> Result<(), Fault> {
-        let named = match self.scan().await {
-            Ok(scan) => match scan.mrz {
-                Some(mrz) => self.open(line, &mrz).await.ok(),
-                None => None,
-            },
-            Err(_) => None,
-        };
+    pub(super) async fn put_right(&mut self, line: &Line, named: Option<Attempt>) -> Result<(), Fault> {
         let code = WRONG_CARD.id.to_owned();
-        let instruction = match named {
-            Some((attempt, _)) if attempt.is_good() => self.own_place(line, &attempt).await?,
-            Some((attempt, _)) if matches!(attempt.phase, Phase::Spoiled | Phase::NotFound) => {
-                Some(Instruction::Reject { code: code.clone() })
+        match named {
+            Some(attempt) if attempt.is_good() => {
+                if let Some((label, slot)) = self.own_place(line, &attempt).await?
+                    && self.put_in_box(&label, slot).await? == Put::There
+                {
+                    return Ok(());
+                }
             }
-            _ => None,
-        };
-        let instruction = instruction.unwrap_or(Instruction::PutAside { code });
-        self.screen.ask(&instruction).await.map(|_| ())
+            Some(attempt) if matches!(attempt.phase, Phase::Spoiled | Phase::NotFound) => {
+                return self.screen.ask(&Instruction::Reject { code }).await.map(|_| ());
+            }
+            _ => {}
+        }
+        self.screen.ask(&Instruction::PutAside { code }).await.map(|_| ())
     }
 
     /// The place of a good card, if it is free and its box is not sealed.
-    async fn own_place(&mut self, line: &Line, attempt: &Attempt) -> Result<Option<Instruction>, Fault> {
+    async fn own_place(&mut self, line: &Line, attempt: &Attempt) -> Result<Option<(BoxId, u16)>, Fault> {
         let Some((label, slot)) = attempt.boxed.clone() else {
             return Ok(None);
         };
@@ -168,6 +183,6 @@ impl Desk {
             slot,
         };
         let free = self.screen.ask(&look).await? == Answer::Nothing;
-        Ok(free.then_some(Instruction::PutInBox { label, slot }))
+        Ok(free.then_some((label, slot)))
     }
 }

@@ -10,11 +10,13 @@ use crate::chip::{
 };
 use crate::job::decide::{self, Card, Position};
 use crate::job::fault::{
-    FEEDER_EMPTY, ILLEGAL, STOPPED_BY_REGISTRY, TOO_MANY_PRINTS, UNKNOWN_BLANK, USED_BLANK, WRONG_CHIP,
+    FEEDER_EMPTY, ILLEGAL, STOPPED_BY_REGISTRY, TOO_MANY_PRINTS, UNKNOWN_BLANK, USED_BLANK, WRITTEN_OFF,
+    WRONG_CHIP,
 };
 use crate::job::stock::Move;
 use crate::job::{Aim, Attempt, Event, Evidence, Fact, Output, Phase, Step};
 use crate::line::Line;
+use crate::line::blanks;
 use crate::line::context::Hand;
 use crate::line::costs::Effort;
 use crate::line::fault::CROWDED;
@@ -73,6 +75,7 @@ pub(super) async fn make(
                 if let Evidence::Bind { pack, .. } = &evidence {
                     let moved = line.floor.came_from(line, &station.id, pack).await?;
                     moved.into_iter().for_each(|fact| hand.also(fact));
+                    station.fed = None;
                 }
                 hand.add(Event::Done { evidence })?;
                 if step == Step::Verify && !ready.keys.is_empty() {
@@ -235,6 +238,7 @@ async fn bind(
     keys: &mut Option<CardKeys>,
 ) -> Result<Evidence, Fault> {
     *keys = None;
+    station.fed = None;
     let fed = with_serial(&mut *station.printer, Feed::new(&station.model)).await;
     fed.map_err(|fault| {
         // Each printer has a word of its own for it; what follows is decided in one place.
@@ -272,10 +276,15 @@ async fn bind(
         };
         return Err(Fault::new(fault, chip.to_string()));
     }
-    identity.require_blank()?;
     let Some((blank, pack)) = line.ports.ledger.blank(&chip).await? else {
+        identity.require_blank()?;
         return Err(Fault::new(&UNKNOWN_BLANK, chip.to_string()));
     };
+    if blanks::is_written_off(line, &blank).await? {
+        return Err(Fault::new(&WRITTEN_OFF, chip.to_string()));
+    }
+    station.fed = Some((blank.clone(), pack.clone()));
+    identity.require_blank()?;
     *keys = line.chip_keys(&identity).await?;
     if let Some(credentials) = line.credentials(keys.as_ref())? {
         with_chip(&mut *station.encoder, pretest(&line.rules.chip, credentials)?).await?;
@@ -531,15 +540,27 @@ async fn blank_is_bad(
         step,
         because: fault.code.id.to_owned(),
     })?;
-    // A chip that named itself as a stranger is in no count of ours; one that is mute came from the loaded pack.
-    if [UNKNOWN_BLANK.id, USED_BLANK.id].contains(&fault.code.id) {
+    // A chip that named itself as a stranger is in no count of ours, and one that was used or written off is counted
+    // already.
+    if [UNKNOWN_BLANK.id, USED_BLANK.id, WRITTEN_OFF.id].contains(&fault.code.id) {
         let chip = ChipId::new(fault.detail.clone());
         hand.also(Fact::Stranger {
             machine,
             chip,
             code: fault.code.id.to_owned(),
         });
+    } else if let Some((blank, pack)) = station.fed.take() {
+        let moved = line.floor.came_from(line, &machine, &pack).await?;
+        moved.into_iter().for_each(|fact| hand.also(fact));
+        hand.also(Fact::WrittenOff {
+            blank,
+            pack,
+            from: Place::Feeder(machine),
+            code: fault.code.id.to_owned(),
+            by: Vec::new(),
+        });
     } else if let Some(pack) = line.floor.pack_in(line, &machine).await? {
+        // A mute one came from the pack that is loaded; which of its blanks it is will be read off the plastic.
         let step = Move {
             pack,
             from: Some(Place::Feeder(machine)),

@@ -8,6 +8,9 @@ use super::plan::Plan;
 use crate::base::ids::{BlankId, BoxId, LotId, MachineId, PackId};
 use crate::printer::Outlet;
 
+/// Of a card that was taken out of a box at a desk without a tray: put back, it lies in the quarantine tray.
+const NO_TRAY: LotId = LotId(0);
+
 /// One act of a machine or a person that moves cards. It names containers, not cards: which card moves follows
 /// from the acts
 /// before it, as it does in the hall.
@@ -52,6 +55,8 @@ pub(super) enum Act {
         label: BoxId,
         slot: u16,
     },
+    /// The card that went into a box last goes onto the reader.
+    TakeBack { desk: MachineId, label: BoxId },
     /// A card from the quarantine tray goes to the end of a lot's tray.
     Return { blank: BlankId, lot: LotId },
     /// A card from the quarantine tray goes into a box.
@@ -129,10 +134,10 @@ impl Positions {
                 let lot = seat.tray.filter(|_| seat.card.is_none())?;
                 seat.card = Some((self.trays.get_mut(&lot)?.pop_front()?, lot));
             }
-            Act::PutBack { desk } => {
-                let (blank, lot) = self.desks.get_mut(desk)?.card.take()?;
-                self.trays.entry(lot).or_default().push_front(blank);
-            }
+            Act::PutBack { desk } => match self.desks.get_mut(desk)?.card.take()? {
+                (blank, NO_TRAY) => self.quarantine.push(blank),
+                (blank, lot) => self.trays.entry(lot).or_default().push_front(blank),
+            },
             Act::Pack { desk, label, slot } => {
                 let seat = self.desks.get_mut(desk).filter(|seat| seat.card.is_some())?;
                 let full = self
@@ -157,14 +162,10 @@ impl Positions {
                 self.closed.insert(label.clone());
             }
             Act::Turn { lot } => self.trays.get_mut(lot)?.make_contiguous().reverse(),
-            Act::Pick { desk, label, slot } => {
-                let seat = self.desks.entry(desk.clone()).or_default();
-                if seat.card.is_some() {
-                    return None;
-                }
-                let blank = self.boxes.get_mut(label)?.remove(slot)?;
-                seat.card = Some((blank, seat.tray.unwrap_or(LotId(0))));
-                self.closed.remove(label);
+            Act::Pick { desk, label, slot } => self.pick(desk, label, *slot)?,
+            Act::TakeBack { desk, label } => {
+                let (last, _) = self.boxes.get(label)?.last_key_value()?;
+                self.pick(desk, label, *last)?;
             }
             Act::Return { blank, lot } => {
                 let blank = self.out_of_quarantine(blank)?;
@@ -193,6 +194,17 @@ impl Positions {
                 self.boxes.entry(label.clone()).or_default().insert(*slot, blank);
             }
         }
+        Some(())
+    }
+
+    fn pick(&mut self, desk: &MachineId, label: &BoxId, slot: u16) -> Option<()> {
+        let seat = self.desks.entry(desk.clone()).or_default();
+        if seat.card.is_some() {
+            return None;
+        }
+        let blank = self.boxes.get_mut(label)?.remove(&slot)?;
+        seat.card = Some((blank, seat.tray.unwrap_or(NO_TRAY)));
+        self.closed.remove(label);
         Some(())
     }
 

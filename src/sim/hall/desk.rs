@@ -3,7 +3,7 @@
 //! For each card the scanner sends `MRZ `, the 90 characters of the zone and CR, if it can read the zone; `QR
 //! `, the text of
 //! the code in UTF-8 and CR, if it can read the code; and in any case `END` and CR, before the screen says that
-//! it is done.
+//! it is done. Of the label of a box it sends the text of its code, `BOX ` and the box.
 
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::books::Act;
 use super::card::Card;
 use super::floor::Floor;
+use crate::audit::paper;
 use crate::base::Bitmap;
 use crate::base::ids::{BlankId, BoxId, MachineId};
 use crate::port::{Answer, Instruction};
@@ -24,6 +25,8 @@ pub(in crate::sim) struct Desk {
     reader: Mutex<Option<OnReader>>,
     /// A card that somebody holds onto the reader and will put back where it was.
     held: Mutex<Option<Card>>,
+    /// The box that stands before the packer: the last one into which a card went.
+    before: Mutex<Option<BoxId>>,
 }
 
 /// A card on the reader.
@@ -42,6 +45,8 @@ pub(in crate::sim) enum Followed {
     Answer(Answer),
     /// First the card on the reader is scanned, and the scanner says what it read: then it is done.
     Scan,
+    /// First the label of this box is scanned: then it is done.
+    Label(BoxId),
 }
 
 /// What the scanner has to do for the card on the reader.
@@ -64,6 +69,7 @@ impl Desk {
             floor: Arc::clone(floor),
             reader: Mutex::new(card.map(OnReader::new)),
             held: Mutex::default(),
+            before: Mutex::default(),
         }))
     }
 
@@ -113,7 +119,17 @@ impl Desk {
             }
             Instruction::NextCard if self.next_card()? => return Ok(Followed::Scan),
             Instruction::ScanAgain if self.reader().is_some() => return Ok(Followed::Scan),
-            Instruction::PutInBox { label, slot } => self.dispose(&Act::Pack { desk, label, slot })?,
+            Instruction::PutInBox { label, slot } => {
+                if self.put_in(label.clone(), slot)? {
+                    return Ok(Followed::Label(label));
+                }
+                false
+            }
+            Instruction::ScanLabel => match self.before().clone() {
+                Some(label) => return Ok(Followed::Label(label)),
+                None => false,
+            },
+            Instruction::TakeBack { label } => self.pick(&Act::TakeBack { desk, label })?,
             Instruction::Reject { .. } => self.dispose(&Act::Reject { desk })?,
             Instruction::PutAside { .. } => self.dispose(&Act::PutAside { desk })?,
             Instruction::LookInBox { label, slot } => {
@@ -178,11 +194,15 @@ impl Desk {
         Ok(done)
     }
 
-    /// A mistake: the card on the reader goes into this box, whatever the screen says; false if there is no card or no
-    /// room.
-    pub(in crate::sim) fn misplace(&self, label: BoxId, slot: u16) -> io::Result<bool> {
+    /// The card on the reader goes into this box, whatever the screen says; false if there is no card or no room.
+    pub(in crate::sim) fn put_in(&self, label: BoxId, slot: u16) -> io::Result<bool> {
         let desk = self.name.clone();
-        self.dispose(&Act::Pack { desk, label, slot })
+        let before = label.clone();
+        let put = self.dispose(&Act::Pack { desk, label, slot })?;
+        if put {
+            *self.before() = Some(before);
+        }
+        Ok(put)
     }
 
     fn put_back(&self) -> io::Result<bool> {
@@ -215,6 +235,10 @@ impl Desk {
         Ok(true)
     }
 
+    fn before(&self) -> MutexGuard<'_, Option<BoxId>> {
+        self.before.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn held(&self) -> MutexGuard<'_, Option<Card>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -232,6 +256,11 @@ impl OnReader {
             scan: None,
         }
     }
+}
+
+/// What the scanner says of a box's label.
+pub(in crate::sim) fn label_spoken(label: &BoxId) -> Vec<u8> {
+    format!("QR {}{label}\rEND\r", paper::BOX).into_bytes()
 }
 
 /// What the scanner says of a reading.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
-use super::desk::{Desk, Followed, Scan, spoken};
+use super::desk::{Desk, Followed, Scan, label_spoken, spoken};
 use super::station::Station;
 use super::times::Timekeeper;
 use super::wire::{self, Person, Reader};
@@ -137,12 +137,16 @@ impl Packer {
                 bytes
             }
         };
-        // What a full cable does not take is lost, as with a real scanner.
-        let sent = Clock::system()
-            .within(CABLE_PATIENCE, self.cable.write_all(&bytes))
-            .await;
-        sent.unwrap_or(Ok(()))?;
+        self.says(&bytes).await?;
         Ok(true)
+    }
+
+    /// What a full cable does not take is lost, as with a real scanner.
+    async fn says(&self, bytes: &[u8]) -> io::Result<()> {
+        let sent = Clock::system()
+            .within(CABLE_PATIENCE, self.cable.write_all(bytes))
+            .await;
+        sent.unwrap_or(Ok(()))
     }
 }
 
@@ -152,6 +156,10 @@ impl Person for Packer {
             Followed::Answer(answer) => Ok(answer),
             Followed::Scan if self.scan().await? => Ok(Answer::Done),
             Followed::Scan => Ok(Answer::Nothing),
+            Followed::Label(label) => {
+                self.says(&label_spoken(&label)).await?;
+                Ok(Answer::Done)
+            }
         }
     }
 }

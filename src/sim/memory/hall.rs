@@ -16,7 +16,7 @@ use crate::device::hall::fault::{LOST, NO_CARD, SILENT};
 use crate::job::stock::SupplierList;
 use crate::port::{Answer, Encoder, Instruction, Screen, Serial};
 use crate::sim::chip::Chip;
-use crate::sim::hall::{Card, Desk, Floor, Followed, Inventory, Plan, Scan, Station, spoken};
+use crate::sim::hall::{Card, Desk, Floor, Followed, Inventory, Plan, Scan, Station, label_spoken, spoken};
 use crate::sim::printer::{Effect, What, When};
 use crate::sim::scan;
 
@@ -392,6 +392,10 @@ impl Spot {
             Self::Desk(spot) => match spot.desk.follow(instruction)? {
                 Followed::Answer(answer) => Ok(answer),
                 Followed::Scan => Ok(spot.scan(now)),
+                Followed::Label(label) => {
+                    spot.says(label_spoken(&label), now);
+                    Ok(Answer::Done)
+                }
             },
         }
     }

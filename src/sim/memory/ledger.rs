@@ -174,6 +174,10 @@ impl Ledger for MemoryLedger {
         self.ask(|books| books.tables.blanks.get(chip).cloned()).await
     }
 
+    async fn pack_of(&self, blank: &BlankId) -> Result<Option<PackId>, Fault> {
+        self.ask(|books| books.tables.pack_of(blank)).await
+    }
+
     async fn stock(&self) -> Result<Stock, Fault> {
         self.ask(|books| books.tables.stock.clone()).await
     }

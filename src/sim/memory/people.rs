@@ -13,6 +13,7 @@ use crate::base::Fault;
 use crate::base::ids::{BoxId, MachineId};
 use crate::device::hall::fault::LOST;
 use crate::port::{Answer, Instruction, Screen};
+use crate::sim::hall::label_spoken;
 
 /// A person does what the screen says.
 const PERSON: Duration = Duration::from_millis(700);
@@ -84,7 +85,15 @@ impl Person {
                 let Some((label, slot)) = self.hall.floor.open_boxes().into_iter().find(other) else {
                     return Ok(None);
                 };
-                Ok(spot.desk.misplace(label, slot)?.then_some(Answer::Done))
+                let now = self.hall.power.clock().elapsed();
+                Ok(spot.desk.put_in(label.clone(), slot)?.then(|| {
+                    // The label is scanned on the box that stands there.
+                    spot.says(label_spoken(&label), now);
+                    Answer::Done
+                }))
+            }
+            (Spot::Desk(spot), Slip::ForgetLabel, Instruction::PutInBox { label, slot }) => {
+                Ok(spot.desk.put_in(label.clone(), *slot)?.then_some(Answer::Done))
             }
             (Spot::Desk(spot), Slip::ScanOther, _) => {
                 let Some(before) = locked(&spot.last_scan).clone() else {

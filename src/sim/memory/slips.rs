@@ -28,11 +28,13 @@ pub enum Slip {
     WrongBox,
     /// The scanner is held to the card before, which lies there still.
     ScanOther,
+    /// The label of the box is not scanned.
+    ForgetLabel,
 }
 
 impl Slip {
     /// All there are.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::RefeedCleared,
         Self::RefeedSpoiled,
         Self::ReverseHopper,
@@ -41,6 +43,7 @@ impl Slip {
         Self::BoxSpoiled,
         Self::WrongBox,
         Self::ScanOther,
+        Self::ForgetLabel,
     ];
 
     /// Can it be made at this instruction?
@@ -51,7 +54,9 @@ impl Slip {
             Self::ReverseHopper | Self::MixHoppers | Self::SwapReaders => {
                 matches!(instruction, Instruction::EmptyHopper { .. })
             }
-            Self::BoxSpoiled | Self::WrongBox => matches!(instruction, Instruction::PutInBox { .. }),
+            Self::BoxSpoiled | Self::WrongBox | Self::ForgetLabel => {
+                matches!(instruction, Instruction::PutInBox { .. })
+            }
             Self::ScanOther => matches!(instruction, Instruction::NextCard),
         }
     }

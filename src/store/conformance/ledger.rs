@@ -170,6 +170,7 @@ pub(crate) async fn ledger(ledger: &dyn Ledger) {
     chips(ledger).await;
     boxes(ledger).await;
     remakes(ledger).await;
+    waste(ledger).await;
     lots(ledger).await;
     records(ledger).await;
 }
@@ -374,6 +375,39 @@ async fn remakes(ledger: &dyn Ledger) {
         [id(1, 1), id(2, 1)]
     );
     assert_eq!(ids(ledger, Attempts::After(id(2, 1), 9)).await, [id(2, 2)]);
+}
+
+/// A blank that was written off is never used, and one that was used is never written off; whoever asks for its history
+/// is told.
+async fn waste(ledger: &dyn Ledger) {
+    let off = |blank: &str, from: Place| Fact::WrittenOff {
+        blank: BlankId::new(blank),
+        pack: pack(),
+        from,
+        code: "CTL-001".to_owned(),
+        by: Vec::new(),
+    };
+    let feeder = || Place::Feeder(machine());
+    assert_eq!(ledger.pack_of(&BlankId::new("B3")).await.unwrap(), Some(pack()));
+    assert_eq!(ledger.pack_of(&BlankId::new("B9")).await.unwrap(), None);
+    refuses(ledger, "STO-003", [off("B1", feeder())]).await;
+    refuses(ledger, "STO-003", [off("B3", feeder()), off("B3", feeder())]).await;
+    refuses(
+        ledger,
+        "STO-003",
+        std::iter::once(off("B3", feeder())).chain(bound(id(2, 2), "C3", "B3")),
+    )
+    .await;
+    assert!(ledger.history("B3").await.unwrap().is_empty());
+    let before = ledger.stock().await.unwrap();
+    append(ledger, [off("B3", feeder())]).await;
+    let after = ledger.stock().await.unwrap();
+    let count = |stock: &crate::job::stock::Stock, place: &Place| stock.count(&pack(), place);
+    assert_eq!(count(&after, &feeder()), count(&before, &feeder()) - 1);
+    assert_eq!(count(&after, &Place::Defective), 1);
+    assert_eq!(ledger.history("B3").await.unwrap()[0].fact, off("B3", feeder()));
+    refuses(ledger, "STO-003", [off("B3", feeder())]).await;
+    refuses(ledger, "STO-003", bound(id(2, 2), "C3", "B3")).await;
 }
 
 async fn lots(ledger: &dyn Ledger) {

@@ -8,7 +8,7 @@
 
 mod rows;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -19,14 +19,14 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::audit::Hash;
 use crate::audit::chain::{ChainEntry, extend, genesis};
-use crate::base::ids::AttemptId;
+use crate::base::ids::{AttemptId, BlankId};
 use crate::base::limits::{LEDGER_COMMIT_PACE, LEDGER_GROUP_MAX};
-use crate::base::{Clock, Fault, Place};
+use crate::base::{Clock, Fault};
 use crate::job::fault::ILLEGAL;
-use crate::job::stock::{Move, Stock, implied};
-use crate::job::{Attempt, Event, Fact, Step, apply};
+use crate::job::stock::{Move, Stock, implied, told};
+use crate::job::{Attempt, Event, Evidence, Fact, Step, apply};
 
-use super::super::fault::{database, unreadable};
+use super::super::fault::{TWICE, database, unreadable};
 use super::super::sqlite::{Commits, int, uint};
 use super::second::Second;
 use super::{Append, Author};
@@ -44,6 +44,8 @@ pub(super) struct Writer {
     hash: Hash,
     attempts: BTreeMap<AttemptId, Attempt>,
     stock: Stock,
+    /// Blanks that were written off since the start: the last of them need not be on disk yet.
+    written_off: BTreeSet<BlankId>,
 }
 
 /// How the memory was before appends were tried.
@@ -52,6 +54,7 @@ struct Before {
     hash: Hash,
     attempts: Vec<(AttemptId, Option<Attempt>)>,
     moves: Vec<Move>,
+    written_off: Vec<BlankId>,
 }
 
 type Answer = (oneshot::Sender<Result<(), Fault>>, Result<(), Fault>);
@@ -95,6 +98,7 @@ impl Writer {
             hash,
             attempts,
             stock: Stock::from_rows(stock),
+            written_off: BTreeSet::new(),
         })
     }
 
@@ -243,6 +247,13 @@ impl Writer {
         changes.push(Change::Entry(self.record(fact)?));
         match fact {
             Fact::Attempt { attempt: id, event } => {
+                if let Event::Done {
+                    evidence: Evidence::Bind { blank, .. },
+                } = event
+                    && self.is_written_off(connection, blank).await?
+                {
+                    return Err(Fault::new(&TWICE, format!("{id}: blank {blank} was written off")));
+                }
                 let known = self.current(connection, *id).await?;
                 let after = apply(known.as_ref(), *id, event)
                     .map_err(|illegal| Fault::new(&ILLEGAL, illegal.to_string()))?;
@@ -264,26 +275,20 @@ impl Writer {
                     self.attempts.insert(*id, after);
                 }
             }
-            Fact::PackReceived { pack, blanks, by, .. } => {
-                changes.push(Change::Fact(fact.clone()));
-                let step = Move {
-                    pack: pack.clone(),
-                    from: None,
-                    to: Place::Vault,
-                    count: u32::try_from(blanks.len()).map_err(|_| unreadable("pack size"))?,
-                    by: by.clone(),
-                    reason: String::new(),
-                };
-                self.shift(&step, changes, before)?;
+            Fact::WrittenOff { blank, .. } => {
+                self.may_write_off(connection, blank).await?;
+                before.written_off.push(blank.clone());
+                self.written_off.insert(blank.clone());
             }
-            Fact::Stock { step } => self.shift(step, changes, before)?,
-            Fact::LotClaimed { .. }
+            Fact::PackReceived { .. }
+            | Fact::LotClaimed { .. }
             | Fact::LotClosed { .. }
             | Fact::BoxOpened { .. }
             | Fact::BoxSealed { .. }
             | Fact::BoxDispatched { .. }
             | Fact::BoxLost { .. } => changes.push(Change::Fact(fact.clone())),
-            Fact::Opened { .. }
+            Fact::Stock { .. }
+            | Fact::Opened { .. }
             | Fact::Started { .. }
             | Fact::Stopped
             | Fact::Counted { .. }
@@ -298,7 +303,7 @@ impl Writer {
             | Fact::SignatureCount { .. }
             | Fact::Checkpoint { .. } => {}
         }
-        Ok(())
+        told(fact).map_or(Ok(()), |step| self.shift(&step, changes, before))
     }
 
     /// The row of a fact, which extends the chain.
@@ -346,6 +351,36 @@ impl Writer {
         row.map(|(text,)| super::json(&text)).transpose()
     }
 
+    /// Was this blank written off, since this writer started or before?
+    async fn is_written_off(
+        &self,
+        connection: &mut SqliteConnection,
+        blank: &BlankId,
+    ) -> Result<bool, Fault> {
+        if self.written_off.contains(blank) {
+            return Ok(true);
+        }
+        sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM entry WHERE subject = $1 AND kind = 'written_off')")
+            .bind(blank.as_str())
+            .fetch_one(connection)
+            .await
+            .map_err(|error| database(&error))
+    }
+
+    /// Law 3, the other way round: what was used or written off is not written off again.
+    async fn may_write_off(&self, connection: &mut SqliteConnection, blank: &BlankId) -> Result<(), Fault> {
+        let bound = |attempt: &Attempt| attempt.blank.as_ref() == Some(blank);
+        let used: bool = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM attempt WHERE blank = $1)")
+            .bind(blank.as_str())
+            .fetch_one(&mut *connection)
+            .await
+            .map_err(|error| database(&error))?;
+        if used || self.attempts.values().any(bound) || self.is_written_off(connection, blank).await? {
+            return Err(Fault::new(&TWICE, format!("blank {blank} is written off")));
+        }
+        Ok(())
+    }
+
     fn shift(&mut self, step: &Move, changes: &mut Vec<Change>, before: &mut Before) -> Result<(), Fault> {
         self.stock.apply(step)?;
         before.moves.push(step.clone());
@@ -362,6 +397,7 @@ impl Writer {
             hash: self.hash,
             attempts: Vec::new(),
             moves: Vec::new(),
+            written_off: Vec::new(),
         }
     }
 
@@ -375,6 +411,9 @@ impl Writer {
         }
         for step in before.moves.iter().rev() {
             self.stock.take_back(step);
+        }
+        for blank in &before.written_off {
+            self.written_off.remove(blank);
         }
     }
 }

@@ -1,14 +1,14 @@
 //! The ledger's state: the fold of its record, and the indexes that carry laws 2 and 3.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
+use crate::base::Fault;
 use crate::base::ids::{AttemptId, BlankId, BoxId, ChipId, LotId, OfficeCode, OrderKey, PackId, SodHash};
-use crate::base::{Fault, Place};
 use crate::job::fault::ILLEGAL;
 use crate::job::lot::Lot;
-use crate::job::stock::{Move, Stock, implied};
-use crate::job::{Attempt, Event, Fact, Phase, Step, apply};
+use crate::job::stock::{Move, Stock, implied, told};
+use crate::job::{Attempt, Event, Evidence, Fact, Phase, Step, apply};
 use crate::port::{Attempts, BoxStanding, BoxState, BundlePart, Part};
 use crate::store::fault::{TOO_LATE, TWICE};
 
@@ -22,6 +22,7 @@ pub(super) struct Tables {
     blank_ids: BTreeMap<BlankId, ChipId>,
     boxes: BTreeMap<BoxId, BoxState>,
     lots: BTreeMap<LotId, (Lot, bool)>,
+    written_off: BTreeSet<BlankId>,
     chips: BTreeMap<ChipId, AttemptId>,
     used: BTreeMap<BlankId, AttemptId>,
     sods: BTreeMap<SodHash, AttemptId>,
@@ -38,6 +39,7 @@ enum Undo {
     Stock(Stock),
     Box(BoxId, Option<BoxState>),
     Lot(LotId, Option<(Lot, bool)>),
+    WrittenOff(BlankId),
 }
 
 impl Tables {
@@ -93,6 +95,11 @@ impl Tables {
         }
     }
 
+    pub(super) fn pack_of(&self, blank: &BlankId) -> Option<PackId> {
+        let (_, pack) = self.blanks.get(self.blank_ids.get(blank)?)?;
+        Some(pack.clone())
+    }
+
     pub(super) fn boxes(&self, all: bool) -> Vec<BoxState> {
         let here =
             |state: &&BoxState| all || matches!(state.standing, BoxStanding::Open | BoxStanding::Sealed);
@@ -108,7 +115,7 @@ impl Tables {
         for fact in facts {
             match fact {
                 Fact::Attempt { attempt, event } => self.event(*attempt, event, undo)?,
-                Fact::PackReceived { pack, blanks, by, .. } => {
+                Fact::PackReceived { pack, blanks, .. } => {
                     for blank in blanks {
                         let known = self.blanks.contains_key(&blank.chip);
                         if known || self.blank_ids.contains_key(&blank.blank) {
@@ -119,17 +126,13 @@ impl Tables {
                         self.blanks.insert(blank.chip.clone(), place);
                         undo.push(Undo::Blank(blank.chip.clone()));
                     }
-                    let step = Move {
-                        pack: pack.clone(),
-                        from: None,
-                        to: Place::Vault,
-                        count: u32::try_from(blanks.len()).unwrap_or(u32::MAX),
-                        by: by.clone(),
-                        reason: String::new(),
-                    };
-                    self.shift(&step, undo)?;
                 }
-                Fact::Stock { step } => self.shift(step, undo)?,
+                Fact::WrittenOff { blank, .. } => {
+                    if self.used.contains_key(blank) || !self.written_off.insert(blank.clone()) {
+                        return Err(Fault::new(&TWICE, format!("blank {blank} is written off")));
+                    }
+                    undo.push(Undo::WrittenOff(blank.clone()));
+                }
                 Fact::LotClaimed { lot } => {
                     if self.lots.contains_key(&lot.id) {
                         return Err(Fault::new(&TWICE, lot.id.to_string()));
@@ -156,6 +159,9 @@ impl Tables {
                 }
                 _ => {}
             }
+            if let Some(step) = told(fact) {
+                self.shift(&step, undo)?;
+            }
         }
         for part in parts {
             let place = (part.attempt, part.part);
@@ -169,6 +175,13 @@ impl Tables {
     }
 
     fn event(&mut self, id: AttemptId, event: &Event, undo: &mut Vec<Undo>) -> Result<(), Fault> {
+        if let Event::Done {
+            evidence: Evidence::Bind { blank, .. },
+        } = event
+            && self.written_off.contains(blank)
+        {
+            return Err(Fault::new(&TWICE, format!("{id}: blank {blank} was written off")));
+        }
         let before = self.attempts.get(&id).cloned();
         let after =
             apply(before.as_ref(), id, event).map_err(|illegal| Fault::new(&ILLEGAL, illegal.to_string()))?;
@@ -322,6 +335,9 @@ impl Tables {
             Undo::Stock(stock) => self.stock = stock,
             Undo::Box(label, state) => restore(&mut self.boxes, label, state),
             Undo::Lot(id, lot) => restore(&mut self.lots, id, lot),
+            Undo::WrittenOff(blank) => {
+                self.written_off.remove(&blank);
+            }
         }
     }
 }
