@@ -1,5 +1,6 @@
 //! The seams: every contract between the line and the world, on one page; the words people are asked with follow it.
 
+pub mod fault;
 mod fields;
 mod instruction;
 
@@ -13,6 +14,7 @@ use time::{Date, OffsetDateTime};
 use crate::base::ids::{
     AttemptId, BlankId, BoxId, ChipId, LotId, MachineId, OfficeCode, OrderKey, PackId, SodHash,
 };
+use crate::base::limits::BOOK_LEASE;
 use crate::base::{Fault, Secret};
 use crate::chip::diversify::{Derivation, Master};
 use crate::job::lot::Lot;
@@ -358,6 +360,52 @@ pub struct Order {
     pub hold: Option<String>,
     /// A good card is still owed after a spoiled one.
     pub remake: bool,
+    /// How often it was claimed: the number of the attempt that the last claim is for. All controllers count on, so that
+    /// no two attempts have one name; a claim that came to nothing leaves a gap.
+    pub tries: u16,
+    /// The lot it was last claimed in, whose number is the fencing token of what is written about it; 0 once somebody
+    /// took it out of that lot.
+    pub lot: Option<LotId>,
+}
+
+/// Where an order of a lot stands from now on, by the controller that has the lot.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Standing {
+    /// The lot it was claimed in: the fencing token.
+    pub lot: LotId,
+    /// The order.
+    pub order: OrderKey,
+    /// Where it stands.
+    pub state: OrderState,
+    /// A good card is owed after a spoiled one.
+    pub remake: bool,
+}
+
+/// What a controller learns when it renews its lease.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Renewed {
+    /// Everything is as it was.
+    Same,
+    /// The server began another history, as a standby does when it is promoted: what the last one confirmed may be
+    /// lost, and nobody claims before every controller has compared its own ledger with the book.
+    Elsewhere,
+}
+
+/// One controller as the order book knows it.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct Controller {
+    /// Its name.
+    pub name: String,
+    /// What is left of its lease; nothing if it is over, or if it left.
+    pub lease: Option<Duration>,
+    /// Orders in lots of its that were given to machines.
+    pub given: u64,
+    /// Orders it has only claimed.
+    pub claimed: u64,
+    /// It has compared its ledger with the book since the server was last replaced.
+    pub vouched: bool,
+    /// Two people have given it up.
+    pub given_up: bool,
 }
 
 /// A dossier that was sent back to its office.
@@ -402,16 +450,40 @@ pub struct OfficeCounts {
 }
 
 /// The facility's shared table of orders, claims and lots.
+///
+/// Several controllers may share it. Each has a lease by the database's clock, and each lot has a number that only
+/// grows, the fencing token of every write about its orders. Orders that are only claimed are data work: when their
+/// controller's lease is over, others may claim them. A lot that was *granted* is in a machine, and no end of a lease
+/// frees it: its controller, or two people, say what became of it.
 #[async_trait]
 pub trait OrderBook: Send + Sync {
+    /// Can it be away while this controller runs?
+    fn is_remote(&self) -> bool {
+        false
+    }
+    /// How long this controller is taken for alive without a word.
+    fn lease(&self) -> Duration {
+        BOOK_LEASE
+    }
     /// Admits an order, once.
     async fn admit(&self, order: NewOrder) -> Result<Admission, Fault>;
     /// Keeps a returned dossier's notice; false if this very document was returned before.
     async fn keep_return(&self, returned: Returned) -> Result<bool, Fault>;
     /// All returns, oldest first.
     async fn returns(&self) -> Result<Vec<Returned>, Fault>;
-    /// Claims the next lot for a machine: the orders are `InLot` when it returns.
-    async fn claim(&self, machine: &MachineId, cards_max: usize) -> Result<Option<Lot>, Fault>;
+    /// Claims the next lot for a machine: the orders are `InLot` when it returns. The ticket is chosen by the claimer,
+    /// once for each lot it wants: asked with the same ticket again, because an answer was lost, it answers with the
+    /// same lot.
+    async fn claim(&self, ticket: &str, machine: &MachineId, cards_max: usize) -> Result<Option<Lot>, Fault>;
+    /// Gives a claimed lot to its machine, before the first blank is bound for it; again is harmless. `BOOK-002` if the
+    /// lease was over and others have its orders: then nothing of it may be made.
+    async fn grant(&self, lot: LotId) -> Result<(), Fault>;
+    /// Renews this controller's lease. `BOOK-003` if another process runs under its name.
+    async fn renew(&self) -> Result<Renewed, Fault>;
+    /// A claimed lot with the orders that are in it now.
+    async fn lot(&self, lot: LotId) -> Result<Option<Lot>, Fault>;
+    /// Orders `InLot` in lots of this controller, by key, after this key, at most `limit`.
+    async fn given(&self, after: OrderKey, limit: u32) -> Result<Vec<Order>, Fault>;
     /// One order.
     async fn order(&self, key: OrderKey) -> Result<Option<Order>, Fault>;
     /// The order of a registry request.
@@ -422,22 +494,27 @@ pub trait OrderBook: Send + Sync {
     async fn in_state(&self, state: OrderState, after: OrderKey, limit: u32) -> Result<Vec<Order>, Fault>;
     /// The sealed dossier of an order.
     async fn sealed(&self, key: OrderKey) -> Result<Option<SealedDossier>, Fault>;
-    /// Records where an order stands; `remake` when a good card is owed after a spoiled one.
-    async fn set_state(&self, key: OrderKey, state: OrderState, remake: bool) -> Result<(), Fault>;
-    /// A machine gives an order up for a person to decide: from `InLot` to `Held` in one step, so that no other machine
-    /// claims it in between. A good card is still owed.
-    async fn hold(&self, key: OrderKey, reason: &str) -> Result<(), Fault>;
-    /// The same for several orders; a store that can does it in one commit.
-    async fn set_states(&self, changes: &[(OrderKey, OrderState, bool)]) -> Result<(), Fault> {
-        for (key, state, remake) in changes {
-            self.set_state(*key, *state, *remake).await?;
-        }
-        Ok(())
+    /// Records where an order stands. Refused if it is another lot's by now (`BOOK-002`), or another process's
+    /// (`BOOK-003`); saying the same again is harmless.
+    async fn set_state(&self, standing: Standing) -> Result<(), Fault> {
+        self.set_states(&[standing]).await
     }
+    /// The same for several orders, in one commit.
+    async fn set_states(&self, standings: &[Standing]) -> Result<(), Fault>;
+    /// A machine gives an order up for a person to decide: to `Held` in one step, so that no other machine claims it in
+    /// between. A good card is still owed.
+    async fn hold(&self, lot: LotId, key: OrderKey, reason: &str) -> Result<(), Fault>;
     /// A person's change; refused when the order is past the point of no return for it.
     async fn change(&self, key: OrderKey, change: OrderChange) -> Result<Order, Fault>;
     /// Counts per office as of a day.
     async fn counts(&self, today: Date) -> Result<BTreeMap<OfficeCode, OfficeCounts>, Fault>;
+    /// By its own ledger this controller has a card for the order, and the book that says otherwise has lost that: the
+    /// order is given to this lot of this machine again. False if the book has no such order at all.
+    async fn reclaim(&self, standing: Standing, machine: &MachineId) -> Result<bool, Fault>;
+    /// This controller has compared its ledger with the book, and reclaimed what was lost.
+    async fn vouch(&self) -> Result<(), Fault>;
+    /// All controllers, by name.
+    async fn controllers(&self) -> Result<Vec<Controller>, Fault>;
 }
 
 /// The registry's stop list: requests that must not become cards.

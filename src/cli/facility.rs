@@ -23,7 +23,7 @@ use crate::job::Fact;
 use crate::pki::{SignerKey, TrustStore};
 use crate::port::{Ledger, Signer};
 use crate::sim::kill::Trap;
-use crate::store::{SqliteLedger, SqliteOrderBook, SqliteRegistry};
+use crate::store::{SqlOrderBook, SqliteLedger, SqliteRegistry};
 
 pub(super) use books::open_books;
 pub(super) use files::{read, read_pin, write};
@@ -47,7 +47,7 @@ pub struct Facility {
     /// The controller's ledger.
     pub ledger: Arc<SqliteLedger>,
     /// The facility's order book.
-    pub order_book: Arc<SqliteOrderBook>,
+    pub order_book: Arc<SqlOrderBook>,
     /// The authority's registry.
     pub registry: Arc<SqliteRegistry>,
     /// The HSM.

@@ -93,7 +93,7 @@ impl House {
             pack: PACK,
             ..Scale::default()
         };
-        setup::facility(&scale, dir, clock).await?;
+        setup::facility(&scale, dir, &setup::Sharing::default(), clock).await?;
         let mut config = Config::load(dir)?;
         (config.lot_cards, config.box_cards) = (LOT, BOX);
         std::fs::write(dir.join(FILE), config.render())?;

@@ -43,7 +43,15 @@ impl Desk {
                 sealed => sealed?,
             }
         }
-        let label = BoxId(format!("{office}-{:03}", boxes.len() + 1));
+        let number = boxes.len() + 1;
+        let label = BoxId(if line.ports.book.is_remote() {
+            // Each controller numbers its own boxes: where there are several, its name stands before them.
+            let ledger = line.ports.ledger.name();
+            let controller = ledger.rsplit_once('/').map_or(ledger, |(_, name)| name);
+            format!("{controller}-{office}-{number:03}")
+        } else {
+            format!("{office}-{number:03}")
+        });
         let opened = Fact::BoxOpened {
             label: label.clone(),
             office: office.clone(),
