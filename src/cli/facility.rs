@@ -95,7 +95,7 @@ impl Facility {
         let dossier_trust = files::dossier_trust(&config)?;
 
         let path = |path: &Path| config.path(path);
-        let (order_book, ledger) = open_books(&config, false, clock).await?;
+        let (order_book, ledger) = Box::pin(open_books(&config, false, clock)).await?;
         check_first_record(&ledger, &config).await?;
         let registry = SqliteRegistry::open(&path(&config.paths.registry)).await?;
 
@@ -134,7 +134,7 @@ impl Facility {
             ledger.close().await;
         }
         if let Some(order_book) = Arc::into_inner(self.order_book) {
-            order_book.close().await;
+            Box::pin(order_book.close()).await;
         }
         if let Some(registry) = Arc::into_inner(self.registry) {
             registry.close().await;

@@ -198,4 +198,16 @@ impl OrderBook for Remembered {
     async fn controllers(&self) -> Result<Vec<Controller>, Fault> {
         self.ask(self.book.controllers()).await
     }
+
+    async fn give_up(&self, controller: &str) -> Result<(), Fault> {
+        self.ask(self.book.give_up(controller)).await
+    }
+
+    async fn orphans(&self, controller: &str) -> Result<Vec<Order>, Fault> {
+        self.ask(self.book.orphans(controller)).await
+    }
+
+    async fn release_orphan(&self, controller: &str, key: OrderKey) -> Result<(), Fault> {
+        self.ask(self.book.release_orphan(controller, key)).await
+    }
 }

@@ -69,7 +69,7 @@ pub async fn settle_once(line: &Line) -> Result<usize, Fault> {
     // others are made, are never told as good. Both are told before the ledger: a crash between them repeats this
     // batch, and the registry counts each key once.
     let good = over.iter().filter(|attempt| attempt.is_good());
-    let boxed: Vec<Standing> = good.map(|attempt| is_boxed(attempt)).collect();
+    let boxed: Vec<Standing> = good.map(is_boxed).collect();
     line.ports.book.set_states(&boxed).await?;
     line.ports.registry.report(&reports).await?;
     // A remake may begin only now: the registry knows of the chip that must never be accepted (law 2).

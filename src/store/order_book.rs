@@ -4,6 +4,7 @@
 
 mod admission;
 mod claims;
+mod lost;
 mod rows;
 
 use std::collections::BTreeMap;
@@ -382,5 +383,19 @@ impl OrderBook for SqlOrderBook {
 
     async fn controllers(&self) -> Result<Vec<Controller>, Fault> {
         claims::controllers(&self.database).await
+    }
+
+    async fn give_up(&self, controller: &str) -> Result<(), Fault> {
+        self.commits.count();
+        lost::give_up(&self.database, &self.author, controller).await
+    }
+
+    async fn orphans(&self, controller: &str) -> Result<Vec<Order>, Fault> {
+        lost::orphans(&self.database, controller).await
+    }
+
+    async fn release_orphan(&self, controller: &str, key: OrderKey) -> Result<(), Fault> {
+        self.commits.count();
+        lost::release(&self.database, &self.author, controller, key).await
     }
 }

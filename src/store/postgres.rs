@@ -65,7 +65,6 @@ fn pool(server: &Server<'_>) -> Result<PgPool, Fault> {
         // A commit that returned is on disk, and where a synchronous standby is configured, on its disk too.
         .options([
             ("synchronous_commit", "on"),
-            ("default_transaction_isolation", "read committed"),
             ("statement_timeout", "4s"),
             ("idle_in_transaction_session_timeout", "10s"),
             ("client_min_messages", "warning"),

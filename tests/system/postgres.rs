@@ -318,3 +318,60 @@ fn what_a_promoted_standby_has_lost_is_known_to_the_ledgers_and_not_made_again()
         assert!(log.contains("compared with the ledger"), "{log}");
     }
 }
+
+#[test]
+fn a_lost_controllers_orders_are_settled_by_two_people_and_made_again() {
+    let house = House::build("2");
+    let mut first = house.start("K1");
+    house.until(&house.postgres, "SELECT count(*) >= 1 FROM lot WHERE granted");
+    first.child.kill().unwrap();
+    first.child.wait().unwrap();
+    let second = house.path("K2");
+    let verb = |words: &str, person: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cardwright"));
+        command
+            .env_remove("HSM_SIM_DIR")
+            .arg("controller")
+            .args(words.split(' '));
+        let output = command
+            .args(["--as", person, "--dir"])
+            .arg(&second)
+            .output()
+            .unwrap();
+        told(&output)
+    };
+    // Two people, once its lease is over: whoever may still live is not given up.
+    let patience = Stopwatch::start();
+    verb("lost K1", "an");
+    let mut answer = verb("lost K1", "binh");
+    while answer.contains("BOOK-004") {
+        assert!(patience.elapsed() < ENDS, "{answer}");
+        answer = verb("lost K1", "binh");
+    }
+    assert!(answer.contains("orders were given to machines of K1"), "{answer}");
+    let orphans = "SELECT string_agg(to_char(key, 'FM\"O\"0000000'), ' ') FROM orders WHERE state = 'in_lot'";
+    let orphans = house.ask(orphans);
+    assert!(orphans.split(' ').count() >= 4, "{orphans}");
+    for order in orphans.split(' ') {
+        let words = format!("card K1 {order} --not-found");
+        assert!(
+            verb(&words, "an").contains("a second person"),
+            "one person alone moves nothing"
+        );
+        let answer = verb(&words, "binh");
+        assert!(answer.contains("Another card is owed"), "{answer}");
+        assert!(verb(&words, "an").contains("a second person"));
+        assert!(verb(&words, "binh").contains("CTL-009"), "once");
+    }
+    assert!(verb("orders K1", "an").contains("No order of K1 is in doubt"));
+    house.ends(house.start("K2"));
+    let boxed = house.judge(&house.postgres);
+    assert_eq!(boxed[0], 0);
+    // It never comes back.
+    let again = rehearse(&house.path("K1")).output().unwrap();
+    assert!(
+        !again.status.success() && told(&again).contains("BOOK-005"),
+        "{}",
+        told(&again)
+    );
+}

@@ -20,7 +20,7 @@ pub(in crate::cli) async fn open_books(
     clock: Clock,
 ) -> Result<(SqlOrderBook, SqliteLedger), Fault> {
     let lock = LedgerLock::take(&config.path(&config.paths.ledger), create)?;
-    let order_book = open_order_book(config, create, clock).await?;
+    let order_book = Box::pin(open_order_book(config, create, clock)).await?;
     let author = order_book.author().clone();
     let copy = config
         .paths

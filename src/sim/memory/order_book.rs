@@ -13,7 +13,7 @@ use crate::base::Fault;
 use crate::base::ids::{LotId, MachineId, OfficeCode, OrderKey};
 use crate::base::limits::BOOK_LEASE;
 use crate::job::lot::{Lot, Waiting, choose};
-use crate::port::fault::{REPLACED, STALE};
+use crate::port::fault::{NAME_TAKEN, REPLACED, STALE};
 use crate::port::{
     Admission, Controller, NewOrder, OfficeCounts, Order, OrderBook, OrderChange, OrderState, Renewed,
     Returned, SealedDossier, Standing,
@@ -53,6 +53,7 @@ struct Claimed {
 struct Tenure {
     fence: u64,
     until: Duration,
+    given_up: bool,
 }
 
 struct Row {
@@ -305,9 +306,47 @@ impl OrderBook for MemoryOrderBook {
                 given: count(name, true),
                 claimed: count(name, false),
                 vouched: true,
-                given_up: false,
+                given_up: tenure.given_up,
             };
             books.controllers.iter().map(told).collect()
+        })
+        .await
+    }
+
+    async fn give_up(&self, controller: &str) -> Result<(), Fault> {
+        let now = self.power.clock().elapsed();
+        self.write_ours(|books| {
+            let tenure = books.controllers.get_mut(controller);
+            let tenure = tenure.ok_or_else(|| Fault::new(&NO_ORDER, controller))?;
+            if tenure.until > now {
+                return Err(Fault::new(&NAME_TAKEN, controller));
+            }
+            (tenure.given_up, tenure.fence) = (true, tenure.fence + 1);
+            books.free(now);
+            Ok(())
+        })
+        .await
+    }
+
+    async fn orphans(&self, controller: &str) -> Result<Vec<Order>, Fault> {
+        self.ask(|books| {
+            let orders = books.orders.values().map(|row| &row.order);
+            let orphans = orders.filter(|order| books.is_orphan(controller, order));
+            orphans.cloned().collect()
+        })
+        .await
+    }
+
+    async fn release_orphan(&self, controller: &str, key: OrderKey) -> Result<(), Fault> {
+        self.write_ours(|books| {
+            let order = books.orders.get(&key).map(|row| &row.order);
+            if !order.is_some_and(|order| books.is_orphan(controller, order)) {
+                return Err(Fault::new(&TOO_LATE, key.to_string()));
+            }
+            if let Some(Row { order, .. }) = books.orders.get_mut(&key) {
+                (order.state, order.remake, order.lot) = (OrderState::Waiting, true, Some(LotId(0)));
+            }
+            Ok(())
         })
         .await
     }
@@ -380,6 +419,16 @@ impl Books {
             self.returned.push(returned);
         }
         !known
+    }
+
+    /// Was it given to a machine of this controller, which was given up?
+    fn is_orphan(&self, controller: &str, order: &Order) -> bool {
+        let lot = order.lot.and_then(|lot| self.lots.get(&lot));
+        let given_up = self
+            .controllers
+            .get(controller)
+            .is_some_and(|tenure| tenure.given_up);
+        given_up && order.state == OrderState::InLot && lot.is_some_and(|lot| lot.controller == controller)
     }
 
     fn must_be_ours(&self, controller: &str, fence: u64) -> Result<(), Fault> {

@@ -77,7 +77,7 @@ impl Proxy {
     /// Answers lost so far.
     #[must_use]
     pub fn lost(&self) -> u32 {
-        self.state.lost.load(Ordering::Relaxed)
+        self.state.lost.load(Ordering::SeqCst)
     }
 }
 
@@ -130,27 +130,29 @@ fn serve(client: TcpStream, state: &Arc<State>) -> io::Result<()> {
         lines.extend([client.try_clone()?, server.try_clone()?]);
     }
     let shared = Arc::clone(state);
-    std::thread::spawn(move || there(from_client, server, &shared));
-    std::thread::spawn(move || back(from_server, client));
+    let hushed = Arc::new(AtomicBool::new(false));
+    let hush = Arc::clone(&hushed);
+    std::thread::spawn(move || there(from_client, server, &shared, &hush));
+    std::thread::spawn(move || back(from_server, client, &hushed));
     Ok(())
 }
 
 /// From the client to the server.
-fn there(mut client: TcpStream, mut server: TcpStream, state: &State) {
+fn there(mut client: TcpStream, mut server: TcpStream, state: &State, hush: &AtomicBool) {
     let mut buffer = [0; 16_384];
     while let Ok(length @ 1..) = client.read(&mut buffer) {
         let sent = buffer.get(..length).unwrap_or_default();
         let loses = state.loses(sent);
         if loses {
             // The answer must not slip through: the way back is closed before the commit goes there.
-            let _ = client.shutdown(Shutdown::Write);
+            hush.store(true, Ordering::SeqCst);
         }
         if server.write_all(sent).is_err() {
             break;
         }
         if loses {
             pause(COMMITS);
-            state.lost.fetch_add(1, Ordering::Relaxed);
+            state.lost.fetch_add(1, Ordering::SeqCst);
             break;
         }
     }
@@ -158,9 +160,19 @@ fn there(mut client: TcpStream, mut server: TcpStream, state: &State) {
     let _ = server.shutdown(Shutdown::Both);
 }
 
-/// From the server to the client.
-fn back(mut server: TcpStream, mut client: TcpStream) {
-    let _ = io::copy(&mut server, &mut client);
-    let _ = client.shutdown(Shutdown::Both);
-    let _ = client.flush();
+/// From the server to the client; what comes once it is hushed is lost.
+fn back(mut server: TcpStream, mut client: TcpStream, hushed: &AtomicBool) {
+    let mut buffer = [0; 16_384];
+    while let Ok(length @ 1..) = server.read(&mut buffer) {
+        let answer = buffer.get(..length).unwrap_or_default();
+        if hushed.load(Ordering::SeqCst) {
+            return;
+        }
+        if client.write_all(answer).is_err() {
+            break;
+        }
+    }
+    if !hushed.load(Ordering::SeqCst) {
+        let _ = client.shutdown(Shutdown::Both);
+    }
 }

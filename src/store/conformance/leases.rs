@@ -30,6 +30,53 @@ pub(crate) async fn leases<P: Future<Output = ()>>(
     tokens(first, second).await;
     ends_of_leases(first, second, &pass).await;
     given_back(first, second).await;
+    given_up(first, second, &pass).await;
+}
+
+/// Two people have looked for the cards of a controller that is lost; it never comes back.
+async fn given_up<P: Future<Output = ()>>(
+    first: &dyn OrderBook,
+    second: &dyn OrderBook,
+    pass: &impl Fn() -> P,
+) {
+    let keys = three(first, "L").await;
+    let lot = claim(first, 2).await.unwrap();
+    first.grant(lot.id).await.unwrap();
+    let loose = claim(first, 9).await.unwrap();
+    assert_eq!(loose.orders, keys[2..]);
+    assert_eq!(refused(second.give_up("K1").await), "BOOK-004", "it lives");
+    assert!(second.orphans("K1").await.unwrap().is_empty());
+    assert_eq!(refused(second.release_orphan("K1", keys[0]).await), "STO-007");
+    assert_eq!(refused(second.give_up("nobody").await), "STO-006");
+    pass().await;
+    second.give_up("K1").await.unwrap();
+    assert_eq!(refused(first.renew().await), "BOOK-003");
+    let late = stands(first, keys[0], OrderState::Boxed, false).await;
+    assert_eq!(refused(first.set_state(late).await), "BOOK-003");
+    // What it had only claimed is free; what it was granted waits for the people.
+    assert_eq!(claim(second, 9).await.unwrap().orders, keys[2..]);
+    let orphans = second.orphans("K1").await.unwrap();
+    assert_eq!(
+        orphans.iter().map(|order| order.key).collect::<Vec<_>>(),
+        keys[..2]
+    );
+    second.release_orphan("K1", keys[0]).await.unwrap();
+    assert_eq!(refused(second.release_orphan("K1", keys[0]).await), "STO-007");
+    assert_eq!(
+        refused(second.release_orphan("K1", keys[2]).await),
+        "STO-007",
+        "it is another's"
+    );
+    let again = claim(second, 9).await.unwrap();
+    assert_eq!(again.orders, keys[..1]);
+    let remade = order(second, keys[0]).await;
+    assert_eq!((remade.tries, remade.remake), (2, true));
+    let controllers = second.controllers().await.unwrap();
+    assert!(
+        controllers
+            .iter()
+            .any(|one| one.name == "K1" && one.given_up && one.given == 1)
+    );
 }
 
 /// Whose lot an order is, and who may speak of it.
@@ -162,7 +209,7 @@ pub(crate) async fn race<B: OrderBook + 'static>(books: Vec<std::sync::Arc<B>>, 
     let mut racing = tokio::task::JoinSet::new();
     for (number, book) in books.iter().cloned().enumerate() {
         racing.spawn(async move {
-            let machine = MachineId::new(&format!("S{number:02}"));
+            let machine = MachineId::new(format!("S{number:02}"));
             let mut lots = Vec::new();
             for round in 0..usize::MAX {
                 let ticket = format!("{number}/{round}");

@@ -193,7 +193,7 @@ pub(super) async fn must_be_vouched(session: &mut Session) -> Result<(), Fault> 
 }
 
 /// Takes back what controllers whose lease is over had only claimed. What was granted stays.
-async fn free(session: &mut Session, now: i64) -> Result<bool, Fault> {
+pub(super) async fn free(session: &mut Session, now: i64) -> Result<bool, Fault> {
     let loose = session
         .rows(
             skip_locked!(
