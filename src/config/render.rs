@@ -90,7 +90,7 @@ fn head(config: &Config) -> String {
          working_days = {days}\n\
          # The kind of chip in the blanks: a chip profile of the program, or the path of one (TOML).\n\
          chip = {chip}\n\
-         # Seconds after which others at the same order book take this controller for dead, if they hear nothing of it.\n\
+         # Seconds after which others at the same order book take this controller for dead.\n\
          {lease}\n\n\
          [paths]\n\
          ledger = {ledger}\n\

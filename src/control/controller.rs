@@ -102,8 +102,8 @@ async fn orders(line: &Line, controller: &str) -> Result<Answer, Fault> {
         return Ok(Answer::good(text, json!({ "orders": [] })));
     }
     let mut text = format!(
-        "{} orders were given to machines of {controller}. Look for a card of each: in its machines, hoppers, trays and \
-         boxes. For each: cardwright controller card {controller} ORDER --tap DESK, or --not-found (two people).\n",
+        "{} orders were given to machines of {controller}. Look for a card of each: in its machines, hoppers, \
+         trays and boxes. For each: cardwright controller card {controller} ORDER --tap DESK, or --not-found (two people).\n",
         orphans.len()
     );
     for order in &orphans {

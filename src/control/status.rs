@@ -113,7 +113,8 @@ async fn book(line: &Line) -> Result<Vec<String>, Fault> {
     if let Some((since, why, waiting)) = line.tenure.away() {
         let seconds = line.clock.elapsed().saturating_sub(since).as_secs();
         return Ok(vec![format!(
-            "DOES NOT ANSWER for {seconds} s: granted lots are finished, nothing is claimed, {waiting} words wait ({why})"
+            "DOES NOT ANSWER for {seconds} s: granted lots are finished, nothing is claimed, \
+             {waiting} words wait ({why})"
         )]);
     }
     if !line.ports.book.is_remote() {

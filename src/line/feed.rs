@@ -16,7 +16,7 @@ use crate::port::{Attempts, OrderState};
 use super::Line;
 use super::costs::Effort;
 use super::prepare::{Ready, prepare, resume};
-use super::tenure::is_away;
+use super::tenure::{is_away, pause};
 
 /// What a machine is given, in order.
 #[derive(Debug)]
@@ -124,9 +124,7 @@ async fn prepared(line: &Line, lot: &Lot, order: OrderKey) -> Result<Option<Read
         match line.costs.of(Effort::Prepare, next).await {
             Err(fault) if line.is_left_to_the_next_start(&fault) => return Ok(None),
             Err(fault) if line.is_left_to_a_person(&fault) => {
-                tracing::error!(machine = %lot.machine, code = fault.code.id, "stopped: {fault}");
-                line.stop_position(&lot.machine, &fault).await?;
-                if !line.may_go_on(&lot.machine).await {
+                if !pause(line, &lot.machine, &fault).await? {
                     return Ok(None);
                 }
             }

@@ -183,9 +183,7 @@ async fn make(
         match station.run(line, resumed.take(), &mut work).await {
             Err(fault) if line.is_left_to_the_next_start(&fault) => return Ok(()),
             Err(fault) if line.is_left_to_a_person(&fault) => {
-                tracing::error!(machine = %station.id, code = fault.code.id, "stopped: {fault}");
-                line.stop_position(&station.id, &fault).await?;
-                if !line.may_go_on(&station.id).await {
+                if !tenure::pause(line, &station.id, &fault).await? {
                     return Ok(());
                 }
                 match begin(line, &mut station, None).await? {
@@ -229,9 +227,7 @@ async fn begin(
             Err(fault) if line.is_left_to_the_next_start(&fault) => return Ok(None),
             // A machine that does not answer is looked at by a person like one that fails later.
             Err(fault) if line.is_left_to_a_person(&fault) => {
-                tracing::error!(machine = %station.id, code = fault.code.id, "stopped: {fault}");
-                line.stop_position(&station.id, &fault).await?;
-                if !line.may_go_on(&station.id).await {
+                if !tenure::pause(line, &station.id, &fault).await? {
                     return Ok(None);
                 }
             }
@@ -246,9 +242,7 @@ async fn pack(line: &Line, mut desk: Desk) -> Result<Desk, Fault> {
         match desk.run(line).await {
             Err(fault) if line.is_left_to_the_next_start(&fault) => return Ok(desk),
             Err(fault) if line.is_left_to_a_person(&fault) => {
-                tracing::error!(desk = %desk.id, code = fault.code.id, "stopped: {fault}");
-                line.stop_position(&desk.id, &fault).await?;
-                if !line.may_go_on(&desk.id).await {
+                if !tenure::pause(line, &desk.id, &fault).await? {
                     return Ok(desk);
                 }
             }

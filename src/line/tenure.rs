@@ -126,6 +126,22 @@ impl Line {
     }
 }
 
+/// What could not be done at a position, and what follows: a book that is away is waited for, everything else waits for
+/// a person. False if the line stops meanwhile.
+///
+/// # Errors
+/// The ledger's.
+pub async fn pause(line: &Line, position: &MachineId, fault: &Fault) -> Result<bool, Fault> {
+    if is_away(fault) {
+        tracing::warn!(%position, code = fault.code.id, "waits for the order book: {fault}");
+        line.clock.sleep(BACK).await;
+        return Ok(!line.is_stopping());
+    }
+    tracing::error!(%position, code = fault.code.id, "stopped: {fault}");
+    line.stop_position(position, fault).await?;
+    Ok(line.may_go_on(position).await)
+}
+
 /// Renews the lease until the line stops.
 ///
 /// # Errors

@@ -110,8 +110,8 @@ pub struct Order {
     pub hold: Option<String>,
     /// A good card is still owed after a spoiled one.
     pub remake: bool,
-    /// How often it was claimed: the number of the attempt that the last claim is for. All controllers count on, so that
-    /// no two attempts have one name; a claim that came to nothing leaves a gap.
+    /// How often it was claimed: the number of the attempt that the last claim is for. All controllers count on, so
+    /// that no two attempts have one name; a claim that came to nothing leaves a gap.
     pub tries: u16,
     /// The lot it was last claimed in, whose number is the fencing token of what is written about it; 0 once somebody
     /// took it out of that lot.

@@ -46,8 +46,8 @@ pub struct SqlOrderBook {
 }
 
 impl SqlOrderBook {
-    /// Opens the order book in this file, makes it if `create`, and takes a new fencing token for this controller, whose
-    /// only ledger lies beside it.
+    /// Opens the order book in this file, makes it if `create`, and takes a new fencing token for this controller,
+    /// whose only ledger lies beside it.
     ///
     /// # Errors
     /// As [`Self::in_file`].
