@@ -103,7 +103,8 @@ async fn orders(line: &Line, controller: &str) -> Result<Answer, Fault> {
     }
     let mut text = format!(
         "{} orders were given to machines of {controller}. Look for a card of each: in its machines, hoppers, \
-         trays and boxes. For each: cardwright controller card {controller} ORDER --tap DESK, or --not-found (two people).\n",
+         trays and boxes. For each: cardwright controller card {controller} ORDER --tap DESK, or --not-found \
+         (two people).\n",
         orphans.len()
     );
     for order in &orphans {
