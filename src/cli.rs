@@ -13,6 +13,7 @@ pub mod card;
 pub mod chip;
 pub mod clock;
 pub mod codes;
+pub mod controller;
 pub mod crash;
 pub mod day;
 pub mod doctor;
@@ -72,6 +73,9 @@ enum Verb {
     /// Document signers: what is left of them, and rolling over to the next one while cards are made.
     #[command(subcommand)]
     Signer(signer::Verb),
+    /// Several controllers at one order book, and what becomes of one that is lost.
+    #[command(subcommand)]
+    Controller(controller::Verb),
     /// The whole facility on one page: orders, machines, stopped positions, blanks, boxes, signers.
     Status(status::Arguments),
     /// Admit dossiers from files and folders.
@@ -146,6 +150,7 @@ pub fn main() -> ExitCode {
         Verb::Admit(arguments) => admit::main(&arguments),
         Verb::Clock(verb) => clock::main(verb),
         Verb::Signer(verb) => signer::main(verb),
+        Verb::Controller(verb) => controller::main(verb),
         Verb::Order(verb) => order::main(verb),
         Verb::Where(arguments) => whereabouts::main(&arguments),
         Verb::Card(verb) => card::main(verb),

@@ -7,6 +7,7 @@ mod render;
 
 use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -43,6 +44,9 @@ pub struct Config {
     /// The kind of chip in the blanks: a chip profile of the program, or the path of one (TOML).
     #[serde(default = "chip")]
     pub chip: String,
+    /// Seconds after which a controller that is not heard of is taken for dead by others at the same order book.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lease_seconds: Option<u64>,
     /// Where things lie.
     pub paths: Paths,
     /// The HSM.
@@ -78,8 +82,11 @@ pub struct Paths {
     /// printed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ledger_copy: Option<PathBuf>,
-    /// The facility's order book.
+    /// The facility's order book: a file, or `postgres://USER@HOST:PORT/DATABASE` where several controllers share it.
     pub order_book: PathBuf,
+    /// The file that holds the password of that server's user, readable by its owner only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order_book_password: Option<PathBuf>,
     /// The authority's registry.
     pub registry: PathBuf,
     /// Papers for people.
@@ -93,6 +100,20 @@ pub struct Paths {
     /// Card profiles beyond the built-in ones; one of the same name takes the built-in one's place.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profiles: Option<PathBuf>,
+}
+
+/// Where an order book is.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum OrderBookPlace<'a> {
+    /// In a file of this facility.
+    File(PathBuf),
+    /// On a PostgreSQL server.
+    Server {
+        /// Its address, without a password.
+        url: &'a str,
+        /// The file that holds the password.
+        password_file: Option<PathBuf>,
+    },
 }
 
 /// The HSM.
@@ -258,6 +279,36 @@ impl Config {
         self.folder.join(path)
     }
 
+    /// Where the order book is.
+    #[must_use]
+    pub fn order_book(&self) -> OrderBookPlace<'_> {
+        match self.order_book_url() {
+            Some(url) => OrderBookPlace::Server {
+                url,
+                password_file: self
+                    .paths
+                    .order_book_password
+                    .as_deref()
+                    .map(|file| self.path(file)),
+            },
+            None => OrderBookPlace::File(self.path(&self.paths.order_book)),
+        }
+    }
+
+    fn order_book_url(&self) -> Option<&str> {
+        let text = self.paths.order_book.to_str()?;
+        ["postgres://", "postgresql://"]
+            .iter()
+            .any(|scheme| text.starts_with(scheme))
+            .then_some(text)
+    }
+
+    /// How long this controller is taken for alive without a word.
+    #[must_use]
+    pub fn lease(&self) -> Duration {
+        self.lease_seconds.map_or(limits::BOOK_LEASE, Duration::from_secs)
+    }
+
     /// The PKCS#11 library.
     ///
     /// # Errors
@@ -297,6 +348,16 @@ impl Config {
         within("lot_cards", self.lot_cards, limits::LOT_CARDS_MAX)?;
         within("box_cards", self.box_cards, limits::BOX_CARDS_MAX)?;
         ensure(self.hsm.sessions >= 1, "hsm.sessions: at least one".to_owned())?;
+        let lease = limits::BOOK_LEASE_MIN..=limits::BOOK_LEASE_MAX;
+        ensure(
+            lease.contains(&self.lease()),
+            format!(
+                "lease_seconds: {} to {}",
+                lease.start().as_secs(),
+                lease.end().as_secs()
+            ),
+        )?;
+        self.check_order_book()?;
         self.check_labels()?;
         self.check_places()?;
         match self.mode {
@@ -341,6 +402,23 @@ impl Config {
             )),
             (Mode::Rehearsal, false) => Err(Fault::new(&fault::PRODUCTION_MEANS, name)),
         }
+    }
+
+    /// A password stands in no configuration, and belongs to a server.
+    fn check_order_book(&self) -> Result<(), Fault> {
+        let Some(url) = self.order_book_url() else {
+            return ensure(
+                self.paths.order_book_password.is_none(),
+                "paths.order_book_password: the order book is a file".to_owned(),
+            );
+        };
+        let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+        let authority = rest.split(['/', '?']).next().unwrap_or_default();
+        let user = authority.rsplit_once('@').map_or("", |(user, _)| user);
+        ensure(
+            !user.contains(':') && !rest.contains("password="),
+            "paths.order_book: the password goes into the file paths.order_book_password".to_owned(),
+        )
     }
 
     /// Each label names one key: a key has one purpose.

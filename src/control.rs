@@ -19,6 +19,7 @@ pub mod card;
 pub mod cards;
 pub mod client;
 pub mod clock;
+pub mod controller;
 pub mod fault;
 pub mod ledger;
 pub mod look;

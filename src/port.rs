@@ -1,7 +1,9 @@
 //! The seams: every contract between the line and the world, on one page; the words people are asked with follow it.
 
+pub mod fault;
 mod fields;
 mod instruction;
+mod orders;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,6 +15,7 @@ use time::{Date, OffsetDateTime};
 use crate::base::ids::{
     AttemptId, BlankId, BoxId, ChipId, LotId, MachineId, OfficeCode, OrderKey, PackId, SodHash,
 };
+use crate::base::limits::BOOK_LEASE;
 use crate::base::{Fault, Secret};
 use crate::chip::diversify::{Derivation, Master};
 use crate::job::lot::Lot;
@@ -21,6 +24,10 @@ use crate::job::{Attempt, Fact};
 
 pub use fields::{Fields, Seen};
 pub use instruction::{Answer, Instruction};
+pub use orders::{
+    Admission, Controller, NewOrder, OfficeCounts, Order, OrderChange, OrderState, Renewed, Returned,
+    SealedDossier, Standing,
+};
 
 /// One reader with at most one chip in its field.
 #[async_trait]
@@ -258,162 +265,41 @@ pub trait Ledger: Send + Sync {
     async fn received(&self) -> Result<Vec<(PackId, u64)>, Fault>;
 }
 
-/// A dossier that passed admission, sealed under its own key.
-#[derive(Clone, Debug)]
-pub struct NewOrder {
-    /// The registry's request id.
-    pub request: String,
-    /// Dossier version.
-    pub version: u32,
-    /// HMAC of the personal number under the look-up key.
-    pub person: String,
-    /// Destination as received.
-    pub office: OfficeCode,
-    /// Card profile.
-    pub profile: String,
-    /// 0 to 9, 9 first.
-    pub priority: u8,
-    /// Key that sorts orders of one office into the office's own order. Holds no personal data.
-    pub place: String,
-    /// When the office took it in.
-    pub received: Date,
-    /// When the card is due at the office.
-    pub due: Date,
-    /// Why it must wait, if it must.
-    pub hold: Option<String>,
-    /// The order's data key, wrapped by the HSM.
-    pub wrapped_key: Vec<u8>,
-    /// The dossier, sealed under the data key.
-    pub sealed: Vec<u8>,
-}
-
-/// A dossier at rest.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct SealedDossier {
-    /// The registry's request id.
-    pub request: String,
-    /// Dossier version.
-    pub version: u32,
-    /// Its data key, wrapped by the HSM.
-    pub wrapped_key: Vec<u8>,
-    /// The dossier, sealed under the data key.
-    pub sealed: Vec<u8>,
-}
-
-/// What became of an admission.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Admission {
-    /// A new order.
-    New(OrderKey),
-    /// The same version was admitted before; nothing changed.
-    Known(OrderKey),
-    /// A corrected version replaced one that was not begun.
-    Replaced(OrderKey),
-    /// Refused: this person has a live order already.
-    SecondForPerson(OrderKey),
-    /// Refused: the order is being made or is made; a newer version comes too late.
-    TooLate(OrderKey),
-    /// Refused: an older version than the one at hand.
-    Outdated(OrderKey),
-}
-
-/// Where an order stands in the order book.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum OrderState {
-    /// Waits for a machine.
-    Waiting,
-    /// A person or a rule holds it.
-    Held,
-    /// Given to a machine.
-    InLot,
-    /// Its good card is in a box.
-    Boxed,
-    /// Cancelled by the registry or a person.
-    Cancelled,
-}
-
-/// An order without its dossier.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
-pub struct Order {
-    /// The facility's own number.
-    pub key: OrderKey,
-    /// The registry's request id.
-    pub request: String,
-    /// Dossier version.
-    pub version: u32,
-    /// Destination as received.
-    pub office: OfficeCode,
-    /// Card profile.
-    pub profile: String,
-    /// 0 to 9.
-    pub priority: u8,
-    /// Place in the office's order.
-    pub place: String,
-    /// When the office took it in.
-    pub received: Date,
-    /// When the card is due.
-    pub due: Date,
-    /// Where it stands.
-    pub state: OrderState,
-    /// Why it is held.
-    pub hold: Option<String>,
-    /// A good card is still owed after a spoiled one.
-    pub remake: bool,
-}
-
-/// A dossier that was sent back to its office.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-pub struct Returned {
-    /// SHA-256 of the document, hexadecimal: the same document is returned once.
-    pub document: String,
-    /// The request id, as far as it could be read.
-    pub request: Option<String>,
-    /// Its office, as far as it could be read.
-    pub office: Option<OfficeCode>,
-    /// Stable codes of the findings.
-    pub codes: Vec<String>,
-    /// The whole return notice in JSON, both languages.
-    pub notice: String,
-    /// The day.
-    pub on: Date,
-}
-
-/// A person's change to an order.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum OrderChange {
-    /// Wait, for this reason.
-    Hold(String),
-    /// Go on.
-    Release,
-    /// New priority.
-    Priority(u8),
-    /// Never make it.
-    Cancel,
-}
-
-/// How many orders of an office stand where.
-#[derive(Clone, Debug, Default, Eq, PartialEq, Serialize)]
-pub struct OfficeCounts {
-    /// Orders by state.
-    pub orders: BTreeMap<OrderState, u64>,
-    /// Dossiers returned.
-    pub returned: u64,
-    /// Orders not boxed although due.
-    pub late: u64,
-}
-
 /// The facility's shared table of orders, claims and lots.
+///
+/// Several controllers may share it. Each has a lease by the database's clock, and each lot has a number that only
+/// grows, the fencing token of every write about its orders. Orders that are only claimed are data work: when their
+/// controller's lease is over, others may claim them. A lot that was *granted* is in a machine, and no end of a lease
+/// frees it: its controller, or two people, say what became of it.
 #[async_trait]
 pub trait OrderBook: Send + Sync {
+    /// Can it be away while this controller runs?
+    fn is_remote(&self) -> bool {
+        false
+    }
+    /// How long this controller is taken for alive without a word.
+    fn lease(&self) -> Duration {
+        BOOK_LEASE
+    }
     /// Admits an order, once.
     async fn admit(&self, order: NewOrder) -> Result<Admission, Fault>;
     /// Keeps a returned dossier's notice; false if this very document was returned before.
     async fn keep_return(&self, returned: Returned) -> Result<bool, Fault>;
     /// All returns, oldest first.
     async fn returns(&self) -> Result<Vec<Returned>, Fault>;
-    /// Claims the next lot for a machine: the orders are `InLot` when it returns.
-    async fn claim(&self, machine: &MachineId, cards_max: usize) -> Result<Option<Lot>, Fault>;
+    /// Claims the next lot for a machine: the orders are `InLot` when it returns. The ticket is chosen by the claimer,
+    /// once for each lot it wants: asked with the same ticket again, because an answer was lost, it answers with the
+    /// same lot.
+    async fn claim(&self, ticket: &str, machine: &MachineId, cards_max: usize) -> Result<Option<Lot>, Fault>;
+    /// Gives a claimed lot to its machine, before the first blank is bound for it; again is harmless. `BOOK-002` if the
+    /// lease was over and others have its orders: then nothing of it may be made.
+    async fn grant(&self, lot: LotId) -> Result<(), Fault>;
+    /// Renews this controller's lease. `BOOK-003` if another process runs under its name.
+    async fn renew(&self) -> Result<Renewed, Fault>;
+    /// A claimed lot with the orders that are in it now.
+    async fn lot(&self, lot: LotId) -> Result<Option<Lot>, Fault>;
+    /// Orders `InLot` in lots of this controller, by key, after this key, at most `limit`.
+    async fn given(&self, after: OrderKey, limit: u32) -> Result<Vec<Order>, Fault>;
     /// One order.
     async fn order(&self, key: OrderKey) -> Result<Option<Order>, Fault>;
     /// The order of a registry request.
@@ -424,22 +310,34 @@ pub trait OrderBook: Send + Sync {
     async fn in_state(&self, state: OrderState, after: OrderKey, limit: u32) -> Result<Vec<Order>, Fault>;
     /// The sealed dossier of an order.
     async fn sealed(&self, key: OrderKey) -> Result<Option<SealedDossier>, Fault>;
-    /// Records where an order stands; `remake` when a good card is owed after a spoiled one.
-    async fn set_state(&self, key: OrderKey, state: OrderState, remake: bool) -> Result<(), Fault>;
-    /// A machine gives an order up for a person to decide: from `InLot` to `Held` in one step, so that no other machine
-    /// claims it in between. A good card is still owed.
-    async fn hold(&self, key: OrderKey, reason: &str) -> Result<(), Fault>;
-    /// The same for several orders; a store that can does it in one commit.
-    async fn set_states(&self, changes: &[(OrderKey, OrderState, bool)]) -> Result<(), Fault> {
-        for (key, state, remake) in changes {
-            self.set_state(*key, *state, *remake).await?;
-        }
-        Ok(())
+    /// Records where an order stands. Refused if it is another lot's by now (`BOOK-002`), or another process's
+    /// (`BOOK-003`); saying the same again is harmless.
+    async fn set_state(&self, standing: Standing) -> Result<(), Fault> {
+        self.set_states(&[standing]).await
     }
+    /// The same for several orders, in one commit.
+    async fn set_states(&self, standings: &[Standing]) -> Result<(), Fault>;
+    /// A machine gives an order up for a person to decide: to `Held` in one step, so that no other machine claims it in
+    /// between. A good card is still owed.
+    async fn hold(&self, lot: LotId, key: OrderKey, reason: &str) -> Result<(), Fault>;
     /// A person's change; refused when the order is past the point of no return for it.
     async fn change(&self, key: OrderKey, change: OrderChange) -> Result<Order, Fault>;
     /// Counts per office as of a day.
     async fn counts(&self, today: Date) -> Result<BTreeMap<OfficeCode, OfficeCounts>, Fault>;
+    /// By its own ledger this controller has a card for the order, and the book that says otherwise has lost that: the
+    /// order is given to this lot of this machine again. False if the book has no such order at all.
+    async fn reclaim(&self, standing: Standing, machine: &MachineId) -> Result<bool, Fault>;
+    /// This controller has compared its ledger with the book, and reclaimed what was lost.
+    async fn vouch(&self) -> Result<(), Fault>;
+    /// All controllers, by name.
+    async fn controllers(&self) -> Result<Vec<Controller>, Fault>;
+    /// Two people say that a controller is lost for good: it is shut out, and what it had only claimed waits again.
+    /// `BOOK-004` as long as its lease lives.
+    async fn give_up(&self, controller: &str) -> Result<(), Fault>;
+    /// Orders that were given to machines of a controller that was given up, by key.
+    async fn orphans(&self, controller: &str) -> Result<Vec<Order>, Fault>;
+    /// It is known what became of the card of such an order: another is owed. `STO-007` if it is not one of them.
+    async fn release_orphan(&self, controller: &str, key: OrderKey) -> Result<(), Fault>;
 }
 
 /// The registry's stop list: requests that must not become cards.

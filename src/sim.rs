@@ -8,6 +8,7 @@ pub mod hall;
 pub mod kill;
 pub mod memory;
 pub mod pcscd;
+pub mod postgres;
 pub mod printer;
 pub mod pty;
 pub mod registry;

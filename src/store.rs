@@ -5,9 +5,11 @@ pub(crate) mod conformance;
 pub mod fault;
 pub mod ledger;
 pub mod order_book;
+pub mod postgres;
 pub mod registry;
+pub(crate) mod sql;
 pub mod sqlite;
 
 pub use ledger::{LedgerLock, SqliteLedger};
-pub use order_book::SqliteOrderBook;
+pub use order_book::{Holder, SqlOrderBook};
 pub use registry::SqliteRegistry;

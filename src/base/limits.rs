@@ -110,3 +110,14 @@ pub const PROPOSALS_MAX: usize = 64;
 pub const REASON_CHARACTERS_MAX: usize = 200;
 /// The stop list may be this old before new binds stop (law 9).
 pub const STOP_LIST_AGE_MAX: Duration = Duration::from_secs(15 * 60);
+/// A controller that has not been heard of for so long is taken for dead: what it only claimed goes to others, what was
+/// given to a machine never does. Three beats of its heart; a server is restarted within it.
+pub const BOOK_LEASE: Duration = Duration::from_secs(30);
+/// The shortest lease that may be configured: a beat of its heart must find time in a third of it.
+pub const BOOK_LEASE_MIN: Duration = Duration::from_secs(1);
+/// The longest: what a dead controller had claimed waits for so long.
+pub const BOOK_LEASE_MAX: Duration = Duration::from_secs(600);
+/// An order book on a server answers within this time: its longest act, claiming a lot, takes some milliseconds.
+pub const BOOK_DEADLINE: Duration = Duration::from_secs(5);
+/// Claims that come upon each other are decided anew so often; each time one of them wins.
+pub const BOOK_RACES_MAX: usize = 16;

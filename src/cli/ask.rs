@@ -16,7 +16,7 @@ use crate::control::admit::Language;
 use crate::control::client::Connection;
 use crate::control::people::myself;
 use crate::control::wire::{Call, Refusal};
-use crate::control::{Answer, Control, Request, card, serve};
+use crate::control::{Answer, Control, Request, card, controller, serve};
 use crate::line::{recover, tap};
 use crate::store::fault::LOCKED;
 
@@ -95,8 +95,8 @@ impl Session {
                 return Ok(Self::Controller(connection));
             }
             with_token_env(&config.folder)?;
-            match Facility::open(&options.dir, clock).await {
-                Ok(facility) => return Self::own(facility, clock).await,
+            match Box::pin(Facility::open(&options.dir, clock)).await {
+                Ok(facility) => return Box::pin(Self::own(facility, clock)).await,
                 Err(fault) if fault.code.id == LOCKED.id && tries > 0 => {
                     tries -= 1;
                     clock.sleep(STARTING.1).await;
@@ -108,7 +108,7 @@ impl Session {
 
     async fn own(facility: Facility, clock: Clock) -> Result<Self, Fault> {
         let line = Arc::new(super::run::line(&facility, clock).await?);
-        if let Err(fault) = recover::books(&line).await {
+        if let Err(fault) = Box::pin(recover::books(&line)).await {
             drop(line);
             facility.close().await?;
             return Err(fault);
@@ -150,7 +150,8 @@ impl Own {
     async fn ask(&self, call: Call) -> Result<Answer, Box<Refusal>> {
         let line = &self.control.line;
         let reader = match &call.request {
-            Request::Card(card::Request::Tap { desk }) => {
+            Request::Card(card::Request::Tap { desk })
+            | Request::Controller(controller::Request::Card { tap: Some(desk), .. }) => {
                 super::run::reader(&self.facility, desk, line.clock).map(|reader| (desk.clone(), reader))
             }
             _ => None,

@@ -15,6 +15,7 @@ static CATALOGUES: &[&[&Code]] = &[
     crate::printer::fault::ALL,
     crate::job::fault::ALL,
     crate::audit::fault::ALL,
+    crate::port::fault::ALL,
     crate::config::fault::ALL,
     crate::device::hall::fault::ALL,
     crate::device::papers::fault::ALL,

@@ -61,7 +61,7 @@ async fn crash(arguments: &Arguments, scratch: &Scratch) -> anyhow::Result<bool>
         named => named.to_vec(),
     };
     let kills = points.len() * usize::try_from(arguments.rounds)?;
-    let mut house = House::build(&scratch.dir, arguments.seed, kills, Clock::system()).await?;
+    let mut house = Box::pin(House::build(&scratch.dir, arguments.seed, kills, Clock::system())).await?;
     let mut judge = Judge::new(&house);
     let dice = Entropy::seeded(arguments.seed);
     let (mut killed, mut breaks, mut worst) = (0u32, 0usize, Duration::ZERO);

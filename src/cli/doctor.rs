@@ -9,13 +9,14 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::base::{Clock, Fault, Mode};
-use crate::config::Config;
+use crate::config::{Config, OrderBookPlace};
 use crate::control::client::Connection;
 use crate::control::serve;
 use crate::pki::SignerKey;
 use crate::pki::policy::remaining;
 use crate::port::{KeyInfo, KeyPurpose, Signer};
 use crate::store::fault::NO_REGISTRY;
+use crate::store::postgres::{self, Server};
 
 use super::facility::{inspect, open_hsm, read_pin, with_token_env};
 use super::key::own;
@@ -104,6 +105,7 @@ async fn facility(config: &Config, checks: &mut Vec<Check>) {
     );
     checks.push(Check::new("facility", Ok(named)));
     checks.push(Check::new("controller", controller(config, clock).await));
+    checks.push(Check::new("order book", told(order_book(config, clock).await)));
     checks.push(Check::new("PIN", told(pin(config))));
     let (token, keys) = hsm(config).await;
     checks.extend(token);
@@ -149,6 +151,18 @@ async fn controller(config: &Config, clock: Clock) -> Result<String, String> {
         Ok(Some(_)) => Ok("running".to_owned()),
         Ok(None) => Ok("not running; start it with cardwright run".to_owned()),
         Err(fault) => Err(fault.to_string()),
+    }
+}
+
+/// Where it is; a server is asked, under nobody's name.
+async fn order_book(config: &Config, clock: Clock) -> Result<String, Fault> {
+    match config.order_book() {
+        OrderBookPlace::File(path) => Ok(format!("{}, for this controller alone", path.display())),
+        OrderBookPlace::Server { url, password_file } => {
+            let password = password_file.as_deref().map(read_pin).transpose()?;
+            let version = postgres::version(&Server { url, password }, clock).await?;
+            Ok(format!("{url} as controller {}: {version}", config.controller))
+        }
     }
 }
 

@@ -25,7 +25,7 @@ use crate::line::context::Fingerprints;
 use crate::pki::{SignerKey, TrustStore};
 use crate::port::{Ledger, Signer};
 use crate::sim::kill::Trap;
-use crate::store::{SqliteLedger, SqliteOrderBook, SqliteRegistry};
+use crate::store::{SqlOrderBook, SqliteLedger, SqliteRegistry};
 
 pub(super) use books::open_books;
 pub(super) use files::{read, read_pin, write};
@@ -49,7 +49,7 @@ pub struct Facility {
     /// The controller's ledger.
     pub ledger: Arc<SqliteLedger>,
     /// The facility's order book.
-    pub order_book: Arc<SqliteOrderBook>,
+    pub order_book: Arc<SqlOrderBook>,
     /// The authority's registry.
     pub registry: Arc<SqliteRegistry>,
     /// The HSM.
@@ -100,7 +100,7 @@ impl Facility {
         let dossier_trust = files::dossier_trust(&config)?;
 
         let path = |path: &Path| config.path(path);
-        let (order_book, ledger) = open_books(&config, false, clock).await?;
+        let (order_book, ledger) = Box::pin(open_books(&config, false, clock)).await?;
         check_first_record(&ledger, &config).await?;
         let registry = SqliteRegistry::open(&path(&config.paths.registry)).await?;
 
@@ -158,7 +158,7 @@ impl Facility {
             ledger.close().await;
         }
         if let Some(order_book) = Arc::into_inner(self.order_book) {
-            order_book.close().await;
+            Box::pin(order_book.close()).await;
         }
         if let Some(registry) = Arc::into_inner(self.registry) {
             registry.close().await;

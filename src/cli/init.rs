@@ -76,7 +76,14 @@ pub async fn init(folder: &Path, wishes: &Wishes<'_>, clock: Clock) -> Result<Co
 /// # Errors
 /// As [`init`], but `FAC-001`.
 pub(super) async fn make(folder: &Path, wishes: &Wishes<'_>, clock: Clock) -> Result<Config, Fault> {
-    let mut config = plan(folder, wishes)?;
+    make_as(plan(folder, wishes)?, clock).await
+}
+
+/// [`make`] for a configuration that was changed.
+///
+/// # Errors
+/// As [`make`].
+pub(super) async fn make_as(mut config: Config, clock: Clock) -> Result<Config, Fault> {
     config.check()?;
     for place in [
         &config.paths.papers,
@@ -85,7 +92,7 @@ pub(super) async fn make(folder: &Path, wishes: &Wishes<'_>, clock: Clock) -> Re
     ] {
         make_folder(&config.path(place))?;
     }
-    let made = if may_hold_ceremony(wishes.mode) {
+    let made = if may_hold_ceremony(config.mode) {
         let ceremony = rehearse(&config, clock).await?;
         config.signers = ceremony.signers;
         config.trust = ceremony.trust;
@@ -99,8 +106,18 @@ pub(super) async fn make(folder: &Path, wishes: &Wishes<'_>, clock: Clock) -> Re
         Vec::new()
     };
     begin_books(&config, made, clock).await?;
-    write(&folder.join(CONFIG_FILE), config.render().as_bytes(), PRIVATE)?;
-    Config::load(folder)
+    keep(&config)?;
+    Config::load(&config.folder)
+}
+
+/// The configuration is written last.
+pub(super) fn keep(config: &Config) -> Result<(), Fault> {
+    config.check()?;
+    write(
+        &config.folder.join(CONFIG_FILE),
+        config.render().as_bytes(),
+        PRIVATE,
+    )
 }
 
 /// A token with random PINs, and all keys and certificates.
@@ -129,7 +146,7 @@ async fn rehearse(config: &Config, clock: Clock) -> Result<Ceremony, Fault> {
 }
 
 /// Order book and ledger, with the records that every ledger begins with.
-async fn begin_books(config: &Config, made: Vec<String>, clock: Clock) -> Result<(), Fault> {
+pub(super) async fn begin_books(config: &Config, made: Vec<String>, clock: Clock) -> Result<(), Fault> {
     let (order_book, ledger) = super::facility::open_books(config, true, clock).await?;
     let mut facts = vec![Fact::Opened {
         facility: config.facility.clone(),
@@ -180,10 +197,12 @@ pub(super) fn plan(folder: &Path, wishes: &Wishes<'_>) -> Result<Config, Fault> 
         box_cards: 100,
         working_days: 5,
         chip: chip.to_owned(),
+        lease_seconds: None,
         paths: Paths {
             ledger: "ledger.db".into(),
             ledger_copy: None,
             order_book: "order-book.db".into(),
+            order_book_password: None,
             registry: "registry.db".into(),
             papers: "papers".into(),
             dossiers: "dossiers".into(),

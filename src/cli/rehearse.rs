@@ -15,6 +15,7 @@ use crate::line::Ending;
 
 use super::facility::{Facility, with_token_env};
 use outside::Hall;
+use setup::Sharing;
 
 /// Stations of the embedded hall.
 const STATIONS: usize = 8;
@@ -41,6 +42,39 @@ pub struct Arguments {
     /// How a new facility reaches its chips. With pcsc the hall runs pcscds of its own with virtual readers.
     #[arg(long, value_enum, default_value_t = Readers::Sockets)]
     readers: Readers,
+    /// Stations of a new facility.
+    #[arg(long, default_value_t = STATIONS)]
+    stations: usize,
+    /// Packing desks of a new facility.
+    #[arg(long, default_value_t = DESKS)]
+    desks: usize,
+    /// Cards in a lot of a new facility, if not as usual.
+    #[arg(long)]
+    lot: Option<usize>,
+    /// The order book of a new facility is on this PostgreSQL server: postgres://USER@HOST:PORT/DATABASE.
+    #[arg(long, value_name = "URL")]
+    order_book: Option<String>,
+    /// The file with its user's password.
+    #[arg(long, value_name = "FILE", requires = "order_book")]
+    order_book_password: Option<PathBuf>,
+    /// Seconds after which others take this controller for dead, if they hear nothing of it.
+    #[arg(long, requires = "order_book")]
+    lease: Option<u64>,
+    /// A new facility is a second controller beside the rehearsal in this folder: the same order book, registry and
+    /// keys, a hall and a ledger of its own.
+    #[arg(
+        long,
+        value_name = "FOLDER",
+        requires = "controller",
+        conflicts_with = "order_book"
+    )]
+    beside: Option<PathBuf>,
+    /// The name of its controller.
+    #[arg(long, requires = "beside")]
+    controller: Option<String>,
+    /// Set up and admit; make no card yet.
+    #[arg(long)]
+    prepare: bool,
 }
 
 /// How chips are reached.
@@ -103,19 +137,35 @@ pub fn main(arguments: &Arguments) -> anyhow::Result<bool> {
     super::runtime()?.block_on(rehearse(arguments, &dir))
 }
 
+impl Arguments {
+    /// What a new facility shares with others.
+    fn sharing(&self) -> anyhow::Result<Sharing> {
+        let absolute = |path: &Option<PathBuf>| path.as_ref().map(std::fs::canonicalize).transpose();
+        Ok(Sharing {
+            lot: self.lot,
+            order_book: self.order_book.clone(),
+            password: absolute(&self.order_book_password)?,
+            lease: self.lease,
+            beside: absolute(&self.beside)?.zip(self.controller.clone()),
+        })
+    }
+}
+
 async fn rehearse(arguments: &Arguments, dir: &Path) -> anyhow::Result<bool> {
     let scale = Scale {
         cards: arguments.cards,
         seed: arguments.seed,
         chip: arguments.chip.clone(),
         pcsc: arguments.readers == Readers::Pcsc,
+        stations: arguments.stations,
+        desks: arguments.desks,
         ..Scale::default()
     };
     let clock = Clock::system();
     let hall_dir = dir.join("hall");
     if !setup::is_done(dir) {
         println!("Setting up a rehearsal facility in {}", dir.display());
-        setup::facility(&scale, dir, clock).await?;
+        setup::facility(&scale, dir, &arguments.sharing()?, clock).await?;
     }
     let _hall = Hall::enter(&hall_dir, clock).await?;
     let facility = Facility::open_patiently(dir, clock).await?;
@@ -123,7 +173,13 @@ async fn rehearse(arguments: &Arguments, dir: &Path) -> anyhow::Result<bool> {
     setup::receive_packs(&facility, &hall_dir).await?;
     people::admit(&scale, dir, &line, &facility).await?;
     people::resume(&line, &facility.config.positions()).await?;
-    println!("Making cards on {STATIONS} stations and {DESKS} desks");
+    if arguments.prepare {
+        drop(line);
+        facility.close().await?;
+        return Ok(true);
+    }
+    let (stations, desks) = (facility.config.stations.len(), facility.config.desks.len());
+    println!("Making cards on {stations} stations and {desks} desks");
     let outcome = super::run::make(&facility, &line, Ending::WhenDrained).await;
     let balanced = super::summary::print(&facility, &line).await?;
     let agrees = super::summary::against_hall(&facility, &hall_dir).await?;

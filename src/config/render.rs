@@ -68,6 +68,14 @@ fn head(config: &Config) -> String {
         || "# ledger_copy = \"/second-disk/cardwright\"".to_owned(),
         |folder| format!("ledger_copy = {}", path(folder)),
     );
+    let password = paths.order_book_password.as_deref().map_or_else(
+        || "# order_book_password = \"secrets/order-book\"".to_owned(),
+        |file| format!("order_book_password = {}", path(file)),
+    );
+    let lease = config.lease_seconds.map_or_else(
+        || "# lease_seconds = 30".to_owned(),
+        |seconds| format!("lease_seconds = {seconds}"),
+    );
     format!(
         "# A facility of cardwright. Paths are relative to this file's folder. There is no secret in here.\n\
          facility = {facility}\n\
@@ -82,11 +90,17 @@ fn head(config: &Config) -> String {
          # Working days from receipt until a card is due at its office.\n\
          working_days = {days}\n\
          # The kind of chip in the blanks: a chip profile of the program, or the path of one (TOML).\n\
-         chip = {chip}\n\n\
+         chip = {chip}\n\
+         # Seconds after which others at the same order book take this controller for dead.\n\
+         {lease}\n\n\
          [paths]\n\
          ledger = {ledger}\n\
          # A folder on another disk: a second copy is there before a chip is sealed or a card printed.\n\
-         {copy}\norder_book = {order_book}\nregistry = {registry}\npapers = {papers}\n\
+         {copy}\n\
+         # A file, or \"postgres://USER@HOST:PORT/DATABASE\" where several controllers share one order book.\n\
+         order_book = {order_book}\n\
+         # Holds the password of that server's user and nothing else; only its owner may read it.\n\
+         {password}\nregistry = {registry}\npapers = {papers}\n\
          dossiers = {dossiers}\n\
          # Root certificates (DER) of those who sign dossiers.\n\
          dossier_trust = {dossier_trust}\n\

@@ -54,6 +54,11 @@ fn what_is_written_is_read_again() {
     let mut config = config();
     for profiles in [None, Some(PathBuf::from("profiles"))] {
         config.paths.ledger_copy.clone_from(&profiles);
+        config.lease_seconds = profiles.as_ref().map(|_| 5);
+        if profiles.is_some() {
+            config.paths.order_book = "postgres://cardwright@db.example/orders?sslmode=verify-full".into();
+            config.paths.order_book_password.clone_from(&profiles);
+        }
         config.paths.profiles = profiles;
         config.keys.chips = config.paths.profiles.as_ref().map(|_| ChipMasters {
             transport: "chip-transport".to_owned(),
@@ -98,9 +103,35 @@ fn unknown_settings_and_contradictions_are_refused() {
         ("name = \"Omnikey 00 00\", usb = \"1-2.3\", serial = \"A7\", ", ""),
         ("\"1-2.3\"", "\" \""),
         ("controller = \"K1\"", "controller = \"\""),
+        ("# lease_seconds = 30", "lease_seconds = 0"),
+        ("# lease_seconds = 30", "lease_seconds = 601"),
+        ("\"order-book.db\"", "\"postgres://me:secret@host/orders\""),
+        (
+            "\"order-book.db\"",
+            "\"postgresql://me@host/orders?password=secret\"",
+        ),
+        ("# order_book_password", "order_book_password"),
     ] {
         assert_eq!(refused(from, to), "CFG-003", "{to}");
     }
+}
+
+#[test]
+fn one_line_says_where_the_order_book_is() {
+    let mut config = config();
+    assert_eq!(
+        config.order_book(),
+        OrderBookPlace::File("/f/order-book.db".into())
+    );
+    assert_eq!(config.lease(), limits::BOOK_LEASE);
+    config.paths.order_book = "postgres://me@host:5433/orders".into();
+    config.paths.order_book_password = Some("secrets/order-book".into());
+    config.check().unwrap();
+    let server = OrderBookPlace::Server {
+        url: "postgres://me@host:5433/orders",
+        password_file: Some("/f/secrets/order-book".into()),
+    };
+    assert_eq!(config.order_book(), server);
 }
 
 #[test]

@@ -11,7 +11,7 @@ use crate::base::{Fault, Place};
 use crate::job::fault::STOPPING;
 use crate::job::{Attempt, Event, Fact, Phase, Step};
 use crate::line::Line;
-use crate::port::{Attempts, OrderState};
+use crate::port::{Attempts, OrderState, Standing};
 
 use super::fault::UNKNOWN;
 use super::refused::{LOT_OPEN, UNDER_WAY, UNEXPLAINED};
@@ -159,13 +159,18 @@ async fn close(line: &Line, who: &Who, id: LotId) -> Result<Answer, Fault> {
     for order in &lot.orders {
         let attempts = line.ports.ledger.attempts(Attempts::Of(*order)).await?;
         let known = line.ports.book.order(*order).await?;
-        let given = known.is_some_and(|order| order.state == OrderState::InLot);
+        let given = known.is_some_and(|order| order.state == OrderState::InLot && order.lot == Some(id));
         if given && !attempts.iter().any(Attempt::is_live) && !attempts.iter().any(Attempt::must_be_reported)
         {
             let remake = attempts.iter().any(|attempt| attempt.phase != Phase::Withdrawn);
             line.ports
                 .book
-                .set_state(*order, OrderState::Waiting, remake)
+                .set_state(Standing {
+                    lot: id,
+                    order: *order,
+                    state: OrderState::Waiting,
+                    remake,
+                })
                 .await?;
             waiting += 1;
         }

@@ -82,6 +82,10 @@ crate::fault_codes! {
         "a person found face and chip mixed up", "người kiểm tra thấy mặt thẻ và chip bị lẫn",
         "Stop the machine that made it, and look at its neighbours.",
         "Dừng máy đã làm thẻ và kiểm tra các thẻ liền kề.";
+    /// The card on the reader is of this controller, not of the one that is lost.
+    OURS = "CTL-072", Operator, true,
+        "this card is of this controller's own stock", "thẻ này thuộc kho của chính bộ điều khiển này",
+        "Ask what it is: cardwright card identify.", "Tra cứu thẻ: cardwright card identify.";
     /// Taken as a sample, to be destroyed.
     SAMPLE = "CTL-064", Operator, false,
         "the card was taken as a sample", "thẻ được lấy làm mẫu kiểm tra",

@@ -8,6 +8,7 @@ use crate::base::ids::MachineId;
 use crate::base::{Fault, Place};
 use crate::line::Line;
 use crate::line::signers::{SignerLeft, Standing};
+use crate::line::tenure::is_away;
 use crate::port::{BoxStanding, BoxState, OrderState};
 
 use super::{Answer, Who, position, tell};
@@ -27,7 +28,12 @@ pub(super) fn is_low(signer: &SignerLeft) -> bool {
 /// # Errors
 /// The books'.
 pub async fn status(line: &Line, _who: &Who) -> Result<Answer, Fault> {
-    let (orders, late, returned) = orders(line).await?;
+    let (orders, late, returned) = match orders(line).await {
+        // What is known here is told all the same.
+        Err(fault) if is_away(&fault) => Default::default(),
+        counted => counted?,
+    };
+    let book = book(line).await?;
     let machines = position::list(line);
     let snapshot = line.progress.snapshot();
     let places = places(line).await?;
@@ -52,8 +58,9 @@ pub async fn status(line: &Line, _who: &Who) -> Result<Answer, Fault> {
             )
         ),
         format!("          {late} late, {returned} dossiers returned to their offices"),
-        "Machines".to_owned(),
     ];
+    text.extend(book.iter().map(|words| format!("Order book {words}")));
+    text.push("Machines".to_owned());
     text.extend(machines.text.lines().map(|machine| format!("  {machine}")));
     text.push(format!(
         "Blanks    {}",
@@ -81,6 +88,7 @@ pub async fn status(line: &Line, _who: &Who) -> Result<Answer, Fault> {
         "facility": line.rules.facility,
         "mode": line.rules.mode,
         "orders": orders,
+        "order_book": book,
         "late": late,
         "returned": returned,
         "line": snapshot,
@@ -98,6 +106,36 @@ pub async fn status(line: &Line, _who: &Who) -> Result<Answer, Fault> {
         data,
         good: machines.good && signs,
     })
+}
+
+/// How an order book on a server does, and who else works with it; nothing for a book in a file.
+async fn book(line: &Line) -> Result<Vec<String>, Fault> {
+    if let Some((since, why, waiting)) = line.tenure.away() {
+        let seconds = line.clock.elapsed().saturating_sub(since).as_secs();
+        return Ok(vec![format!(
+            "DOES NOT ANSWER for {seconds} s: granted lots are finished, nothing is claimed, \
+             {waiting} words wait ({why})"
+        )]);
+    }
+    if !line.ports.book.is_remote() {
+        return Ok(Vec::new());
+    }
+    let controllers = match line.ports.book.controllers().await {
+        Err(fault) if is_away(&fault) => return Ok(vec![fault.to_string()]),
+        controllers => controllers?,
+    };
+    let told = controllers.iter().map(|one| {
+        let standing = match (one.given_up, one.lease, one.vouched) {
+            (true, ..) => "given up by two people".to_owned(),
+            (false, Some(left), true) => format!("lease for {} s more", left.as_secs()),
+            (false, Some(_), false) => "COMPARES its ledger with the new server".to_owned(),
+            (false, None, true) => "not running".to_owned(),
+            (false, None, false) => "MUST COMPARE its ledger with the new server: start it".to_owned(),
+        };
+        let (name, given, claimed) = (&one.name, one.given, one.claimed);
+        format!("{name}: {standing}, {given} orders given to its machines, {claimed} claimed")
+    });
+    Ok(told.collect())
 }
 
 async fn orders(line: &Line) -> Result<(BTreeMap<OrderState, u64>, u64, u64), Fault> {

@@ -28,7 +28,9 @@ use super::costs::Costs;
 use super::floor::Floor;
 use super::pairing::Pairing;
 use super::progress::Progress;
+use super::remembered::Remembered;
 use super::signers::Signers;
+use super::tenure::Tenure;
 
 /// The doors to the world.
 #[derive(Clone)]
@@ -134,6 +136,8 @@ pub struct Line {
     pub clock: Clock,
     /// Randomness of the host.
     pub entropy: Entropy,
+    /// Its place among other controllers.
+    pub tenure: Tenure,
     /// Composes faces.
     pub press: Arc<Press>,
     /// Trays, boxes and who works on them.
@@ -175,6 +179,9 @@ impl Line {
     ) -> Self {
         let hsm = Arc::new(Careful::new(ports.signer, clock));
         ports.signer = Arc::<Careful>::clone(&hsm);
+        if ports.book.is_remote() {
+            ports.book = Arc::new(Remembered::new(ports.book));
+        }
         Self {
             ports,
             rules,
@@ -182,6 +189,7 @@ impl Line {
             hsm,
             clock,
             entropy,
+            tenure: Tenure::default(),
             press: press.into(),
             floor: Floor::default(),
             progress: Progress::new(clock),

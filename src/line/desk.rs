@@ -15,14 +15,16 @@ use crate::document::{FileId, dg1};
 use crate::job::decide::{self, Card};
 use crate::job::fault::{FACE_DIFFERS, FACE_UNREADABLE, MISSING_CARD, WRONG_CARD};
 use crate::job::{Aim, Attempt, Event, Evidence, Phase, Step};
-use crate::port::{Answer, Attempts, Encoder, Instruction, OrderState, Screen, Serial};
+use crate::port::{Answer, Attempts, Encoder, Instruction, Screen, Serial};
 
 use super::Line;
 use super::context::Hand;
 use super::costs::Effort;
 use super::floor::Packing;
 use super::progress::Activity;
+use super::settle::is_boxed;
 use super::talk::with_chip;
+use super::tenure::is_away;
 use placing::Put;
 
 /// A hand scanner has sent its reading within this time.
@@ -366,7 +368,7 @@ impl Desk {
         let mut boxed = Vec::new();
         for attempt in line.ports.ledger.attempts(lot).await? {
             if attempt.is_good() {
-                boxed.push((attempt.id.order, OrderState::Boxed, false));
+                boxed.push(is_boxed(&attempt));
             } else if matches!(attempt.phase, Phase::Did(Step::Deliver | Step::Prove)) && !line.is_stopping()
             {
                 let mut hand = Hand::new(attempt);
@@ -377,7 +379,11 @@ impl Desk {
                 line.progress.refused(&self.id, MISSING_CARD.id);
             }
         }
-        line.ports.book.set_states(&boxed).await
+        match line.ports.book.set_states(&boxed).await {
+            // It is told again together with the registry.
+            Err(fault) if is_away(&fault) => Ok(()),
+            told => told,
+        }
     }
 
     /// After a crash: does the card lie where it was to be put? That some card does is not enough, so the one that lies

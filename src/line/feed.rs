@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use crate::base::ids::{AttemptId, MachineId, OrderKey};
-use crate::base::{Blame, Fault};
+use crate::base::{Blame, Fault, hex};
 use crate::job::fault::STEP_IN_DOUBT;
 use crate::job::lot::Lot;
 use crate::job::{Fact, Phase};
@@ -16,6 +16,7 @@ use crate::port::{Attempts, OrderState};
 use super::Line;
 use super::costs::Effort;
 use super::prepare::{Ready, prepare, resume};
+use super::tenure::{is_away, pause};
 
 /// What a machine is given, in order.
 #[derive(Debug)]
@@ -28,6 +29,9 @@ pub enum Work {
 
 /// How often to look for work when nobody rang.
 const IDLE: Duration = Duration::from_secs(5);
+
+/// How often an order book that is away is asked for work again.
+const AWAY: Duration = Duration::from_secs(1);
 
 /// How often to ask whether a spoiled card's end is recorded as told.
 const TELLING: Duration = Duration::from_millis(20);
@@ -47,26 +51,36 @@ pub async fn feed(
             return Ok(());
         }
     }
+    // A claim whose answer was lost is asked for again by the same ticket: it is one lot, not two.
+    let mut ticket = None;
     while !line.is_stopping() {
         // Listens before it looks: what comes in between is not missed.
         let mut rung = pin!(line.work.notified());
         rung.as_mut().enable();
-        match claim(&line, &machine).await? {
-            Some(lot) => {
+        let wanted = match &ticket {
+            Some(wanted) => wanted,
+            None => ticket.insert(hex::encode(&line.entropy.bytes::<16>()?)),
+        };
+        match claim(&line, &machine, wanted).await {
+            Ok(Some(lot)) => {
+                ticket = None;
                 if !lot_to(&line, lot, &out).await? {
                     return Ok(());
                 }
             }
-            None => {
+            Ok(None) => {
                 let _ = line.clock.within(IDLE, rung).await;
             }
+            Err(fault) if is_away(&fault) => line.clock.sleep(AWAY).await,
+            Err(fault) => return Err(fault),
         }
     }
     Ok(())
 }
 
-async fn claim(line: &Line, machine: &MachineId) -> Result<Option<Lot>, Fault> {
-    let Some(lot) = line.ports.book.claim(machine, line.rules.lot_cards).await? else {
+async fn claim(line: &Line, machine: &MachineId, ticket: &str) -> Result<Option<Lot>, Fault> {
+    let claimed = line.ports.book.claim(ticket, machine, line.rules.lot_cards);
+    let Some(lot) = claimed.await? else {
         return Ok(None);
     };
     line.record(vec![Fact::LotClaimed { lot: lot.clone() }], Vec::new())
@@ -110,9 +124,7 @@ async fn prepared(line: &Line, lot: &Lot, order: OrderKey) -> Result<Option<Read
         match line.costs.of(Effort::Prepare, next).await {
             Err(fault) if line.is_left_to_the_next_start(&fault) => return Ok(None),
             Err(fault) if line.is_left_to_a_person(&fault) => {
-                tracing::error!(machine = %lot.machine, code = fault.code.id, "stopped: {fault}");
-                line.stop_position(&lot.machine, &fault).await?;
-                if !line.may_go_on(&lot.machine).await {
+                if !pause(line, &lot.machine, &fault).await? {
                     return Ok(None);
                 }
             }
@@ -123,13 +135,12 @@ async fn prepared(line: &Line, lot: &Lot, order: OrderKey) -> Result<Option<Read
 
 /// The attempt to make at this order now, if there is one to make in this lot.
 async fn next_attempt(line: &Line, lot: &Lot, order: OrderKey) -> Result<Option<Ready>, Fault> {
+    // Another lot's by now, if it was taken back and claimed again.
     let known = line.ports.book.order(order).await?;
-    if known
-        .as_ref()
-        .is_none_or(|order| order.state != OrderState::InLot)
-    {
+    let Some(known) = known.filter(|order| order.state == OrderState::InLot && order.lot == Some(lot.id))
+    else {
         return Ok(None);
-    }
+    };
     let last = line.ports.ledger.attempts(Attempts::Of(order)).await?.pop();
     let made = match last {
         // A lot that was open at a restart still lists orders that were spoiled in it and claimed again since: those
@@ -146,7 +157,7 @@ async fn next_attempt(line: &Line, lot: &Lot, order: OrderKey) -> Result<Option<
             let open = line.ports.ledger.open_lots().await?;
             if !open.iter().any(|other| other.id == last.lot) {
                 tracing::error!(%order, lot = %lot.id, "held: {} is of lot {}, which is closed", last.id, last.lot);
-                line.hold(order, STEP_IN_DOUBT.id).await?;
+                line.hold(lot.id, order, STEP_IN_DOUBT.id).await?;
             }
             return Ok(None);
         }
@@ -154,20 +165,26 @@ async fn next_attempt(line: &Line, lot: &Lot, order: OrderKey) -> Result<Option<
             if !told(line, last.id).await? {
                 return Ok(None);
             }
-            let id = AttemptId {
-                order,
-                number: last.id.number + 1,
-            };
+            let number = known.tries.max(last.id.number.saturating_add(1));
+            let id = AttemptId { order, number };
             prepare(line, id, lot.id, &lot.machine, Some(last.id)).await
         }
-        None => prepare(line, AttemptId { order, number: 1 }, lot.id, &lot.machine, None).await,
+        None => {
+            let number = known.tries.max(1);
+            // A card that another controller spoiled: its ledger says which.
+            let replaces = (known.remake && number > 1).then(|| AttemptId {
+                order,
+                number: number - 1,
+            });
+            prepare(line, AttemptId { order, number }, lot.id, &lot.machine, replaces).await
+        }
     };
     match made {
         Ok(ready) => Ok(Some(ready)),
         // This order cannot be made as it is: a person decides, the lot goes on.
         Err(fault) if fault.blame() == Blame::Dossier => {
             tracing::warn!(%order, code = fault.code.id, "held: {fault}");
-            line.hold(order, fault.code.id).await?;
+            line.hold(lot.id, order, fault.code.id).await?;
             Ok(None)
         }
         Err(fault) => Err(fault.at(order)),

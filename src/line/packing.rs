@@ -9,7 +9,7 @@ use crate::base::{Fault, hex};
 use crate::dossier::Place;
 use crate::job::fault::{BOX_MISCOUNT, STOPPED_BY_REGISTRY};
 use crate::job::{Event, Fact};
-use crate::port::{Answer, Attempts, Instruction, OrderState, Screen};
+use crate::port::{Answer, Attempts, Instruction, OrderState, Screen, Standing};
 
 use super::Line;
 
@@ -128,7 +128,12 @@ async fn take_out_stopped(line: &Line, screen: &mut dyn Screen, label: &BoxId) -
         // Cancelled first: an order whose card is revoked is made again.
         line.ports
             .book
-            .set_state(attempt.id.order, OrderState::Cancelled, false)
+            .set_state(Standing {
+                lot: attempt.lot,
+                order: attempt.id.order,
+                state: OrderState::Cancelled,
+                remake: false,
+            })
             .await?;
         let _told = line.telling.lock().await;
         line.event(attempt.id, revoked).await?;

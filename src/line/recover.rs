@@ -9,7 +9,7 @@ use crate::job::decide::{Doubt, Question, Seen, SeenChip, in_doubt};
 use crate::job::fault::{STEP_IN_DOUBT, STILL_STOPPED, STOPPED_BY_REGISTRY};
 use crate::job::lot::Lot;
 use crate::job::{Attempt, Event, Evidence, Fact, Phase, Step};
-use crate::port::{Attempts, Instruction, OrderState};
+use crate::port::{Attempts, Instruction, OrderState, Renewed, Standing};
 use crate::printer::Status;
 
 use super::Line;
@@ -18,6 +18,10 @@ use super::context::Hand;
 use super::settle::settle_once;
 use super::station::Station;
 use super::talk::{with_chip, with_serial};
+use super::tenure;
+
+/// Orders that are looked at together.
+const PAGE: u32 = 500;
 
 /// What every machine goes on with.
 #[derive(Debug, Default)]
@@ -35,12 +39,14 @@ pub struct Found {
 /// The books'.
 pub async fn books(line: &Line) -> Result<Found, Fault> {
     greet_registry(line).await?;
+    if line.ports.book.renew().await? == Renewed::Elsewhere {
+        tenure::compare(line).await?;
+    }
+    adopt(line).await?;
     let mut found = Found::default();
     let open_lots = line.ports.ledger.open_lots().await?;
     let mut trays: BTreeMap<LotId, Vec<Attempt>> = BTreeMap::new();
-    let mut under_way = BTreeSet::new();
     for attempt in line.ports.ledger.attempts(Attempts::Open).await? {
-        under_way.insert(attempt.id.order);
         match attempt.phase {
             Phase::Did(Step::Deliver | Step::Prove) | Phase::Doing(Step::Prove | Step::Box) => {
                 trays.entry(attempt.lot).or_default().push(attempt);
@@ -74,8 +80,30 @@ pub async fn books(line: &Line) -> Result<Found, Fault> {
     for lot in open_lots {
         found.lots.entry(lot.machine.clone()).or_default().push(lot);
     }
-    orders(line, &found, &under_way).await?;
+    orders(line).await?;
     Ok(found)
+}
+
+/// A lot that was claimed, and of which the ledger knows nothing: the answer or the record was lost. It is this
+/// controller's, so it is made.
+async fn adopt(line: &Line) -> Result<(), Fault> {
+    let open = line.ports.ledger.open_lots().await?;
+    let mut known: BTreeSet<LotId> = open.into_iter().map(|lot| lot.id).collect();
+    let mut after = OrderKey(0);
+    loop {
+        let page = line.ports.book.given(after, PAGE).await?;
+        let Some(last) = page.last() else { return Ok(()) };
+        after = last.key;
+        for id in page.into_iter().filter_map(|order| order.lot) {
+            if !known.insert(id) || !line.ports.ledger.history(&id.to_string()).await?.is_empty() {
+                continue;
+            }
+            if let Some(lot) = line.ports.book.lot(id).await? {
+                tracing::warn!(lot = %id, machine = %lot.machine, "claimed before the start, and not recorded");
+                line.record(vec![Fact::LotClaimed { lot }], Vec::new()).await?;
+            }
+        }
+    }
 }
 
 /// A registry that does not answer keeps nobody from starting: no card is bound without a fresh stop list, and what it
@@ -97,27 +125,36 @@ async fn greet_registry(line: &Line) -> Result<(), Fault> {
 
 /// Orders that a crash left given to a machine although their attempt is over, or was never planned. Thousands may be
 /// given to machines, and only those whose attempt is not under way are asked about one by one.
-async fn orders(line: &Line, found: &Found, under_way: &BTreeSet<OrderKey>) -> Result<(), Fault> {
-    // The newest open lot that lists each order.
-    let mut in_lot: BTreeMap<OrderKey, LotId> = BTreeMap::new();
-    for lot in found.lots.values().flatten() {
-        for order in &lot.orders {
-            let newest = in_lot.entry(*order).or_insert(lot.id);
-            *newest = lot.id.max(*newest);
-        }
-    }
+///
+/// # Errors
+/// The books'.
+pub(super) async fn orders(line: &Line) -> Result<(), Fault> {
+    let open = line.ports.ledger.attempts(Attempts::Open).await?;
+    let under_way: BTreeSet<OrderKey> = open.into_iter().map(|attempt| attempt.id.order).collect();
+    let open_lots = line.ports.ledger.open_lots().await?;
+    let in_open_lots: BTreeSet<(OrderKey, LotId)> = open_lots
+        .iter()
+        .flat_map(|lot| lot.orders.iter().map(|order| (*order, lot.id)))
+        .collect();
     let mut after = OrderKey(0);
     loop {
-        let page = line.ports.book.in_state(OrderState::InLot, after, 500).await?;
+        // What other controllers were given is theirs to say.
+        let page = line.ports.book.given(after, PAGE).await?;
         let Some(last) = page.last() else { return Ok(()) };
         after = last.key;
         for order in page.into_iter().filter(|order| !under_way.contains(&order.key)) {
             let attempts = line.ports.ledger.attempts(Attempts::Of(order.key)).await?;
+            let stands = |state, remake| Standing {
+                lot: order.lot.unwrap_or(LotId(0)),
+                order: order.key,
+                state,
+                remake,
+            };
             match attempts.last() {
                 Some(attempt) if attempt.is_good() => {
                     line.ports
                         .book
-                        .set_state(order.key, OrderState::Boxed, false)
+                        .set_state(stands(OrderState::Boxed, false))
                         .await?;
                 }
                 Some(attempt) if attempt.is_live() => {}
@@ -128,21 +165,18 @@ async fn orders(line: &Line, found: &Found, under_way: &BTreeSet<OrderKey>) -> R
                 {
                     line.ports
                         .book
-                        .set_state(order.key, OrderState::Cancelled, false)
+                        .set_state(stands(OrderState::Cancelled, false))
                         .await?;
                 }
                 // What the registry must hear of first is followed up when it has heard.
                 Some(attempt) if attempt.must_be_reported() => {}
-                // A lot makes an order once: one whose try in it is over was claimed again since, and if no newer lot
-                // is on record, the controller died between the claim and its record.
-                last if in_lot
-                    .get(&order.key)
-                    .is_some_and(|lot| last.is_none_or(|last| last.lot < *lot)) => {}
+                // Its lot is still to be made, and a lot makes an order once.
+                last if order.lot.is_some_and(|lot| {
+                    in_open_lots.contains(&(order.key, lot)) && last.is_none_or(|last| last.lot != lot)
+                }) => {}
                 _ => {
-                    line.ports
-                        .book
-                        .set_state(order.key, OrderState::Waiting, !attempts.is_empty())
-                        .await?;
+                    let waits = stands(OrderState::Waiting, !attempts.is_empty());
+                    line.ports.book.set_state(waits).await?;
                 }
             }
         }

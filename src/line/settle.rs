@@ -2,17 +2,18 @@
 
 use std::time::Duration;
 
-use crate::base::ids::{MachineId, OrderKey, PackId, PersonId};
+use crate::base::ids::{MachineId, PackId, PersonId};
 use crate::base::limits::ATTEMPTS_PER_ORDER;
 use crate::base::{Blame, Code, Fault, Place};
 use crate::job::brake::Pull;
 use crate::job::fault::{BRAKE, STOPPING, TOO_MANY_ATTEMPTS};
 use crate::job::{Attempt, Event, Fact, Phase, decide};
-use crate::port::{Attempts, OrderState, Outcome, Report};
+use crate::port::{Attempts, OrderState, Outcome, Report, Standing};
 
 use super::Line;
 use super::costs::Effort;
 use super::progress::Activity;
+use super::tenure::is_away;
 
 /// Reports in one transaction of the registry.
 const BATCH: u32 = 100;
@@ -37,8 +38,10 @@ pub async fn settle(line: &Line) -> Result<(), Fault> {
                     .await;
             }
             Ok(_) => pause = BACK_OFF_MS.0,
-            Err(fault) if fault.blame() == Blame::Registry && !line.is_stopping() => {
-                tracing::warn!(code = fault.code.id, "the registry is asked again: {fault}");
+            // What is not told now is in the ledger, and told after the next start.
+            Err(fault) if is_away(&fault) && line.is_stopping() => return Ok(()),
+            Err(fault) if (fault.blame() == Blame::Registry || is_away(&fault)) && !line.is_stopping() => {
+                tracing::warn!(code = fault.code.id, "told later: {fault}");
                 line.clock.sleep(Duration::from_millis(pause)).await;
                 pause = (pause * 2).min(BACK_OFF_MS.1);
             }
@@ -62,19 +65,17 @@ pub async fn settle_once(line: &Line) -> Result<usize, Fault> {
     for attempt in &over {
         reports.push(report(line, attempt).await?);
     }
-    line.ports.registry.report(&reports).await?;
-    // A remake may begin only now: the registry knows of the chip that must never be accepted (law 2). The
-    // order book is
-    // told before the ledger: a crash between both repeats this batch, and the registry counts each key once.
-    let mut boxed = Vec::with_capacity(over.len());
-    for attempt in &over {
-        if attempt.is_good() {
-            boxed.push((attempt.id.order, OrderState::Boxed, false));
-        } else {
-            follow(line, attempt).await?;
-        }
-    }
+    // The order book first: a controller that was given up by two people is refused there, and its cards, for which
+    // others are made, are never told as good. Both are told before the ledger: a crash between them repeats this
+    // batch, and the registry counts each key once.
+    let good = over.iter().filter(|attempt| attempt.is_good());
+    let boxed: Vec<Standing> = good.map(is_boxed).collect();
     line.ports.book.set_states(&boxed).await?;
+    line.ports.registry.report(&reports).await?;
+    // A remake may begin only now: the registry knows of the chip that must never be accepted (law 2).
+    for attempt in over.iter().filter(|attempt| !attempt.is_good()) {
+        follow(line, attempt).await?;
+    }
     let facts = over
         .iter()
         .map(|attempt| Fact::attempt(attempt.id, Event::Reported))
@@ -84,6 +85,16 @@ pub async fn settle_once(line: &Line) -> Result<usize, Fault> {
         line.work.notify_waiters();
     }
     Ok(over.len())
+}
+
+/// A good card is in its box.
+pub(super) fn is_boxed(attempt: &Attempt) -> Standing {
+    Standing {
+        lot: attempt.lot,
+        order: attempt.id.order,
+        state: OrderState::Boxed,
+        remake: false,
+    }
 }
 
 async fn report(line: &Line, attempt: &Attempt) -> Result<Report, Fault> {
@@ -111,8 +122,7 @@ async fn report(line: &Line, attempt: &Attempt) -> Result<Report, Fault> {
 /// What becomes of the order of a card that is no good.
 async fn follow(line: &Line, attempt: &Attempt) -> Result<(), Fault> {
     let order = attempt.id.order;
-    let state = line.ports.book.order(order).await?.map(|order| order.state);
-    let owed = match state {
+    let owed = match line.stands(order).await? {
         Some(OrderState::InLot) => true,
         Some(OrderState::Boxed) => attempt.is_revoked(),
         _ => false,
@@ -127,9 +137,19 @@ async fn follow(line: &Line, attempt: &Attempt) -> Result<(), Fault> {
         return Ok(());
     }
     let followed = if attempt.id.number >= ATTEMPTS_PER_ORDER {
-        line.hold(order, TOO_MANY_ATTEMPTS.id).await
+        line.progress.held();
+        line.ports
+            .book
+            .hold(attempt.lot, order, TOO_MANY_ATTEMPTS.id)
+            .await
     } else {
-        line.ports.book.set_state(order, OrderState::Waiting, true).await
+        let waits = Standing {
+            lot: attempt.lot,
+            order,
+            state: OrderState::Waiting,
+            remake: true,
+        };
+        line.ports.book.set_state(waits).await
     };
     match followed {
         // The book keeps one live order per person: if another was admitted since this card was boxed, its card
@@ -143,15 +163,6 @@ async fn follow(line: &Line, attempt: &Attempt) -> Result<(), Fault> {
 }
 
 impl Line {
-    /// A person must decide about an order before it goes on.
-    ///
-    /// # Errors
-    /// The order book's.
-    pub async fn hold(&self, order: OrderKey, reason: &str) -> Result<(), Fault> {
-        self.progress.held();
-        self.ports.book.hold(order, reason).await
-    }
-
     /// Stops a position until a person has looked.
     ///
     /// # Errors

@@ -168,6 +168,7 @@ impl Station {
                     .await?;
                 line.record(vec![Fact::LotClosed { lot: lot.id }], Vec::new())
                     .await?;
+                line.forget_lot(lot.id);
                 line.floor.tray(lot.clone());
             }
         }

@@ -23,7 +23,8 @@ use super::patience::Patient;
 use super::progress::{Activity, MachineProgress};
 use super::settle::{settle, settle_once};
 use super::station::Station;
-use super::{readings, recover, watch};
+use super::tenure::is_away;
+use super::{readings, recover, tenure, watch};
 
 /// How often the stop list is fetched.
 const STOP_LIST: Duration = Duration::from_secs(60);
@@ -99,6 +100,8 @@ pub async fn run(
     }
     let own = Arc::clone(&line);
     tasks.spawn(async move { settle(&own).await.map(|()| None) });
+    let own = Arc::clone(&line);
+    tasks.spawn(async move { tenure::keep(&own).await.map(|()| None) });
     let (own, signing) = (Arc::clone(&line), Arc::clone(&heads));
     tasks.spawn(async move { signing.lock().await.keep(&own).await.map(|()| None) });
     let own = Arc::clone(&line);
@@ -180,9 +183,7 @@ async fn make(
         match station.run(line, resumed.take(), &mut work).await {
             Err(fault) if line.is_left_to_the_next_start(&fault) => return Ok(()),
             Err(fault) if line.is_left_to_a_person(&fault) => {
-                tracing::error!(machine = %station.id, code = fault.code.id, "stopped: {fault}");
-                line.stop_position(&station.id, &fault).await?;
-                if !line.may_go_on(&station.id).await {
+                if !tenure::pause(line, &station.id, &fault).await? {
                     return Ok(());
                 }
                 match begin(line, &mut station, None).await? {
@@ -226,9 +227,7 @@ async fn begin(
             Err(fault) if line.is_left_to_the_next_start(&fault) => return Ok(None),
             // A machine that does not answer is looked at by a person like one that fails later.
             Err(fault) if line.is_left_to_a_person(&fault) => {
-                tracing::error!(machine = %station.id, code = fault.code.id, "stopped: {fault}");
-                line.stop_position(&station.id, &fault).await?;
-                if !line.may_go_on(&station.id).await {
+                if !tenure::pause(line, &station.id, &fault).await? {
                     return Ok(None);
                 }
             }
@@ -243,9 +242,7 @@ async fn pack(line: &Line, mut desk: Desk) -> Result<Desk, Fault> {
         match desk.run(line).await {
             Err(fault) if line.is_left_to_the_next_start(&fault) => return Ok(desk),
             Err(fault) if line.is_left_to_a_person(&fault) => {
-                tracing::error!(desk = %desk.id, code = fault.code.id, "stopped: {fault}");
-                line.stop_position(&desk.id, &fault).await?;
-                if !line.may_go_on(&desk.id).await {
+                if !tenure::pause(line, &desk.id, &fault).await? {
                     return Ok(desk);
                 }
             }
@@ -279,12 +276,12 @@ async fn drained(line: &Line, places: &Places) -> Result<(), Fault> {
         if line.is_stopping() {
             return Ok(());
         }
-        let none = async |state| -> Result<bool, Fault> {
-            let first = line.ports.book.in_state(state, OrderKey(0), 1).await?;
-            Ok(first.is_empty())
+        let (quiet, (claimed, done)) = match (line.floor.is_quiet(), left(line).await) {
+            // Nobody knows what there is to do.
+            (_, Err(fault)) if is_away(&fault) => continue,
+            (quiet, left) => (quiet, left?),
         };
-        let (quiet, claimed) = (line.floor.is_quiet(), none(OrderState::Waiting).await?);
-        if quiet && claimed && none(OrderState::InLot).await? && lots_are_closed(line, places).await? {
+        if quiet && claimed && done && lots_are_closed(line, places).await? {
             return Ok(());
         }
         let machines = line.progress.snapshot().machines;
@@ -309,6 +306,14 @@ async fn drained(line: &Line, places: &Places) -> Result<(), Fault> {
             return Ok(());
         }
     }
+}
+
+/// Does no order wait, and is none in a lot of this controller?
+async fn left(line: &Line) -> Result<(bool, bool), Fault> {
+    let book = &line.ports.book;
+    let waiting = book.in_state(OrderState::Waiting, OrderKey(0), 1).await?;
+    let given = book.given(OrderKey(0), 1).await?;
+    Ok((waiting.is_empty(), given.is_empty()))
 }
 
 /// Does every card that is not done lie in quarantine, and does the registry know of all others?

@@ -1,16 +1,17 @@
 //! Opening SQLite files the one way we trust: write-ahead log, full synchronization, deleted content overwritten.
 
 use std::borrow::Cow;
+use std::ops::Deref;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use sqlx::SqlSafeStr;
-use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
+use sqlx::migrate::{Migrate, MigrateError, Migration, MigrationType, Migrator};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
+use sqlx::{Acquire, SqlSafeStr};
 
 use crate::base::Fault;
 
@@ -51,7 +52,11 @@ fn options(path: &Path, create: bool) -> SqliteConnectOptions {
 }
 
 /// Each step in a transaction of its own: one that is cut off has not happened.
-async fn migrate(pool: &SqlitePool, migrations: &[(&'static str, &'static str)]) -> Result<(), Fault> {
+pub(crate) async fn migrate<'p, P>(pool: P, migrations: &[(&'static str, &'static str)]) -> Result<(), Fault>
+where
+    P: Acquire<'p>,
+    <P::Connection as Deref>::Target: Migrate,
+{
     let steps = migrations
         .iter()
         .zip(1i64..)

@@ -264,7 +264,12 @@ async fn an_order_is_found_by_every_name_and_changed_by_its_own() {
     );
 
     // Given to a machine, it is made: law 9.
-    let lot = line.ports.book.claim(&MachineId::new("S01"), 20).await.unwrap();
+    let lot = line
+        .ports
+        .book
+        .claim("t1", &MachineId::new("S01"), 20)
+        .await
+        .unwrap();
     assert_eq!(lot.unwrap().orders, [key]);
     let before = line.ports.ledger.size().await.unwrap();
     assert_eq!(change(hold).await, Err("STO-007".to_owned()));

@@ -14,6 +14,7 @@ mod ledger;
 mod licences;
 mod office;
 mod pcsc;
+mod postgres;
 mod processes;
 mod production;
 mod readers;

@@ -16,7 +16,7 @@ use cardwright::job::lot::Lot;
 use cardwright::job::stock::SupplierList;
 use cardwright::job::{Event, Evidence, Fact, Step};
 use cardwright::port::{Ledger, OrderBook, OrderState};
-use cardwright::store::{SqliteLedger, SqliteOrderBook};
+use cardwright::store::{SqlOrderBook, SqliteLedger};
 
 const NAME: &str = "rehearsal/K1";
 
@@ -58,7 +58,7 @@ impl Office<'_> {
     /// What happened in a hall that is not running now, put straight into the ledger.
     fn happened(&self, facts: Vec<Fact>) {
         super::hsm::block_on(async {
-            let book = SqliteOrderBook::open(&self.0.join("order-book.db"), false, NAME, "K1")
+            let book = SqlOrderBook::open(&self.0.join("order-book.db"), false, NAME, "K1")
                 .await
                 .unwrap();
             let author = book.author().clone();
@@ -73,7 +73,7 @@ impl Office<'_> {
 
     fn held(&self) -> OrderKey {
         super::hsm::block_on(async {
-            let book = SqliteOrderBook::open(&self.0.join("order-book.db"), false, NAME, "K1")
+            let book = SqlOrderBook::open(&self.0.join("order-book.db"), false, NAME, "K1")
                 .await
                 .unwrap();
             let held = book.in_state(OrderState::Held, OrderKey(0), 1).await.unwrap();

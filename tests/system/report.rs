@@ -17,7 +17,7 @@ use cardwright::job::lot::Lot;
 use cardwright::job::stock::{Move, SupplierList};
 use cardwright::job::{Aim, Event, Evidence, Fact, Output};
 use cardwright::line::Line;
-use cardwright::port::{Admission, NewOrder, OrderState};
+use cardwright::port::{Admission, NewOrder, OrderState, Standing};
 use serde_json::{Value, json};
 use time::Date;
 use time::macros::{date, datetime};
@@ -195,7 +195,9 @@ async fn a_past_day_stands_as_it_stood() {
     facts.extend(made(two, 2));
     record(facts).await.unwrap();
     for order in [one, two] {
-        book.set_state(order, OrderState::Boxed, false).await.unwrap();
+        book.set_state(stands(order, OrderState::Boxed, false))
+            .await
+            .unwrap();
     }
     assert_eq!(day(&line, MONDAY).await, figures(3, 1, 2, 0, 0));
 
@@ -232,11 +234,22 @@ async fn a_past_day_stands_as_it_stood() {
     };
     record(vec![lost, revoked(one), revoked(two)]).await.unwrap();
     for order in [one, two] {
-        book.set_state(order, OrderState::Waiting, true).await.unwrap();
+        book.set_state(stands(order, OrderState::Waiting, true))
+            .await
+            .unwrap();
     }
     assert_eq!(day(&line, date!(2026 - 11 - 15)).await, None);
     assert_eq!(day(&line, MONDAY).await, figures(3, 1, 2, 0, 0));
     assert_eq!(day(&line, TUESDAY).await, figures(1, 2, 0, 2, 0));
     // All four are in production now; the three of Monday were due yesterday.
     assert_eq!(day(&line, WEDNESDAY).await, figures(0, 4, 0, 0, 3));
+}
+
+fn stands(order: OrderKey, state: OrderState, remake: bool) -> Standing {
+    Standing {
+        lot: LotId(1),
+        order,
+        state,
+        remake,
+    }
 }

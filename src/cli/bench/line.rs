@@ -88,7 +88,7 @@ async fn measure(arguments: &Arguments, dir: &Path) -> anyhow::Result<Report> {
         ..Scale::default()
     };
     let clock = Clock::system();
-    setup::facility(&scale, dir, clock).await?;
+    setup::facility(&scale, dir, &setup::Sharing::default(), clock).await?;
     let hall_dir = dir.join("hall");
     let hall = Hall::enter(&hall_dir, clock).await?;
     let facility = Facility::open(dir, clock).await?;

@@ -26,7 +26,7 @@ pub(super) fn main(times: Times) -> anyhow::Result<bool> {
     with_token_env(&scratch.dir)?;
     crate::cli::runtime()?.block_on(async {
         let clock = Clock::system();
-        setup::facility(&Scale::default(), &scratch.dir, clock).await?;
+        setup::facility(&Scale::default(), &scratch.dir, &setup::Sharing::default(), clock).await?;
         let facility = Facility::open(&scratch.dir, clock).await?;
         let rates = measure(&facility, times).await;
         facility.close().await?;

@@ -65,7 +65,7 @@ async fn measure(arguments: &Arguments, scratch: &Scratch) -> anyhow::Result<boo
         cards: CARDS,
         ..Scale::default()
     };
-    setup::facility(&scale, dir, clock).await?;
+    setup::facility(&scale, dir, &setup::Sharing::default(), clock).await?;
     let _hall = Hall::enter(&dir.join("hall"), clock).await?;
     let facility = Facility::open(dir, clock).await?;
     setup::receive_packs(&facility, &dir.join("hall")).await?;
@@ -118,7 +118,8 @@ async fn measure(arguments: &Arguments, scratch: &Scratch) -> anyhow::Result<boo
 async fn give(facility: &Facility, mut count: usize) -> anyhow::Result<()> {
     let machine = MachineId::new(ABSENT);
     while count > 0 {
-        let Some(lot) = facility.order_book.claim(&machine, LOT).await? else {
+        let ticket = format!("bench {count}");
+        let Some(lot) = facility.order_book.claim(&ticket, &machine, LOT).await? else {
             return Ok(());
         };
         count = count.saturating_sub(lot.orders.len());

@@ -93,7 +93,7 @@ impl House {
             pack: PACK,
             ..Scale::default()
         };
-        setup::facility(&scale, dir, clock).await?;
+        setup::facility(&scale, dir, &setup::Sharing::default(), clock).await?;
         let mut config = Config::load(dir)?;
         (config.lot_cards, config.box_cards) = (LOT, BOX);
         std::fs::write(dir.join(FILE), config.render())?;
@@ -109,10 +109,10 @@ impl House {
             searched: 0,
             _hall: hall,
         };
-        let facility = Facility::open(dir, clock).await?;
+        let facility = Box::pin(Facility::open(dir, clock)).await?;
         setup::receive_packs(&facility, &house.hall_dir()).await?;
-        facility.close().await?;
-        house.approve(BATCH).await?;
+        Box::pin(facility.close()).await?;
+        Box::pin(house.approve(BATCH)).await?;
         Ok(house)
     }
 
@@ -124,13 +124,13 @@ impl House {
     pub(super) async fn approve_enough(&mut self) -> anyhow::Result<()> {
         let boxed = hall::inventory(&self.hall_dir())?.boxes.len();
         if self.admitted.saturating_sub(boxed) < LEFT_MIN {
-            self.approve(BATCH).await?;
+            Box::pin(self.approve(BATCH)).await?;
         }
         Ok(())
     }
 
     async fn approve(&mut self, count: usize) -> anyhow::Result<()> {
-        let facility = Facility::open(&self.dir, self.clock).await?;
+        let facility = Box::pin(Facility::open(&self.dir, self.clock)).await?;
         let line = Arc::new(run::line(&facility, self.clock).await?);
         let people = Cast::of(&self.dir)?.invent(self.scale.cards, Some(facility.intake_key));
         let authority = Registry::open(&self.dir.join("registry.db")).await?;
@@ -146,7 +146,7 @@ impl House {
         self.approved += count;
         authority.close().await;
         drop(line);
-        facility.close().await?;
+        Box::pin(facility.close()).await?;
         Ok(())
     }
 
@@ -209,7 +209,7 @@ impl House {
 
     /// Opens the facility for a look at its books. No controller may be running.
     pub(super) async fn open(&self) -> Result<Facility, Fault> {
-        Facility::open(&self.dir, self.clock).await
+        Box::pin(Facility::open(&self.dir, self.clock)).await
     }
 
     pub(super) fn today(&self) -> time::Date {

@@ -88,7 +88,7 @@ impl Judge {
     /// Every order has its one card in a box, and the hall, the ledger and the order book say the same.
     pub(super) async fn at_the_end(&mut self, house: &House) -> anyhow::Result<Vec<String>> {
         let mut wrong = self.after_a_death().await?;
-        let facility = house.open().await?;
+        let facility = Box::pin(house.open()).await?;
         for (office, counts) in facility.order_book.counts(house.today()).await? {
             for (state, count) in counts.orders {
                 if matches!(state, OrderState::Waiting | OrderState::InLot) && count > 0 {
@@ -99,7 +99,7 @@ impl Judge {
         if !against_hall(&facility, &self.hall).await? {
             wrong.push("the hall and the ledger count differently".to_owned());
         }
-        facility.close().await?;
+        Box::pin(facility.close()).await?;
         Ok(wrong)
     }
 }

@@ -58,19 +58,21 @@ impl Watch {
                     let count = u64::try_from(blanks.len()).unwrap_or(u64::MAX);
                     self.received.insert(pack.clone(), count);
                 }
-                Fact::WrittenOff { blank, .. } => {
-                    if self.blanks.contains_key(blank) || !self.written_off.insert(blank.clone()) {
-                        self.breaks(format!(
-                            "{blank} is written off, and was used or written off (law 3)"
-                        ));
-                    }
-                }
+                Fact::WrittenOff { blank, .. } => self.write_off(blank),
                 _ => {}
             }
         }
         self.orders();
         self.tables(commit);
         self.world(meters);
+    }
+
+    fn write_off(&mut self, blank: &BlankId) {
+        if self.blanks.contains_key(blank) || !self.written_off.insert(blank.clone()) {
+            self.breaks(format!(
+                "{blank} is written off, and was used or written off (law 3)"
+            ));
+        }
     }
 
     /// Broken rules, in the order in which they were broken.

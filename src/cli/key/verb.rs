@@ -18,7 +18,7 @@ use crate::document::profile::CardProfile;
 use crate::job::Fact;
 use crate::pki::{Curve, EntityName};
 use crate::port::{KeyPurpose, Ledger};
-use crate::store::{SqliteLedger, SqliteOrderBook};
+use crate::store::{SqlOrderBook, SqliteLedger};
 
 /// What to do with keys.
 #[derive(Debug, Subcommand)]
@@ -244,7 +244,7 @@ async fn show_keys(config: &Config, hsm: &Hsm, clock: Clock, json: bool) -> anyh
 
 /// The ledger under its lock, for as long as keys are worked on.
 struct Books {
-    order_book: SqliteOrderBook,
+    order_book: SqlOrderBook,
     ledger: SqliteLedger,
 }
 

@@ -45,7 +45,15 @@ impl Desk {
                 sealed => sealed?,
             }
         }
-        let label = BoxId(format!("{office}-{:03}", boxes.len() + 1));
+        let number = boxes.len() + 1;
+        let label = BoxId(if line.ports.book.is_remote() {
+            // Each controller numbers its own boxes: where there are several, its name stands before them.
+            let ledger = line.ports.ledger.name();
+            let controller = ledger.rsplit_once('/').map_or(ledger, |(_, name)| name);
+            format!("{controller}-{office}-{number:03}")
+        } else {
+            format!("{office}-{number:03}")
+        });
         let name = line.rules.offices.get(office).map(|known| known.name.as_str());
         let to = format!("{office} – {}", name.unwrap_or_default());
         let paper = paper::label(&label, &to, line.rules.mode, line.clock.now())?;

@@ -10,8 +10,8 @@ use crate::chip::{
 };
 use crate::job::decide::{self, Card, Position};
 use crate::job::fault::{
-    FEEDER_EMPTY, ILLEGAL, STOPPED_BY_REGISTRY, TOO_MANY_PRINTS, UNKNOWN_BLANK, USED_BLANK, WRITTEN_OFF,
-    WRONG_CHIP,
+    FEEDER_EMPTY, ILLEGAL, STALE_STOP_LIST, STOPPED_BY_REGISTRY, TOO_MANY_PRINTS, UNKNOWN_BLANK, USED_BLANK,
+    WRITTEN_OFF, WRONG_CHIP,
 };
 use crate::job::stock::Move;
 use crate::job::{Aim, Attempt, Event, Evidence, Fact, Output, Phase, Step};
@@ -25,7 +25,9 @@ use crate::line::prepare::Ready;
 use crate::line::progress::Activity;
 use crate::line::settle::STOPPED;
 use crate::line::talk::{with_chip, with_serial};
-use crate::port::{Attempts, Instruction, OrderState};
+use crate::line::tenure::is_away;
+use crate::port::fault::STALE;
+use crate::port::{Attempts, Instruction, OrderState, Standing};
 use crate::printer::{Connect, Deliver, Feed, Outlet, Print, ReadCounters, fault as printer_fault};
 
 /// Takes a card as far as this machine can: to the good output, to the reject box, or to a person.
@@ -152,29 +154,48 @@ async fn may_bind(machine: &MachineId, line: &Line, ready: &Ready, hand: &mut Ha
         if line.is_stopping() {
             return Ok(false);
         }
-        match line.stop_reason(&ready.dossier.request) {
+        // Before anything of it is made: a lot that is the machine's is nobody else's, whatever happens to this
+        // controller. The registry's word is the last that is asked for.
+        let granted = line.grant(hand.attempt().lot).await;
+        let reason = granted.and_then(|()| line.stop_reason(&ready.dossier.request));
+        match reason {
             Ok(None) => return Ok(true),
+            Err(fault) if *fault.code == STALE => {
+                let (order, lot) = (hand.attempt().id.order, hand.attempt().lot);
+                tracing::warn!(%order, %lot, code = fault.code.id, "withdrawn: {fault}");
+                hand.add(Event::Withdrawn {
+                    code: fault.code.id.to_owned(),
+                })?;
+                hand.record(line).await?;
+                return Ok(false);
+            }
+            Err(fault) if *fault.code != STALE_STOP_LIST && !is_away(&fault) => return Err(fault),
             Ok(Some(reason)) => {
                 hand.add(Event::Withdrawn {
                     code: STOPPED_BY_REGISTRY.id.to_owned(),
                 })?;
                 hand.record(line).await?;
-                let order = hand.attempt().id.order;
-                tracing::info!(%order, reason, "withdrawn: stopped by the registry");
-                line.ports
-                    .book
-                    .set_state(order, OrderState::Cancelled, false)
-                    .await?;
+                tracing::info!(order = %hand.attempt().id.order, reason, "withdrawn: stopped by the registry");
+                line.say(cancelled(hand.attempt())).await?;
                 line.progress.held();
                 return Ok(false);
             }
             Err(fault) => {
-                // The card before this one must not wait for the registry with its outcome.
+                // The card before this one must not wait for registry or order book with its outcome.
                 hand.record(line).await?;
                 line.progress.activity(machine, Activity::Stopped(fault.code.id));
                 line.clock.sleep(STOPPED).await;
             }
         }
+    }
+}
+
+fn cancelled(attempt: &Attempt) -> Standing {
+    Standing {
+        lot: attempt.lot,
+        order: attempt.id.order,
+        state: OrderState::Cancelled,
+        remake: false,
     }
 }
 
@@ -216,13 +237,9 @@ async fn perform(
 async fn may_deliver(line: &Line, ready: &Ready, hand: &Hand) -> Result<(), Fault> {
     match line.stop_reason(&ready.dossier.request) {
         Ok(Some(reason)) => {
-            let order = hand.attempt().id.order;
-            tracing::info!(%order, reason, "rejected: stopped by the registry");
+            tracing::info!(order = %hand.attempt().id.order, reason, "rejected: stopped by the registry");
             // Cancelled first: an order whose card is waste is made again.
-            line.ports
-                .book
-                .set_state(order, OrderState::Cancelled, false)
-                .await?;
+            line.say(cancelled(hand.attempt())).await?;
             line.progress.held();
             Err(Fault::new(&STOPPED_BY_REGISTRY, "before it was delivered"))
         }

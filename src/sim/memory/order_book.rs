@@ -1,5 +1,7 @@
 //! The order book in memory, with the same answers as the one on disk.
 
+mod claims;
+
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -11,26 +13,49 @@ use time::Date;
 use super::{Power, locked};
 use crate::base::Fault;
 use crate::base::ids::{LotId, MachineId, OfficeCode, OrderKey};
-use crate::job::lot::{Lot, Waiting, choose};
+use crate::base::limits::BOOK_LEASE;
+use crate::job::lot::Lot;
+use crate::port::fault::{NAME_TAKEN, STALE};
 use crate::port::{
-    Admission, NewOrder, OfficeCounts, Order, OrderBook, OrderChange, OrderState, Returned, SealedDossier,
+    Admission, Controller, NewOrder, OfficeCounts, Order, OrderBook, OrderChange, OrderState, Renewed,
+    Returned, SealedDossier, Standing,
 };
 use crate::store::fault::{NO_ORDER, TOO_LATE, TWICE};
 
 /// A commit takes this long.
 const COMMIT: Duration = Duration::from_millis(1);
 
-/// The order book of a facility.
+/// The order book of a facility, as one of its controllers has it in hand.
 pub struct MemoryOrderBook {
     power: Arc<Power>,
-    books: Mutex<Books>,
+    controller: String,
+    fence: u64,
+    books: Arc<Mutex<Books>>,
 }
 
 #[derive(Default)]
 struct Books {
     orders: BTreeMap<OrderKey, Row>,
-    lots: u64,
+    lots: BTreeMap<LotId, Claimed>,
+    controllers: BTreeMap<String, Tenure>,
     returned: Vec<Returned>,
+}
+
+/// A lot as it was claimed.
+struct Claimed {
+    lot: Lot,
+    ticket: String,
+    controller: String,
+    granted: bool,
+    freed: bool,
+}
+
+/// A controller's word: its fencing token, and until when it is taken for alive.
+#[derive(Default)]
+struct Tenure {
+    fence: u64,
+    until: Duration,
+    given_up: bool,
 }
 
 struct Row {
@@ -44,10 +69,38 @@ impl MemoryOrderBook {
     /// An empty order book.
     #[must_use]
     pub fn new(power: Arc<Power>) -> Self {
+        Self::enter(Arc::default(), power, "K1")
+    }
+
+    /// The same book in the hands of another controller, or of the next process of the same one.
+    #[must_use]
+    pub fn beside(&self, controller: &str) -> Self {
+        Self::enter(Arc::clone(&self.books), Arc::clone(&self.power), controller)
+    }
+
+    fn enter(books: Arc<Mutex<Books>>, power: Arc<Power>, controller: &str) -> Self {
+        let until = power.clock().elapsed() + BOOK_LEASE;
+        let fence = {
+            let mut books = locked(&books);
+            let tenure = books.controllers.entry(controller.to_owned()).or_default();
+            (tenure.fence, tenure.until) = (tenure.fence + 1, until);
+            tenure.fence
+        };
         Self {
             power,
-            books: Mutex::default(),
+            controller: controller.to_owned(),
+            fence,
+            books,
         }
+    }
+
+    /// Changes the books if nobody else has entered under this name.
+    async fn write_ours<T>(&self, change: impl FnOnce(&mut Books) -> Result<T, Fault>) -> Result<T, Fault> {
+        self.write(|books| {
+            books.must_be_ours(&self.controller, self.fence)?;
+            change(books)
+        })
+        .await
     }
 
     /// Changes the books.
@@ -81,8 +134,65 @@ impl OrderBook for MemoryOrderBook {
         .await
     }
 
-    async fn claim(&self, machine: &MachineId, cards_max: usize) -> Result<Option<Lot>, Fault> {
-        Ok(self.write(|books| books.claim(machine, cards_max)).await)
+    async fn claim(&self, ticket: &str, machine: &MachineId, cards_max: usize) -> Result<Option<Lot>, Fault> {
+        let now = self.power.clock().elapsed();
+        self.write_ours(|books| {
+            books.stay(&self.controller, now);
+            let mut lots = books.lots.values();
+            if let Some(known) =
+                lots.find(|known| known.ticket == ticket && known.controller == self.controller)
+            {
+                return Ok(books.lot(known.lot.id));
+            }
+            books.free(now);
+            Ok(books.claim(&self.controller, ticket, machine, cards_max))
+        })
+        .await
+    }
+
+    async fn grant(&self, lot: LotId) -> Result<(), Fault> {
+        let now = self.power.clock().elapsed();
+        self.write_ours(|books| {
+            books.stay(&self.controller, now);
+            let known = books.lots.get_mut(&lot);
+            let known = known.filter(|known| known.controller == self.controller && !known.freed);
+            known.ok_or_else(|| Fault::new(&STALE, lot.to_string()))?.granted = true;
+            Ok(())
+        })
+        .await
+    }
+
+    /// A beat of the heart changes nothing that a crash could leave half done: it is no act.
+    async fn renew(&self) -> Result<Renewed, Fault> {
+        self.power.alive().await;
+        let now = self.power.clock().elapsed();
+        let mut books = locked(&self.books);
+        books.must_be_ours(&self.controller, self.fence)?;
+        books.stay(&self.controller, now);
+        Ok(Renewed::Same)
+    }
+
+    async fn lot(&self, lot: LotId) -> Result<Option<Lot>, Fault> {
+        self.ask(|books| books.lot(lot)).await
+    }
+
+    async fn given(&self, after: OrderKey, limit: u32) -> Result<Vec<Order>, Fault> {
+        self.ask(|books| {
+            let ours = |order: &&Order| {
+                order.state == OrderState::InLot
+                    && order.key > after
+                    && order
+                        .lot
+                        .and_then(|lot| books.lots.get(&lot))
+                        .is_some_and(|lot| lot.controller == self.controller)
+            };
+            let orders = books.orders.values().map(|row| &row.order).filter(ours);
+            orders
+                .take(usize::try_from(limit).unwrap_or(usize::MAX))
+                .cloned()
+                .collect()
+        })
+        .await
     }
 
     async fn order(&self, key: OrderKey) -> Result<Option<Order>, Fault> {
@@ -127,12 +237,16 @@ impl OrderBook for MemoryOrderBook {
         .await
     }
 
-    async fn set_state(&self, key: OrderKey, state: OrderState, remake: bool) -> Result<(), Fault> {
-        self.write(|books| books.set_state(key, state, remake)).await
+    async fn set_states(&self, standings: &[Standing]) -> Result<(), Fault> {
+        // Each is an act of its own here, so that a cut may come between any two.
+        for standing in standings {
+            self.write_ours(|books| books.set_state(standing)).await?;
+        }
+        Ok(())
     }
 
-    async fn hold(&self, key: OrderKey, reason: &str) -> Result<(), Fault> {
-        self.write(|books| books.hold(key, reason)).await
+    async fn hold(&self, lot: LotId, key: OrderKey, reason: &str) -> Result<(), Fault> {
+        self.write_ours(|books| books.hold(lot, key, reason)).await
     }
 
     async fn change(&self, key: OrderKey, change: OrderChange) -> Result<Order, Fault> {
@@ -141,6 +255,102 @@ impl OrderBook for MemoryOrderBook {
 
     async fn counts(&self, today: Date) -> Result<BTreeMap<OfficeCode, OfficeCounts>, Fault> {
         self.ask(|books| books.counts(today)).await
+    }
+
+    async fn reclaim(&self, standing: Standing, machine: &MachineId) -> Result<bool, Fault> {
+        self.write_ours(|books| {
+            let Some(row) = books.orders.get_mut(&standing.order) else {
+                return Ok(false);
+            };
+            let other = row.order.lot.and_then(|lot| books.lots.get(&lot));
+            if other.is_some_and(|lot| lot.granted && lot.controller != self.controller) {
+                return Err(Fault::new(&STALE, standing.order.to_string()));
+            }
+            row.order.lot = Some(standing.lot);
+            (row.order.state, row.order.remake, row.order.hold) = (standing.state, standing.remake, None);
+            row.order.tries = row.order.tries.max(1);
+            books.lots.entry(standing.lot).or_insert_with(|| Claimed {
+                lot: Lot {
+                    id: standing.lot,
+                    office: row.order.office.clone(),
+                    profile: row.order.profile.clone(),
+                    machine: machine.clone(),
+                    orders: vec![standing.order],
+                },
+                ticket: format!("reclaimed {}", standing.lot),
+                controller: self.controller.clone(),
+                granted: true,
+                freed: false,
+            });
+            Ok(true)
+        })
+        .await
+    }
+
+    /// Memory is one history.
+    async fn vouch(&self) -> Result<(), Fault> {
+        self.ask(|_| ()).await
+    }
+
+    async fn controllers(&self) -> Result<Vec<Controller>, Fault> {
+        let now = self.power.clock().elapsed();
+        self.ask(|books| {
+            let count = |name: &str, granted: bool| {
+                let rows = books.orders.values().map(|row| &row.order);
+                let in_lot = rows.filter(|order| order.state == OrderState::InLot);
+                let lots = in_lot.filter_map(|order| books.lots.get(&order.lot?));
+                let ours = lots.filter(|lot| lot.controller == name && lot.granted == granted);
+                u64::try_from(ours.count()).unwrap_or(u64::MAX)
+            };
+            let told = |(name, tenure): (&String, &Tenure)| Controller {
+                name: name.clone(),
+                lease: tenure.until.checked_sub(now).filter(|left| !left.is_zero()),
+                given: count(name, true),
+                claimed: count(name, false),
+                vouched: true,
+                given_up: tenure.given_up,
+            };
+            books.controllers.iter().map(told).collect()
+        })
+        .await
+    }
+
+    async fn give_up(&self, controller: &str) -> Result<(), Fault> {
+        let now = self.power.clock().elapsed();
+        self.write_ours(|books| {
+            let tenure = books.controllers.get_mut(controller);
+            let tenure = tenure.ok_or_else(|| Fault::new(&NO_ORDER, controller))?;
+            if tenure.until > now {
+                return Err(Fault::new(&NAME_TAKEN, controller));
+            }
+            (tenure.given_up, tenure.fence) = (true, tenure.fence + 1);
+            books.free(now);
+            Ok(())
+        })
+        .await
+    }
+
+    async fn orphans(&self, controller: &str) -> Result<Vec<Order>, Fault> {
+        self.ask(|books| {
+            let orders = books.orders.values().map(|row| &row.order);
+            let orphans = orders.filter(|order| books.is_orphan(controller, order));
+            orphans.cloned().collect()
+        })
+        .await
+    }
+
+    async fn release_orphan(&self, controller: &str, key: OrderKey) -> Result<(), Fault> {
+        self.write_ours(|books| {
+            let order = books.orders.get(&key).map(|row| &row.order);
+            if !order.is_some_and(|order| books.is_orphan(controller, order)) {
+                return Err(Fault::new(&TOO_LATE, key.to_string()));
+            }
+            if let Some(Row { order, .. }) = books.orders.get_mut(&key) {
+                (order.state, order.remake, order.lot) = (OrderState::Waiting, true, Some(LotId(0)));
+            }
+            Ok(())
+        })
+        .await
     }
 }
 
@@ -168,7 +378,9 @@ impl Books {
             Some(key) => (key, Admission::Replaced(key)),
             None => (next, Admission::New(next)),
         };
-        let remake = self.orders.get(&admitted).is_some_and(|row| row.order.remake);
+        let before = self.orders.get(&admitted).map(|row| &row.order);
+        let remake = before.is_some_and(|order| order.remake);
+        let (tries, lot) = before.map_or((0, None), |order| (order.tries, order.lot));
         let state = if new.hold.is_some() {
             OrderState::Held
         } else {
@@ -187,6 +399,8 @@ impl Books {
             state,
             hold: new.hold,
             remake,
+            tries,
+            lot,
         };
         let row = Row {
             order,
@@ -209,54 +423,36 @@ impl Books {
         !known
     }
 
-    fn claim(&mut self, machine: &MachineId, cards_max: usize) -> Option<Lot> {
-        let waiting = self.orders.values().map(|row| &row.order);
-        let waiting: Vec<_> = waiting
-            .filter(|order| order.state == OrderState::Waiting)
-            .map(|order| Waiting {
-                key: order.key,
-                priority: order.priority,
-                due: order.due.to_julian_day(),
-                office: order.office.clone(),
-                profile: order.profile.clone(),
-                remake: order.remake,
-                place: order.place.clone(),
-            })
-            .collect();
-        let orders = choose(&waiting, cards_max);
-        let first = waiting.iter().find(|order| Some(&order.key) == orders.first())?;
-        self.lots += 1;
-        for key in &orders {
-            if let Some(row) = self.orders.get_mut(key) {
-                row.order.state = OrderState::InLot;
-            }
-        }
-        Some(Lot {
-            id: LotId(self.lots),
-            office: first.office.clone(),
-            profile: first.profile.clone(),
-            machine: machine.clone(),
-            orders,
-        })
-    }
-
-    fn set_state(&mut self, key: OrderKey, state: OrderState, remake: bool) -> Result<(), Fault> {
+    fn set_state(&mut self, standing: &Standing) -> Result<(), Fault> {
+        let (key, state) = (standing.order, standing.state);
         let missing = || Fault::new(&NO_ORDER, key.to_string());
-        let person = self.orders.get(&key).ok_or_else(missing)?.person.clone();
+        let row = self.orders.get(&key).ok_or_else(missing)?;
+        if row.order.lot.is_some_and(|lot| lot != standing.lot) {
+            return Err(Fault::new(&STALE, key.to_string()));
+        }
+        let person = row.person.clone();
         if is_live(state) && self.live_order_of(&person, Some(key)).is_some() {
             return Err(Fault::new(&TWICE, key.to_string()));
         }
         let row = self.orders.get_mut(&key).ok_or_else(missing)?;
-        (row.order.state, row.order.remake) = (state, remake);
+        (row.order.state, row.order.remake) = (state, standing.remake);
+        row.order.lot = Some(standing.lot);
         Ok(())
     }
 
-    fn hold(&mut self, key: OrderKey, reason: &str) -> Result<(), Fault> {
+    fn hold(&mut self, lot: LotId, key: OrderKey, reason: &str) -> Result<(), Fault> {
         let row = self.orders.get_mut(&key);
         let order = &mut row.ok_or_else(|| Fault::new(&NO_ORDER, key.to_string()))?.order;
-        if !matches!(order.state, OrderState::InLot | OrderState::Held) {
+        if !matches!(
+            order.state,
+            OrderState::InLot | OrderState::Held | OrderState::Boxed
+        ) {
             return Err(Fault::new(&TOO_LATE, format!("{key} is {:?}", order.state)));
         }
+        if order.lot.is_some_and(|other| other != lot) {
+            return Err(Fault::new(&STALE, key.to_string()));
+        }
+        order.lot = Some(lot);
         (order.state, order.hold, order.remake) = (OrderState::Held, Some(reason.to_owned()), true);
         Ok(())
     }
@@ -268,12 +464,16 @@ impl Books {
         match change {
             OrderChange::Hold(reason) if waits => {
                 (order.state, order.hold) = (OrderState::Held, Some(reason.clone()));
+                order.lot = order.lot.map(|_| LotId(0));
             }
             OrderChange::Release if order.state == OrderState::Held => {
                 (order.state, order.hold) = (OrderState::Waiting, None);
             }
             OrderChange::Priority(priority) if waits => order.priority = *priority,
-            OrderChange::Cancel if waits => (order.state, order.hold) = (OrderState::Cancelled, None),
+            OrderChange::Cancel if waits => {
+                (order.state, order.hold) = (OrderState::Cancelled, None);
+                order.lot = order.lot.map(|_| LotId(0));
+            }
             _ => return Err(Fault::new(&TOO_LATE, format!("{key} is {:?}", order.state))),
         }
         Ok(order.clone())

@@ -19,6 +19,20 @@ async fn the_order_book_keeps_its_promises() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_order_book_keeps_its_promises_to_several_controllers() {
+    let power = power();
+    let first = MemoryOrderBook::new(std::sync::Arc::clone(&power));
+    let second = first.beside("K2");
+    conformance::leases(&first, &second, async || {
+        power.clock().sleep(crate::base::limits::BOOK_LEASE / 2).await;
+        crate::port::OrderBook::renew(&second).await.unwrap();
+        power.clock().sleep(crate::base::limits::BOOK_LEASE * 2 / 3).await;
+    })
+    .await;
+    conformance::one_process(&second, &second.beside("K2")).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_registry_keeps_its_promises() {
     let registry = MemoryRegistry::new(power());
     for request in ["R1", "R2", "R3"] {

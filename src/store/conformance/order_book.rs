@@ -1,16 +1,20 @@
 //! What an order book promises.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use time::Date;
 use time::macros::date;
 
-use crate::base::ids::{MachineId, OfficeCode, OrderKey};
-use crate::port::{Admission, NewOrder, OrderBook, OrderChange, OrderState, Returned};
+use crate::base::Fault;
+use crate::base::ids::{LotId, MachineId, OfficeCode, OrderKey};
+use crate::job::lot::Lot;
+use crate::port::{Admission, NewOrder, OrderBook, OrderChange, OrderState, Returned, Standing};
 
 use super::refused;
 
 const DAY: Date = date!(2026 - 11 - 23);
 
-fn new(request: &str, person: &str, office: &str, place: &str) -> NewOrder {
+pub(super) fn new(request: &str, person: &str, office: &str, place: &str) -> NewOrder {
     NewOrder {
         request: request.to_owned(),
         version: 2,
@@ -27,7 +31,7 @@ fn new(request: &str, person: &str, office: &str, place: &str) -> NewOrder {
     }
 }
 
-async fn admitted(book: &dyn OrderBook, order: NewOrder) -> OrderKey {
+pub(super) async fn admitted(book: &dyn OrderBook, order: NewOrder) -> OrderKey {
     match book.admit(order).await.unwrap() {
         Admission::New(key) => key,
         other => panic!("{other:?}"),
@@ -35,10 +39,53 @@ async fn admitted(book: &dyn OrderBook, order: NewOrder) -> OrderKey {
 }
 
 async fn claimed(book: &dyn OrderBook, cards: usize) -> Option<(String, Vec<OrderKey>)> {
-    let machine = MachineId::new("S01");
-    let lot = book.claim(&machine, cards).await.unwrap()?;
-    assert_eq!(lot.machine, machine);
+    let lot = claim(book, cards).await?;
     Some((lot.office.0, lot.orders))
+}
+
+/// A lot claimed under a ticket that nobody else has.
+pub(super) async fn claim(book: &dyn OrderBook, cards: usize) -> Option<Lot> {
+    static TICKETS: AtomicU64 = AtomicU64::new(0);
+    let ticket = format!("ticket {}", TICKETS.fetch_add(1, Ordering::Relaxed));
+    let machine = MachineId::new("S01");
+    let lot = book.claim(&ticket, &machine, cards).await.unwrap()?;
+    assert_eq!(lot.machine, machine);
+    // Asked again, it is the same lot; and the book has it so.
+    assert_eq!(
+        book.claim(&ticket, &machine, cards).await.unwrap().as_ref(),
+        Some(&lot)
+    );
+    assert_eq!(book.lot(lot.id).await.unwrap().as_ref(), Some(&lot));
+    Some(lot)
+}
+
+/// The lot an order was last claimed in; one that was never claimed is in none, and then any may speak of it.
+async fn lot_of(book: &dyn OrderBook, key: OrderKey) -> LotId {
+    let order = book.order(key).await.unwrap();
+    order.and_then(|order| order.lot).unwrap_or(LotId(77))
+}
+
+pub(super) async fn stands(
+    book: &dyn OrderBook,
+    order: OrderKey,
+    state: OrderState,
+    remake: bool,
+) -> Standing {
+    Standing {
+        lot: lot_of(book, order).await,
+        order,
+        state,
+        remake,
+    }
+}
+
+async fn set_state(
+    book: &dyn OrderBook,
+    order: OrderKey,
+    state: OrderState,
+    remake: bool,
+) -> Result<(), Fault> {
+    book.set_state(stands(book, order, state, remake).await).await
 }
 
 /// Asks an empty order book.
@@ -97,7 +144,7 @@ async fn admission(book: &dyn OrderBook) {
 async fn claims(book: &dyn OrderBook) {
     let (ann, bob) = (OrderKey(1), OrderKey(2));
     let remake = admitted(book, new("C1", "cid", "A", "0")).await;
-    book.set_state(remake, OrderState::Waiting, true).await.unwrap();
+    set_state(book, remake, OrderState::Waiting, true).await.unwrap();
     let held = NewOrder {
         hold: Some("DOS-001".to_owned()),
         ..new("D1", "dan", "A", "0")
@@ -155,7 +202,7 @@ async fn changes(book: &dyn OrderBook) {
             "{change:?}"
         );
     }
-    book.hold(ann, "JOB-015").await.unwrap();
+    book.hold(lot_of(book, ann).await, ann, "JOB-015").await.unwrap();
     let order = book.order(ann).await.unwrap().unwrap();
     assert_eq!(
         (order.state, order.hold.as_deref(), order.remake),
@@ -163,7 +210,10 @@ async fn changes(book: &dyn OrderBook) {
     );
     let order = book.change(ann, OrderChange::Release).await.unwrap();
     assert_eq!((order.state, order.hold), (OrderState::Waiting, None));
-    assert_eq!(refused(book.hold(ann, "x").await), "STO-007");
+    assert_eq!(
+        refused(book.hold(lot_of(book, ann).await, ann, "x").await),
+        "STO-007"
+    );
     assert_eq!(refused(book.change(ann, OrderChange::Release).await), "STO-007");
     assert_eq!(
         book.change(ann, OrderChange::Priority(9)).await.unwrap().priority,
@@ -172,8 +222,8 @@ async fn changes(book: &dyn OrderBook) {
     let order = book.change(held, OrderChange::Cancel).await.unwrap();
     assert_eq!((order.state, order.hold), (OrderState::Cancelled, None));
     for outcome in [
-        book.set_state(OrderKey(99), OrderState::Boxed, false).await,
-        book.hold(OrderKey(99), "x").await,
+        set_state(book, OrderKey(99), OrderState::Boxed, false).await,
+        book.hold(LotId(1), OrderKey(99), "x").await,
         book.change(OrderKey(99), OrderChange::Cancel).await.map(|_| ()),
     ] {
         assert_eq!(refused(outcome), "STO-006");
@@ -181,7 +231,7 @@ async fn changes(book: &dyn OrderBook) {
     // One live order per person: a cancelled one makes room, and cannot come back beside its successor.
     let next = admitted(book, new("D2", "dan", "A", "0")).await;
     assert_eq!(
-        refused(book.set_state(held, OrderState::Waiting, false).await),
+        refused(set_state(book, held, OrderState::Waiting, false).await),
         "STO-003"
     );
     let of_person: Vec<_> = book
@@ -192,7 +242,10 @@ async fn changes(book: &dyn OrderBook) {
         .map(|order| order.key)
         .collect();
     assert_eq!(of_person, [next, held]);
-    let boxed = [(ann, OrderState::Boxed, false), (bob, OrderState::Boxed, false)];
+    let boxed = [
+        stands(book, ann, OrderState::Boxed, false).await,
+        stands(book, bob, OrderState::Boxed, false).await,
+    ];
     book.set_states(&boxed).await.unwrap();
     let done = book.in_state(OrderState::Boxed, OrderKey(0), 9).await.unwrap();
     assert_eq!(done.iter().map(|order| order.key).collect::<Vec<_>>(), [ann, bob]);

@@ -12,7 +12,8 @@ CREATE TABLE orders (
     state    TEXT NOT NULL,
     hold     TEXT,
     remake   INTEGER NOT NULL,
-    lot      INTEGER
+    tries    INTEGER NOT NULL DEFAULT 0, -- claims so far: the number of the attempt that the last one is for
+    lot      INTEGER                     -- fencing token: of the last claim; 0 when it was taken back
 ) STRICT;
 -- One live order per person.
 CREATE UNIQUE INDEX orders_person ON orders (person) WHERE state IN ('waiting', 'held', 'in_lot');
@@ -20,6 +21,7 @@ CREATE INDEX orders_by_person ON orders (person);
 CREATE INDEX orders_urgent ON orders (priority DESC, due, key) WHERE state = 'waiting';
 CREATE INDEX orders_lot ON orders (office, profile, remake, place, key) WHERE state = 'waiting';
 CREATE INDEX orders_state ON orders (state, key);
+CREATE INDEX orders_in_lot ON orders (lot) WHERE state = 'in_lot';
 
 -- Personal data, sealed under the order's own key, which the HSM wraps.
 CREATE TABLE dossier (
@@ -28,23 +30,32 @@ CREATE TABLE dossier (
     sealed      BLOB NOT NULL
 ) STRICT;
 
+-- Lots as they were claimed. Their numbers only grow, and are never given twice.
 CREATE TABLE lot (
     id         INTEGER PRIMARY KEY AUTOINCREMENT,
+    ticket     TEXT NOT NULL UNIQUE, -- chosen by the claimer: a claim whose answer was lost is asked for by it
     office     TEXT NOT NULL,
     profile    TEXT NOT NULL,
     machine    TEXT NOT NULL,
     controller TEXT NOT NULL,
-    fence      INTEGER NOT NULL
+    granted    INTEGER NOT NULL DEFAULT 0, -- given to its machine: no end of a lease takes it back
+    freed      INTEGER NOT NULL DEFAULT 0  -- taken back before that
 ) STRICT;
+CREATE INDEX lot_loose ON lot (controller) WHERE granted = 0 AND freed = 0;
 
--- Fencing: a number that only grows; a claim that carries an older one is refused.
+-- Who may claim. The fence is raised by each start; a write that carries an older one is refused.
 CREATE TABLE controller (
-    name  TEXT PRIMARY KEY,
-    fence INTEGER NOT NULL
+    name     TEXT PRIMARY KEY,
+    fence    INTEGER NOT NULL,
+    home     TEXT NOT NULL,    -- machine and ledger: there, a lock keeps a second process out
+    lease    INTEGER NOT NULL, -- end of its lease by the database's clock, in milliseconds since 1970
+    timeline TEXT NOT NULL,    -- the history of the server that it has compared its own books with
+    given_up INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE returned (
-    document TEXT PRIMARY KEY, -- SHA-256 of the document as it came
+    number   INTEGER PRIMARY KEY AUTOINCREMENT,
+    document TEXT NOT NULL UNIQUE, -- SHA-256 of the document as it came
     request  TEXT,
     office   TEXT,
     codes    TEXT NOT NULL,

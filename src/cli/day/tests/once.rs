@@ -6,15 +6,25 @@ use crate::job::lot::Lot;
 use crate::job::{Event, Evidence, Step};
 use crate::line::prepare::prepare;
 use crate::line::settle::settle_once;
-use crate::port::Attempts;
+use crate::port::{Attempts, Standing};
 
 /// The first order, given to a machine as a lot of its own.
 pub(super) async fn first_lot(day: &Day, line: &Line) -> Lot {
     let machine = day.hall.stations().next().unwrap();
-    let lot = day.book.claim(machine, 1).await.unwrap().unwrap();
+    let lot = day.book.claim("first", machine, 1).await.unwrap().unwrap();
     let claimed = Fact::LotClaimed { lot: lot.clone() };
     line.record(vec![claimed], Vec::new()).await.unwrap();
     lot
+}
+
+/// The lot's order is given back.
+fn waits(lot: &Lot, remake: bool) -> Standing {
+    Standing {
+        lot: lot.id,
+        order: lot.orders[0],
+        state: OrderState::Waiting,
+        remake,
+    }
 }
 
 fn planned(lot: &Lot, number: u16) -> (AttemptId, Fact) {
@@ -111,10 +121,7 @@ async fn an_attempt_is_made_in_its_own_lot_only_and_else_a_person_is_asked() {
     line.record(vec![Fact::LotClosed { lot: lot.id }], Vec::new())
         .await
         .unwrap();
-    day.book
-        .set_state(lot.orders[0], OrderState::Waiting, false)
-        .await
-        .unwrap();
+    day.book.set_state(waits(&lot, false)).await.unwrap();
     drop(line);
     assert_eq!(day.work(None).await.unwrap(), End::Done);
     let attempts = day.ledger.attempts(Attempts::Of(lot.orders[0])).await.unwrap();
@@ -136,12 +143,9 @@ async fn a_remake_in_a_later_lot_is_left_alone_by_the_first_which_is_still_open(
     let first = first_lot(&day, &line).await;
     // The remake's lot is another machine's; the first lot is not closed yet when the power is cut.
     let order = first.orders[0];
-    day.book
-        .set_state(order, OrderState::Waiting, true)
-        .await
-        .unwrap();
+    day.book.set_state(waits(&first, true)).await.unwrap();
     let other = day.hall.stations().nth(1).unwrap();
-    let lot = day.book.claim(other, 1).await.unwrap().unwrap();
+    let lot = day.book.claim("second", other, 1).await.unwrap().unwrap();
     let claimed = Fact::LotClaimed { lot: lot.clone() };
     line.record(vec![claimed], Vec::new()).await.unwrap();
     prepare(&line, planned(&lot, 1).0, lot.id, other, None)

@@ -1,0 +1,382 @@
+//! Several controllers and one order book on PostgreSQL: real processes, each with a hall and a ledger of its own, on a
+//! cluster that these tests start. The judges are the halls: their books say which cards physically exist.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "helpers of tests, which clippy does not count as tests"
+)]
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use cardwright::base::clock::{Stopwatch, pause};
+use cardwright::document::FileId;
+use cardwright::sim::hall;
+use cardwright::sim::postgres::proxy::Proxy;
+use cardwright::sim::postgres::{Postgres, url};
+use rustix::process::Signal;
+
+use super::processes::{end_hall, signal, told};
+
+/// Enough for a dozen lots of four.
+const CARDS: &str = "48";
+/// A run takes half a minute; a machine that does other work besides may need several times that.
+const ENDS: Duration = Duration::from_secs(200);
+const LOOK: Duration = Duration::from_millis(20);
+
+/// Two controllers and their order book.
+struct House {
+    dir: tempfile::TempDir,
+    postgres: Postgres,
+    proxy: Proxy,
+}
+
+/// A controller at work; a test that fails leaves none behind.
+struct Controller {
+    dir: PathBuf,
+    child: Child,
+}
+
+impl Drop for Controller {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        end_hall(&self.dir.join("hall"));
+    }
+}
+
+impl House {
+    /// Both are set up, and the dossiers admitted; nobody works yet.
+    fn build(lease: &str) -> Self {
+        let postgres = Postgres::start().unwrap();
+        let proxy = Proxy::start(postgres.port()).unwrap();
+        let house = Self {
+            dir: tempfile::tempdir().unwrap(),
+            postgres,
+            proxy,
+        };
+        let secret = house.dir.path().join("order-book-password");
+        let mut options = File::options();
+        let file = options.write(true).create_new(true).mode(0o600).open(&secret);
+        std::io::Write::write_all(&mut file.unwrap(), house.postgres.password().as_bytes()).unwrap();
+        let (secret, url) = (secret.to_str().unwrap(), url(house.proxy.port()));
+        let small = ["--stations", "2", "--desks", "1", "--prepare"];
+        let first = house.path("K1");
+        let mut command = rehearse(&first);
+        command
+            .args(small)
+            .args(["--cards", CARDS, "--lot", "4", "--lease", lease]);
+        command.args(["--order-book", &url, "--order-book-password", secret]);
+        must(&mut command);
+        let mut command = rehearse(&house.path("K2"));
+        command
+            .args(small)
+            .args(["--cards", CARDS, "--seed", "77", "--controller", "K2", "--beside"]);
+        must(command.arg(&first));
+        house
+    }
+
+    fn path(&self, controller: &str) -> PathBuf {
+        self.dir.path().join(controller)
+    }
+
+    fn start(&self, controller: &str) -> Controller {
+        let dir = self.path(controller);
+        let log = File::create(self.dir.path().join(format!("{controller}.log"))).unwrap();
+        let mut command = rehearse(&dir);
+        command
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log);
+        let child = command.spawn().unwrap();
+        Controller { dir, child }
+    }
+
+    fn log(&self, controller: &str) -> String {
+        std::fs::read_to_string(self.dir.path().join(format!("{controller}.log"))).unwrap_or_default()
+    }
+
+    /// Waits for its end, which must be a balanced one.
+    fn ends(&self, mut controller: Controller) {
+        let name = controller.dir.file_name().unwrap().to_str().unwrap().to_owned();
+        let patience = Stopwatch::start();
+        while patience.elapsed() < ENDS {
+            if let Some(status) = controller.child.try_wait().unwrap() {
+                assert!(status.success(), "{name}: {status}\n{}", self.log(&name));
+                return;
+            }
+            pause(LOOK);
+        }
+        panic!("{name} does not end\n{}", self.log(&name));
+    }
+
+    fn ask(&self, question: &str) -> String {
+        self.postgres.ask(question).unwrap()
+    }
+
+    /// Waits until the order book says so.
+    fn until(&self, postgres: &Postgres, question: &str) {
+        let patience = Stopwatch::start();
+        while postgres.ask(question).unwrap() != "t" {
+            assert!(
+                patience.elapsed() < ENDS,
+                "{question}\n{}\n{}",
+                self.log("K1"),
+                self.log("K2")
+            );
+            pause(LOOK);
+        }
+    }
+
+    /// Every order has exactly one good card in exactly one of the halls, and the order book says so. Answers how many
+    /// lie in each.
+    fn judge(&self, postgres: &Postgres) -> [usize; 2] {
+        let mut people: BTreeMap<Vec<u8>, String> = BTreeMap::new();
+        let mut boxed = [0; 2];
+        for (hall_of, count) in ["K1", "K2"].iter().zip(&mut boxed) {
+            let dir = self.path(hall_of).join("hall");
+            for card in hall::inventory(&dir).expect("the hall's books").boxes {
+                let books = hall::card(&dir, &card.blank).expect("a boxed card's books");
+                let zone = books
+                    .chip
+                    .file(FileId::Dg(1))
+                    .expect("a boxed chip has DG1")
+                    .to_vec();
+                let here = format!("{hall_of} {}", card.blank);
+                if let Some(twin) = people.insert(zone, here.clone()) {
+                    panic!("{twin} and {here} are for one person");
+                }
+                *count += 1;
+            }
+        }
+        let states = "SELECT string_agg(state || ' ' || n, ' ' ORDER BY state) FROM
+            (SELECT state, count(*) AS n FROM orders WHERE state IN ('waiting', 'in_lot', 'boxed') GROUP BY state) s";
+        let told = [self.log("K1"), self.log("K2")].join("\n");
+        assert_eq!(
+            postgres.ask(states).unwrap(),
+            format!("boxed {}", people.len()),
+            "{told}"
+        );
+        assert!(people.len() > 40, "{} cards", people.len());
+        boxed
+    }
+}
+
+fn rehearse(dir: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cardwright"));
+    command
+        .env_remove("HSM_SIM_DIR")
+        .args(["rehearse", "--dir"])
+        .arg(dir);
+    command
+}
+
+fn must(command: &mut Command) {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", told(&output));
+}
+
+#[test]
+fn two_controllers_share_the_work_and_a_name_is_one_process() {
+    let house = House::build("5");
+    let (first, second) = (house.start("K1"), house.start("K2"));
+    house.until(
+        &house.postgres,
+        "SELECT count(DISTINCT controller) = 2 FROM lot WHERE granted",
+    );
+    // Somebody else under the name of one that works is refused, and does not shut it out.
+    let mut command = rehearse(&house.path("again"));
+    command.args([
+        "--stations",
+        "1",
+        "--desks",
+        "1",
+        "--prepare",
+        "--controller",
+        "K1",
+        "--beside",
+    ]);
+    let refused = command.arg(house.path("K1")).output().unwrap();
+    assert!(
+        !refused.status.success() && told(&refused).contains("BOOK-004"),
+        "{}",
+        told(&refused)
+    );
+    let status = Command::new(env!("CARGO_BIN_EXE_cardwright"))
+        .args(["status", "--dir"])
+        .arg(house.path("K1"))
+        .output()
+        .unwrap();
+    assert!(
+        told(&status).contains("Order book K2: lease for"),
+        "{}",
+        told(&status)
+    );
+    house.ends(first);
+    house.ends(second);
+    let boxed = house.judge(&house.postgres);
+    assert!(boxed.iter().all(|cards| *cards > 0), "{boxed:?}");
+}
+
+#[test]
+fn a_frozen_controller_that_wakes_up_makes_no_second_card() {
+    const LOOSE: &str = "SELECT count(*) FROM lot WHERE controller = 'K1' AND NOT granted AND NOT freed";
+    let house = House::build("2");
+    let first = house.start("K1");
+    let process = first.child.id();
+    // Frozen with a lot that it has claimed, and not given to its machine.
+    let patience = Stopwatch::start();
+    loop {
+        if house.ask(LOOSE) != "0" {
+            assert!(signal(process, Signal::STOP));
+            if house.ask(LOOSE) != "0" {
+                break;
+            }
+            assert!(signal(process, Signal::CONT));
+        }
+        assert!(patience.elapsed() < ENDS, "{}", house.log("K1"));
+    }
+    let granted =
+        house.ask("SELECT count(*) FROM orders JOIN lot ON lot.id = lot WHERE granted AND controller = 'K1'");
+    // The other takes over what was only claimed, and makes all that is left; what was granted stays.
+    let second = house.start("K2");
+    house.ends(second);
+    assert_ne!(
+        house.ask("SELECT count(*) FROM lot WHERE controller = 'K1' AND freed"),
+        "0"
+    );
+    let still =
+        house.ask("SELECT count(*) FROM orders JOIN lot ON lot.id = lot WHERE granted AND controller = 'K1'");
+    assert_eq!(granted, still);
+    assert!(signal(process, Signal::CONT));
+    house.ends(first);
+    let boxed = house.judge(&house.postgres);
+    assert!(boxed[1] > 0, "{boxed:?}");
+}
+
+#[test]
+fn a_server_that_is_killed_and_comes_back_costs_nothing() {
+    let mut house = House::build("5");
+    let (first, second) = (house.start("K1"), house.start("K2"));
+    house.until(&house.postgres, "SELECT count(*) >= 4 FROM lot WHERE granted");
+    for _ in 0..2 {
+        house.postgres.kill().unwrap();
+        // Granted lots are finished meanwhile.
+        pause(Duration::from_secs(4));
+        house.postgres.revive().unwrap();
+        pause(Duration::from_secs(2));
+    }
+    house.ends(first);
+    house.ends(second);
+    house.judge(&house.postgres);
+}
+
+#[test]
+fn a_network_that_loses_answers_of_commits_loses_and_doubles_nothing() {
+    let house = House::build("5");
+    let (first, second) = (house.start("K1"), house.start("K2"));
+    house.until(&house.postgres, "SELECT count(*) >= 1 FROM lot");
+    for _ in 0..12 {
+        house.proxy.lose_answers(1);
+        pause(Duration::from_millis(700));
+    }
+    house.proxy.cut(true);
+    pause(Duration::from_secs(3));
+    house.proxy.cut(false);
+    house.proxy.lose_answers(0);
+    assert!(house.proxy.lost() > 4, "{} answers were lost", house.proxy.lost());
+    house.ends(first);
+    house.ends(second);
+    house.judge(&house.postgres);
+}
+
+#[test]
+fn what_a_promoted_standby_has_lost_is_known_to_the_ledgers_and_not_made_again() {
+    let mut house = House::build("5");
+    let standby = house.postgres.standby().unwrap();
+    let (first, second) = (house.start("K1"), house.start("K2"));
+    house.until(&house.postgres, "SELECT count(*) >= 2 FROM lot WHERE granted");
+    // From here on the standby knows nothing: claims, grants and boxed cards of the next moments are lost with the
+    // server. Asynchronous replication promises no more.
+    standby.fall_behind().unwrap();
+    let known = standby.ask("SELECT count(*) FROM lot").unwrap();
+    house.until(
+        &house.postgres,
+        &format!("SELECT count(*) >= {known} + 3 FROM lot WHERE granted"),
+    );
+    house.postgres.kill().unwrap();
+    house.proxy.cut(true);
+    house.proxy.lead_to(standby.port());
+    standby.promote().unwrap();
+    assert_eq!(standby.ask("SELECT count(*) FROM lot").unwrap(), known);
+    house.proxy.cut(false);
+    house.ends(first);
+    house.ends(second);
+    house.judge(&standby);
+    for controller in ["K1", "K2"] {
+        let log = house.log(controller);
+        assert!(log.contains("compared with the ledger"), "{log}");
+    }
+}
+
+#[test]
+fn a_lost_controllers_orders_are_settled_by_two_people_and_made_again() {
+    let house = House::build("2");
+    let mut first = house.start("K1");
+    house.until(&house.postgres, "SELECT count(*) >= 1 FROM lot WHERE granted");
+    first.child.kill().unwrap();
+    first.child.wait().unwrap();
+    let second = house.path("K2");
+    let verb = |words: &str, person: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cardwright"));
+        command
+            .env_remove("HSM_SIM_DIR")
+            .arg("controller")
+            .args(words.split(' '));
+        let output = command
+            .args(["--as", person, "--dir"])
+            .arg(&second)
+            .output()
+            .unwrap();
+        told(&output)
+    };
+    // Two people, once its lease is over: whoever may still live is not given up.
+    let patience = Stopwatch::start();
+    verb("lost K1", "an");
+    let mut answer = verb("lost K1", "binh");
+    while answer.contains("BOOK-004") {
+        assert!(patience.elapsed() < ENDS, "{answer}");
+        answer = verb("lost K1", "binh");
+    }
+    assert!(answer.contains("orders were given to machines of K1"), "{answer}");
+    let orphans = "SELECT string_agg(to_char(key, 'FM\"O\"0000000'), ' ') FROM orders WHERE state = 'in_lot'";
+    let orphans = house.ask(orphans);
+    assert!(orphans.starts_with('O'), "{orphans}");
+    for order in orphans.split(' ') {
+        let words = format!("card K1 {order} --not-found");
+        assert!(
+            verb(&words, "an").contains("a second person"),
+            "one person alone moves nothing"
+        );
+        let answer = verb(&words, "binh");
+        assert!(answer.contains("Another card is owed"), "{answer}");
+        assert!(verb(&words, "an").contains("a second person"));
+        assert!(verb(&words, "binh").contains("CTL-009"), "once");
+    }
+    assert!(verb("orders K1", "an").contains("No order of K1 is in doubt"));
+    house.ends(house.start("K2"));
+    let boxed = house.judge(&house.postgres);
+    assert_eq!(boxed[0], 0);
+    // It never comes back.
+    let again = rehearse(&house.path("K1")).output().unwrap();
+    assert!(
+        !again.status.success() && told(&again).contains("BOOK-005"),
+        "{}",
+        told(&again)
+    );
+}
