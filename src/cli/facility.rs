@@ -140,7 +140,7 @@ impl Facility {
         loop {
             match Self::open(folder, clock).await {
                 Err(fault) if is_waited_for(&fault) => {
-                    tracing::warn!(code = fault.code.id, "waiting for the HSM: {fault}");
+                    tracing::error!(code = fault.code.id, "waiting for the HSM: {fault}");
                     clock.sleep(limits::HSM_AWAY_PAUSE).await;
                 }
                 opened => return opened,
