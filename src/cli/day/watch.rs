@@ -58,21 +58,13 @@ impl Watch {
                     let count = u64::try_from(blanks.len()).unwrap_or(u64::MAX);
                     self.received.insert(pack.clone(), count);
                 }
-                Fact::WrittenOff { blank, .. } => self.write_off(blank),
+                Fact::WrittenOff { blank, .. } => self.off(blank),
                 _ => {}
             }
         }
         self.orders();
         self.tables(commit);
         self.world(meters);
-    }
-
-    fn write_off(&mut self, blank: &BlankId) {
-        if self.blanks.contains_key(blank) || !self.written_off.insert(blank.clone()) {
-            self.breaks(format!(
-                "{blank} is written off, and was used or written off (law 3)"
-            ));
-        }
     }
 
     /// Broken rules, in the order in which they were broken.
@@ -120,6 +112,15 @@ impl Watch {
         }
         self.touched.insert(id.order);
         self.attempts.insert(id, after);
+    }
+
+    /// Law 3: what was used or written off is not written off again.
+    fn off(&mut self, blank: &BlankId) {
+        if self.blanks.contains_key(blank) || !self.written_off.insert(blank.clone()) {
+            self.breaks(format!(
+                "{blank} is written off, and was used or written off (law 3)"
+            ));
+        }
     }
 
     /// Law 2: a remake starts only when the registry has heard of the end of the attempt before.
