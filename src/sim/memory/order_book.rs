@@ -259,13 +259,20 @@ impl OrderBook for MemoryOrderBook {
 
     async fn reclaim(&self, standing: Standing, machine: &MachineId) -> Result<bool, Fault> {
         self.write_ours(|books| {
-            let Some(row) = books.orders.get_mut(&standing.order) else {
+            let Some(row) = books.orders.get(&standing.order) else {
                 return Ok(false);
             };
             let other = row.order.lot.and_then(|lot| books.lots.get(&lot));
-            if other.is_some_and(|lot| lot.granted && lot.controller != self.controller) {
-                return Err(Fault::new(&STALE, standing.order.to_string()));
+            if let Some(other) = other.filter(|lot| lot.controller != self.controller) {
+                if other.granted {
+                    return Err(Fault::new(&STALE, standing.order.to_string()));
+                }
+                let other = other.lot.id;
+                books.take_back(other);
             }
+            let Some(row) = books.orders.get_mut(&standing.order) else {
+                return Ok(false);
+            };
             row.order.lot = Some(standing.lot);
             (row.order.state, row.order.remake, row.order.hold) = (standing.state, standing.remake, None);
             row.order.tries = row.order.tries.max(1);

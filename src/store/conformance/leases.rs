@@ -2,7 +2,7 @@
 
 use crate::base::Fault;
 use crate::base::ids::{LotId, MachineId, OrderKey};
-use crate::port::{Order, OrderBook, OrderState, Renewed};
+use crate::port::{Order, OrderBook, OrderState, Renewed, Standing};
 
 use super::order_book::{admitted, claim, new, stands};
 use super::refused;
@@ -30,7 +30,58 @@ pub(crate) async fn leases<P: Future<Output = ()>>(
     tokens(first, second).await;
     ends_of_leases(first, second, &pass).await;
     given_back(first, second).await;
+    reclaimed(first, second).await;
     given_up(first, second, &pass).await;
+}
+
+/// One whose ledger has a card takes its order back from whoever has only claimed it, and from nobody else.
+async fn reclaimed(first: &dyn OrderBook, second: &dyn OrderBook) {
+    let keys = three(first, "M").await;
+    let machine = MachineId::new("S01");
+    let theirs = claim(second, 2).await.unwrap();
+    let mut mine = stands(first, keys[0], OrderState::InLot, false).await;
+    mine.lot = LotId(5_000);
+    assert!(first.reclaim(mine, &machine).await.unwrap());
+    assert!(first.reclaim(mine, &machine).await.unwrap(), "again is harmless");
+    assert_eq!(refused(second.grant(theirs.id).await), "BOOK-002");
+    assert_eq!(order(first, keys[1]).await.state, OrderState::Waiting);
+    let lot = first.lot(LotId(5_000)).await.unwrap().unwrap();
+    assert_eq!((lot.machine, lot.orders), (machine.clone(), keys[..1].to_vec()));
+    assert_eq!(first.given(OrderKey(0), 9).await.unwrap().len(), 1);
+    // What was granted is not taken, and an order that is not there is told.
+    assert_eq!(
+        refused(
+            second
+                .reclaim(
+                    Standing {
+                        lot: LotId(6_000),
+                        ..mine
+                    },
+                    &machine
+                )
+                .await
+        ),
+        "BOOK-002"
+    );
+    let lost = Standing {
+        order: OrderKey(777),
+        ..mine
+    };
+    assert!(!first.reclaim(lost, &machine).await.unwrap());
+    first
+        .set_state(Standing {
+            state: OrderState::Boxed,
+            ..mine
+        })
+        .await
+        .unwrap();
+    let rest = claim(second, 9).await.unwrap();
+    assert_eq!(rest.orders, keys[1..]);
+    second.grant(rest.id).await.unwrap();
+    for key in rest.orders {
+        let boxed = stands(second, key, OrderState::Boxed, false).await;
+        second.set_state(boxed).await.unwrap();
+    }
 }
 
 /// Two people have looked for the cards of a controller that is lost; it never comes back.

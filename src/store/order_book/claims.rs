@@ -204,18 +204,23 @@ pub(super) async fn free(session: &mut Session, now: i64) -> Result<bool, Fault>
         )
         .await?;
     for row in &loose {
-        let lot = row.get::<i64>(0)?;
-        session
-            .execute("UPDATE lot SET freed = TRUE WHERE id = $1", &values![lot])
-            .await?;
-        session
-            .execute(
-                "UPDATE orders SET state = 'waiting', lot = 0 WHERE lot = $1 AND state = 'in_lot'",
-                &values![lot],
-            )
-            .await?;
+        take_back(session, row.get(0)?).await?;
     }
     Ok(!loose.is_empty())
+}
+
+/// A lot that was not granted is no lot any more: its orders wait.
+async fn take_back(session: &mut Session, lot: i64) -> Result<(), Fault> {
+    session
+        .execute("UPDATE lot SET freed = TRUE WHERE id = $1", &values![lot])
+        .await?;
+    session
+        .execute(
+            "UPDATE orders SET state = 'waiting', lot = 0 WHERE lot = $1 AND state = 'in_lot'",
+            &values![lot],
+        )
+        .await
+        .map(|_| ())
 }
 
 /// The most urgent order that nobody has in hand names office and profile; it is always in, the others follow their
@@ -385,6 +390,17 @@ pub(super) async fn reclaim(
 ) -> Result<bool, Fault> {
     let mut session = database.begin().await?;
     must_be_ours(&mut session, author).await?;
+    // Whoever has only claimed it gives up that whole lot, and is refused when it asks for the grant.
+    let other = session
+        .row(
+            "SELECT lot.id FROM lot JOIN orders ON orders.lot = lot.id
+             WHERE orders.key = $1 AND lot.controller <> $2 AND NOT lot.granted",
+            &values![standing.order.0, &author.controller],
+        )
+        .await?;
+    if let Some(row) = other {
+        take_back(&mut session, row.get(0)?).await?;
+    }
     // The lot itself may be lost. It was granted, as far as anybody knows.
     session
         .execute(

@@ -36,17 +36,26 @@ impl Books {
 
     /// Takes back what controllers whose lease is over had only claimed.
     pub(super) fn free(&mut self, now: Duration) {
-        for (id, claimed) in &mut self.lots {
+        let is_loose = |claimed: &Claimed| {
             let tenure = self.controllers.get(&claimed.controller);
-            if claimed.granted || claimed.freed || tenure.is_some_and(|tenure| tenure.until >= now) {
-                continue;
-            }
+            !claimed.granted && !claimed.freed && tenure.is_none_or(|tenure| tenure.until < now)
+        };
+        let lots = self.lots.iter().filter(|(_, claimed)| is_loose(claimed));
+        let loose: Vec<LotId> = lots.map(|(id, _)| *id).collect();
+        for id in loose {
+            self.take_back(id);
+        }
+    }
+
+    /// A lot that was not granted is no lot any more: its orders wait.
+    pub(super) fn take_back(&mut self, id: LotId) {
+        if let Some(claimed) = self.lots.get_mut(&id) {
             claimed.freed = true;
-            let inside = |order: &&mut Order| order.lot == Some(*id) && order.state == OrderState::InLot;
-            let orders = self.orders.values_mut().map(|row| &mut row.order);
-            for order in orders.filter(inside) {
-                (order.state, order.lot) = (OrderState::Waiting, Some(LotId(0)));
-            }
+        }
+        let inside = |order: &&mut Order| order.lot == Some(id) && order.state == OrderState::InLot;
+        let orders = self.orders.values_mut().map(|row| &mut row.order);
+        for order in orders.filter(inside) {
+            (order.state, order.lot) = (OrderState::Waiting, Some(LotId(0)));
         }
     }
 
