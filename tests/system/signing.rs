@@ -204,8 +204,9 @@ fn moved_clock(into: &Path) -> PathBuf {
     library
 }
 
-/// One signer is known when the line starts. Another, which goes first and may sign ten cards, is staged and brought into
-/// use by two people while cards are made; with the very card at which its limit is reached the first takes over again.
+/// One signer is known when the line starts. Another, which goes first and may sign ten cards, is staged and brought
+/// into use by two people while cards are made; with the very card at which its limit is reached the first takes over
+/// again.
 #[test]
 fn signers_take_over_from_each_other_in_the_middle_of_a_run() {
     let facility = Facility::new();
