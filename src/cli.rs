@@ -27,6 +27,7 @@ pub mod office;
 pub mod order;
 pub mod position;
 pub mod preview;
+pub mod privacy;
 mod progress;
 mod readers;
 pub mod rehearse;
@@ -114,6 +115,9 @@ enum Verb {
     /// Figures per office.
     #[command(subcommand)]
     Report(office::report::Verb),
+    /// Personal data: what is kept and until when, and erasing it before its term.
+    #[command(subcommand)]
+    Privacy(privacy::Verb),
     /// Prove the ledger.
     #[command(subcommand)]
     Audit(office::audit::Verb),
@@ -147,6 +151,7 @@ pub fn main() -> ExitCode {
         Verb::Clock(verb) => clock::main(verb),
         Verb::Signer(verb) => signer::main(verb),
         Verb::Order(verb) => order::main(verb),
+        Verb::Privacy(verb) => privacy::main(verb),
         Verb::Where(arguments) => whereabouts::main(&arguments),
         Verb::Card(verb) => card::main(verb),
         Verb::Chip(verb) => {

@@ -32,6 +32,7 @@ pub mod progress;
 pub mod proof;
 pub mod readings;
 pub mod recover;
+pub mod retention;
 pub mod settle;
 pub mod signers;
 pub mod station;

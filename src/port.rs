@@ -2,6 +2,7 @@
 
 mod fields;
 mod instruction;
+mod retention;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -21,6 +22,7 @@ use crate::job::{Attempt, Fact};
 
 pub use fields::{Fields, Seen};
 pub use instruction::{Answer, Instruction};
+pub use retention::{Kept, Retention, Wrapped};
 
 /// One reader with at most one chip in its field.
 #[async_trait]
@@ -166,7 +168,7 @@ pub enum BoxStanding {
 pub enum Part {
     /// The files but EF.SOD, and the signed attributes: fixed before the HSM is asked (law 4).
     Content,
-    /// The chip's own private keys, sealed under the attempt's key.
+    /// The chip's own private keys, sealed under the attempt's key as the other parts are.
     Keys,
     /// EF.SOD.
     Signed,
@@ -220,7 +222,8 @@ pub struct RawEntry {
 pub trait Ledger: Send + Sync {
     /// Appends facts and stores bundle parts in one commit; durable when it returns. An illegal transition, a chip or
     /// blank used twice, a second live attempt, a part that exists or a negative count refuses the whole append. The
-    /// fact `KeysErased` erases the keys part in the same commit.
+    /// fact `KeysErased` erases the keys part in the same commit, `OrderErased` all parts of the order; it is refused
+    /// while an attempt at the order is open or not reported.
     async fn append(&self, facts: Vec<Fact>, parts: Vec<BundlePart>) -> Result<(), Fault>;
     /// A sealed part of an attempt's bundle.
     async fn part(&self, attempt: AttemptId, part: Part) -> Result<Option<Vec<u8>>, Fault>;
@@ -279,6 +282,8 @@ pub struct NewOrder {
     pub due: Date,
     /// Why it must wait, if it must.
     pub hold: Option<String>,
+    /// Label of the wrapping key: the retention epoch it is admitted in.
+    pub epoch: String,
     /// The order's data key, wrapped by the HSM.
     pub wrapped_key: Vec<u8>,
     /// The dossier, sealed under the data key.
@@ -292,6 +297,8 @@ pub struct SealedDossier {
     pub request: String,
     /// Dossier version.
     pub version: u32,
+    /// Label of the wrapping key.
+    pub epoch: String,
     /// Its data key, wrapped by the HSM.
     pub wrapped_key: Vec<u8>,
     /// The dossier, sealed under the data key.
@@ -403,7 +410,7 @@ pub struct OfficeCounts {
 
 /// The facility's shared table of orders, claims and lots.
 #[async_trait]
-pub trait OrderBook: Send + Sync {
+pub trait OrderBook: Retention {
     /// Admits an order, once.
     async fn admit(&self, order: NewOrder) -> Result<Admission, Fault>;
     /// Keeps a returned dossier's notice; false if this very document was returned before.
@@ -517,4 +524,6 @@ pub trait Screen: Send {
 pub trait Papers: Send + Sync {
     /// Keeps a document under a folder and a name; the same name again replaces it.
     async fn keep(&self, folder: &str, name: &str, content: &[u8]) -> Result<(), Fault>;
+    /// Removes a document, if it is there, and overwrites what it held first.
+    async fn remove(&self, folder: &str, name: &str) -> Result<(), Fault>;
 }

@@ -23,7 +23,7 @@ use super::patience::Patient;
 use super::progress::{Activity, MachineProgress};
 use super::settle::{settle, settle_once};
 use super::station::Station;
-use super::{readings, recover, watch};
+use super::{readings, recover, retention, watch};
 
 /// How often the stop list is fetched.
 const STOP_LIST: Duration = Duration::from_secs(60);
@@ -67,6 +67,7 @@ pub async fn run(
     let mut started = vec![Fact::Started { version }];
     started.extend(readings::signatures(&line).await?);
     line.record(started, Vec::new()).await?;
+    retention::recover(&line).await?;
     let heads = Arc::new(Mutex::new(Checkpoints::new(&line)));
     let mut found = recover::books(&line).await?;
     let places = Places {
@@ -101,6 +102,8 @@ pub async fn run(
     tasks.spawn(async move { settle(&own).await.map(|()| None) });
     let (own, signing) = (Arc::clone(&line), Arc::clone(&heads));
     tasks.spawn(async move { signing.lock().await.keep(&own).await.map(|()| None) });
+    let own = Arc::clone(&line);
+    tasks.spawn(async move { retention::keep(&own).await.map(|()| None) });
     let own = Arc::clone(&line);
     tasks.spawn(async move {
         loop {

@@ -5,6 +5,7 @@
 mod ledger;
 mod order_book;
 mod registry;
+mod retention;
 mod sqlite;
 
 pub(crate) use ledger::ledger;

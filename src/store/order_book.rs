@@ -1,5 +1,7 @@
 //! The order book on SQLite, for a facility with one controller.
 
+mod retention;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -20,7 +22,10 @@ use super::fault::{NO_ORDER, TOO_LATE, database, unreadable};
 use super::ledger::Author;
 use super::sqlite::{Commits, int, open, uint};
 
-const MIGRATIONS: &[(&str, &str)] = &[("order book", include_str!("migrations/order-book-1.sql"))];
+const MIGRATIONS: &[(&str, &str)] = &[
+    ("order book", include_str!("migrations/order-book-1.sql")),
+    ("retention", include_str!("migrations/order-book-2.sql")),
+];
 
 /// Columns of an order, in the order [`order`] reads them.
 macro_rules! select_order {
@@ -253,19 +258,23 @@ impl OrderBook for SqliteOrderBook {
     }
 
     async fn sealed(&self, key: OrderKey) -> Result<Option<SealedDossier>, Fault> {
-        let row: Option<(String, u32, Vec<u8>, Vec<u8>)> = sqlx::query_as(
-            "SELECT request, version, wrapped_key, sealed FROM orders JOIN dossier ON order_key = key WHERE key = $1",
+        let row: Option<(String, u32, String, Vec<u8>, Vec<u8>)> = sqlx::query_as(
+            "SELECT request, version, epoch, wrapped_key, sealed FROM orders JOIN dossier ON order_key = key
+             WHERE key = $1",
         )
         .bind(int(key.0))
         .fetch_optional(&self.pool)
         .await
         .map_err(|error| database(&error))?;
-        Ok(row.map(|(request, version, wrapped_key, sealed)| SealedDossier {
-            request,
-            version,
-            wrapped_key,
-            sealed,
-        }))
+        Ok(
+            row.map(|(request, version, epoch, wrapped_key, sealed)| SealedDossier {
+                request,
+                version,
+                epoch,
+                wrapped_key,
+                sealed,
+            }),
+        )
     }
 
     async fn set_state(&self, key: OrderKey, state: OrderState, remake: bool) -> Result<(), Fault> {
@@ -279,14 +288,15 @@ impl OrderBook for SqliteOrderBook {
             .await
             .map_err(|error| database(&error))?;
         for (key, state, remake) in changes {
-            let changed = sqlx::query("UPDATE orders SET state = $2, remake = $3 WHERE key = $1")
-                .bind(int(key.0))
-                .bind(name(*state))
-                .bind(remake)
-                .execute(&mut *transaction)
-                .await
-                .map_err(|error| database(&error))?
-                .rows_affected();
+            let changed =
+                sqlx::query("UPDATE orders SET state = $2, remake = $3, until = NULL WHERE key = $1")
+                    .bind(int(key.0))
+                    .bind(name(*state))
+                    .bind(remake)
+                    .execute(&mut *transaction)
+                    .await
+                    .map_err(|error| database(&error))?
+                    .rows_affected();
             if changed != 1 {
                 return Err(Fault::new(&NO_ORDER, key.to_string()));
             }
@@ -431,7 +441,7 @@ async fn replace(connection: &mut SqliteConnection, key: i64, new: &NewOrder) ->
     sqlx::query(
         "UPDATE orders SET version = $2, person = $3, office = $4, profile = $5, priority = $6, place = $7,
             received = $8,
-             due = $9, state = $10, hold = $11 WHERE key = $1",
+             due = $9, state = $10, hold = $11, until = NULL, erased = 0 WHERE key = $1",
     )
     .bind(key)
     .bind(i64::from(new.version))
@@ -456,10 +466,12 @@ async fn replace(connection: &mut SqliteConnection, key: i64, new: &NewOrder) ->
 
 async fn put_dossier(connection: &mut SqliteConnection, key: i64, new: &NewOrder) -> Result<(), Fault> {
     sqlx::query(
-        "INSERT INTO dossier (order_key, wrapped_key, sealed) VALUES ($1, $2, $3)
-         ON CONFLICT (order_key) DO UPDATE SET wrapped_key = excluded.wrapped_key, sealed = excluded.sealed",
+        "INSERT INTO dossier (order_key, epoch, wrapped_key, sealed) VALUES ($1, $2, $3, $4)
+         ON CONFLICT (order_key) DO UPDATE
+         SET epoch = excluded.epoch, wrapped_key = excluded.wrapped_key, sealed = excluded.sealed",
     )
     .bind(key)
+    .bind(&new.epoch)
     .bind(new.wrapped_key.as_slice())
     .bind(new.sealed.as_slice())
     .execute(connection)

@@ -72,6 +72,7 @@ pub(crate) async fn line_at(mode: Mode, clock: Clock) -> Arc<Line> {
         lot_cards: 20,
         box_cards: 100,
         working_days: 5,
+        term: cardwright::job::Term::default(),
     };
     let ports = Ports {
         ledger: Arc::new(MemoryLedger::new(Arc::clone(&power), "Hall 1/K1")),
@@ -101,6 +102,7 @@ async fn order(line: &Line, request: &str, number: &str) -> OrderKey {
         received: date!(2026 - 11 - 16),
         due: date!(2030 - 11 - 23),
         hold: None,
+        epoch: "wrap".to_owned(),
         wrapped_key: vec![1],
         sealed: vec![2],
     };

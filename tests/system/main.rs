@@ -18,6 +18,7 @@ mod production;
 mod readers;
 mod rehearsal;
 mod report;
+mod retention;
 mod second_copy;
 mod strangers;
 mod tapping;

@@ -9,7 +9,7 @@ use crate::base::ids::{AttemptId, BlankId, ChipId, MachineId, OfficeCode, PackId
 use crate::base::{Fault, Place};
 use crate::job::lot::Lot;
 use crate::job::stock::Stock;
-use crate::job::{Attempt, Event, Fact, Step};
+use crate::job::{Attempt, EpochChange, Event, Fact, Step};
 use crate::port::{Attempts, BoxState, BundlePart, Entry, Ledger, Part, RawEntry};
 
 /// The ledger with a trap in it.
@@ -48,6 +48,11 @@ fn says(fact: &Fact) -> Option<Says> {
         Fact::BoxOpened { .. } => over(Act::OpenBox),
         Fact::BoxSealed { .. } => over(Act::SealBox),
         Fact::Checkpoint { .. } => over(Act::Checkpoint),
+        Fact::Epoch { change, .. } => match change {
+            EpochChange::Opened => None,
+            EpochChange::Closing => Some(Says::Intended(Act::CloseEpoch, None)),
+            EpochChange::Closed => over(Act::CloseEpoch),
+        },
         _ => None,
     }
 }

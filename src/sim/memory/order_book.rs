@@ -1,5 +1,7 @@
 //! The order book in memory, with the same answers as the one on disk.
 
+mod retention;
+
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -36,6 +38,15 @@ struct Books {
 struct Row {
     order: Order,
     person: String,
+    data: Option<Data>,
+    until: Option<Date>,
+    /// The ledger is to be told that the data is gone.
+    untold: bool,
+}
+
+/// What goes when an order is erased.
+struct Data {
+    epoch: String,
     wrapped_key: Vec<u8>,
     sealed: Vec<u8>,
 }
@@ -117,11 +128,13 @@ impl OrderBook for MemoryOrderBook {
     async fn sealed(&self, key: OrderKey) -> Result<Option<SealedDossier>, Fault> {
         self.ask(|books| {
             let row = books.orders.get(&key)?;
+            let data = row.data.as_ref()?;
             Some(SealedDossier {
                 request: row.order.request.clone(),
                 version: row.order.version,
-                wrapped_key: row.wrapped_key.clone(),
-                sealed: row.sealed.clone(),
+                epoch: data.epoch.clone(),
+                wrapped_key: data.wrapped_key.clone(),
+                sealed: data.sealed.clone(),
             })
         })
         .await
@@ -191,8 +204,13 @@ impl Books {
         let row = Row {
             order,
             person: new.person,
-            wrapped_key: new.wrapped_key,
-            sealed: new.sealed,
+            data: Some(Data {
+                epoch: new.epoch,
+                wrapped_key: new.wrapped_key,
+                sealed: new.sealed,
+            }),
+            until: None,
+            untold: false,
         };
         self.orders.insert(admitted, row);
         admission
@@ -247,7 +265,7 @@ impl Books {
             return Err(Fault::new(&TWICE, key.to_string()));
         }
         let row = self.orders.get_mut(&key).ok_or_else(missing)?;
-        (row.order.state, row.order.remake) = (state, remake);
+        (row.order.state, row.order.remake, row.until) = (state, remake, None);
         Ok(())
     }
 
