@@ -13,6 +13,7 @@ pub mod card;
 pub mod chip;
 pub mod clock;
 pub mod codes;
+mod core;
 pub mod crash;
 pub mod day;
 pub mod doctor;
@@ -136,6 +137,7 @@ enum Verb {
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    core::forbid();
     match &cli.verb {
         Verb::Run(arguments) => log::start(&arguments.log),
         _ => log::start(&log::Options::default()),

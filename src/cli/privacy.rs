@@ -20,7 +20,7 @@ An order that is due and still needed (its box has not left, the registry does n
         #[command(flatten)]
         options: Options,
     },
-    /// Erase an order's personal data before its term (two people). The order must be over: boxed and gone, or cancelled.
+    /// Erase an order's personal data before its term (two people). It must be over: boxed and gone, or cancelled.
     #[command(after_help = "\
 Example, the same command by each of two people:
   cardwright privacy erase O0000042 --reason 'request of the person, file 17'")]

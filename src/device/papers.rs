@@ -63,20 +63,24 @@ impl FolderPapers {
         written?;
         std::fs::File::open(folder)?.sync_all()
     }
+}
 
-    /// Gone, and what it held overwritten first: a bare removal leaves it on the disk until others write there.
-    fn remove(&self, path: &Path) -> std::io::Result<()> {
-        let file = match std::fs::OpenOptions::new().write(true).open(path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-            file => file?,
-        };
-        let length = file.metadata()?.len();
-        std::io::copy(&mut std::io::repeat(0).take(length), &mut &file)?;
-        file.sync_all()?;
-        std::fs::remove_file(path)?;
-        path.parent()
-            .map_or(Ok(()), |folder| std::fs::File::open(folder)?.sync_all())
-    }
+/// Removes a file, if it is there, once what it held is overwritten: a bare removal leaves that on the disk until
+/// others write there. What the file system or the disk keeps of older states of it, this cannot reach.
+///
+/// # Errors
+/// The disk's.
+pub fn remove(path: &Path) -> std::io::Result<()> {
+    let file = match std::fs::OpenOptions::new().write(true).open(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        file => file?,
+    };
+    let length = file.metadata()?.len();
+    std::io::copy(&mut std::io::repeat(0).take(length), &mut &file)?;
+    file.sync_all()?;
+    std::fs::remove_file(path)?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    std::fs::File::open(folder.unwrap_or_else(|| Path::new(".")))?.sync_all()
 }
 
 /// Both are plain names.
@@ -97,7 +101,7 @@ impl Papers for FolderPapers {
 
     async fn remove(&self, folder: &str, name: &str) -> Result<(), Fault> {
         check(folder, name)?;
-        self.remove(&self.root.join(folder).join(name))
+        remove(&self.root.join(folder).join(name))
             .map_err(|error| Fault::new(&fault::WRITE, format!("{folder}/{name}: {error}")))
     }
 }

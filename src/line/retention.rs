@@ -29,8 +29,8 @@ const FIRST: Duration = Duration::from_secs(2);
 /// Pause between two batches while the machines need the processor more.
 const BREATH: Duration = Duration::from_millis(50);
 
-/// What a crash cut off between two steps. An HSM or a database that fails keeps nobody from starting: every look begins
-/// with the same.
+/// What a crash cut off between two steps. An HSM or a database that fails keeps nobody from starting: every look
+/// begins with the same.
 ///
 /// # Errors
 /// A bug's, or a ledger that took no record.

@@ -181,8 +181,8 @@ impl Writer {
         committed
     }
 
-    /// Cuts the log, and the copy's. Nobody waits long for it: what a reader still holds is forgotten at a later commit,
-    /// and opens for nobody meanwhile, because the order's key is gone.
+    /// Cuts the log, and the copy's. Nobody waits long for it: what a reader still holds is forgotten at a later
+    /// commit, and opens for nobody meanwhile, because the order's key is gone.
     async fn forget(&mut self, connection: &mut SqliteConnection) -> Result<(), Fault> {
         self.must_forget = match forget_soon(connection).await {
             Ok(forgotten) => !forgotten,
