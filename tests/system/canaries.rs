@@ -364,7 +364,13 @@ fn nothing_of_an_erased_person_is_found_anywhere() {
     });
     for state in boxes {
         let label = state.label.as_str();
-        facility.good(&["box", "seal", label]);
+        facility.until("a box that no desk fills any more", || {
+            facility
+                .ask(&["box", "seal", label])
+                .status
+                .success()
+                .then_some(())
+        });
         // The registry hears of the last card a moment later.
         facility.until("a box that has left", || {
             let left = facility.ask(&["box", "dispatch", label, "--consignment", "X-1"]);
