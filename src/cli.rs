@@ -14,6 +14,7 @@ pub mod chip;
 pub mod clock;
 pub mod codes;
 pub mod controller;
+mod core;
 pub mod crash;
 pub mod day;
 pub mod doctor;
@@ -28,6 +29,7 @@ pub mod office;
 pub mod order;
 pub mod position;
 pub mod preview;
+pub mod privacy;
 mod progress;
 mod readers;
 pub mod rehearse;
@@ -118,6 +120,9 @@ enum Verb {
     /// Figures per office.
     #[command(subcommand)]
     Report(office::report::Verb),
+    /// Personal data: what is kept and until when, and erasing it before its term.
+    #[command(subcommand)]
+    Privacy(privacy::Verb),
     /// Prove the ledger.
     #[command(subcommand)]
     Audit(office::audit::Verb),
@@ -136,6 +141,7 @@ enum Verb {
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    core::forbid();
     match &cli.verb {
         Verb::Run(arguments) => log::start(&arguments.log),
         _ => log::start(&log::Options::default()),
@@ -152,6 +158,7 @@ pub fn main() -> ExitCode {
         Verb::Signer(verb) => signer::main(verb),
         Verb::Controller(verb) => controller::main(verb),
         Verb::Order(verb) => order::main(verb),
+        Verb::Privacy(verb) => privacy::main(verb),
         Verb::Where(arguments) => whereabouts::main(&arguments),
         Verb::Card(verb) => card::main(verb),
         Verb::Chip(verb) => {

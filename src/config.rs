@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::base::ids::MachineId;
 use crate::base::{Fault, Mode, limits};
 use crate::chip::ChipProfile;
+use crate::job::Term;
 
 pub use module::SIMULATOR;
 pub use reader::{PcscReader, Reader};
@@ -53,6 +54,9 @@ pub struct Config {
     pub hsm: HsmSettings,
     /// Labels of its keys.
     pub keys: Keys,
+    /// How long personal data stays.
+    #[serde(default)]
+    pub retention: Term,
     /// Who is trusted to certify document signers.
     pub trust: Trust,
     /// Document signers, in no particular order: which one signs is decided card by card.
@@ -134,7 +138,8 @@ pub struct HsmSettings {
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Keys {
-    /// Wraps data keys.
+    /// What the labels of the wrapping keys begin with. The controller makes one for each retention epoch and destroys
+    /// it when the epoch closes.
     pub wrap: String,
     /// Makes keyed hashes for look-ups.
     pub lookup: String,
@@ -347,6 +352,7 @@ impl Config {
         named("hsm.token", &self.hsm.token)?;
         within("lot_cards", self.lot_cards, limits::LOT_CARDS_MAX)?;
         within("box_cards", self.box_cards, limits::BOX_CARDS_MAX)?;
+        self.check_term()?;
         ensure(self.hsm.sessions >= 1, "hsm.sessions: at least one".to_owned())?;
         let lease = limits::BOOK_LEASE_MIN..=limits::BOOK_LEASE_MAX;
         ensure(
@@ -418,6 +424,24 @@ impl Config {
         ensure(
             !user.contains(':') && !rest.contains("password="),
             "paths.order_book: the password goes into the file paths.order_book_password".to_owned(),
+        )
+    }
+
+    /// Data that stays for longer than anybody allows is refused before it comes in.
+    fn check_term(&self) -> Result<(), Fault> {
+        let Term {
+            epoch_days,
+            keep_days,
+        } = self.retention;
+        within(
+            "retention.epoch_days",
+            epoch_days.into(),
+            limits::EPOCH_DAYS_MAX.into(),
+        )?;
+        let longest = limits::KEEP_DAYS_MAX;
+        ensure(
+            keep_days <= longest,
+            format!("retention.keep_days: at most {longest}"),
         )
     }
 

@@ -27,6 +27,7 @@ pub mod lot;
 pub mod order;
 pub mod people;
 pub mod position;
+pub mod privacy;
 pub mod proposals;
 pub mod reconcile;
 pub mod refused;

@@ -12,10 +12,12 @@ pub mod event;
 pub mod fact;
 pub mod fault;
 pub mod lot;
+pub mod retention;
 pub mod step;
 pub mod stock;
 
 pub use attempt::{Attempt, IllegalTransition, Phase, apply};
 pub use event::{Aim, Event, Evidence, Output};
-pub use fact::{Fact, SignerChange};
+pub use fact::{EpochChange, Fact, SignerChange};
+pub use retention::{Epoch, Term};
 pub use step::Step;

@@ -34,6 +34,7 @@ pub mod proof;
 pub mod readings;
 pub mod recover;
 mod remembered;
+pub mod retention;
 pub mod settle;
 pub mod signers;
 pub mod station;

@@ -4,6 +4,7 @@ pub mod fault;
 mod fields;
 mod instruction;
 mod orders;
+mod retention;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -28,6 +29,7 @@ pub use orders::{
     Admission, Controller, NewOrder, OfficeCounts, Order, OrderChange, OrderState, Renewed, Returned,
     SealedDossier, Standing,
 };
+pub use retention::{Kept, Retention, Wrapped};
 
 /// One reader with at most one chip in its field.
 #[async_trait]
@@ -173,7 +175,7 @@ pub enum BoxStanding {
 pub enum Part {
     /// The files but EF.SOD, and the signed attributes: fixed before the HSM is asked (law 4).
     Content,
-    /// The chip's own private keys, sealed under the attempt's key.
+    /// The chip's own private keys, sealed under the attempt's key as the other parts are.
     Keys,
     /// EF.SOD.
     Signed,
@@ -227,7 +229,8 @@ pub struct RawEntry {
 pub trait Ledger: Send + Sync {
     /// Appends facts and stores bundle parts in one commit; durable when it returns. An illegal transition, a chip or
     /// blank used twice, a second live attempt, a part that exists or a negative count refuses the whole append. The
-    /// fact `KeysErased` erases the keys part in the same commit.
+    /// fact `KeysErased` erases the keys part in the same commit, `OrderErased` all parts of the order; it is refused
+    /// while an attempt at the order is open or not reported.
     async fn append(&self, facts: Vec<Fact>, parts: Vec<BundlePart>) -> Result<(), Fault>;
     /// A sealed part of an attempt's bundle.
     async fn part(&self, attempt: AttemptId, part: Part) -> Result<Option<Vec<u8>>, Fault>;
@@ -272,7 +275,7 @@ pub trait Ledger: Send + Sync {
 /// controller's lease is over, others may claim them. A lot that was *granted* is in a machine, and no end of a lease
 /// frees it: its controller, or two people, say what became of it.
 #[async_trait]
-pub trait OrderBook: Send + Sync {
+pub trait OrderBook: Retention {
     /// Can it be away while this controller runs?
     fn is_remote(&self) -> bool {
         false
@@ -417,4 +420,6 @@ pub trait Screen: Send {
 pub trait Papers: Send + Sync {
     /// Keeps a document under a folder and a name; the same name again replaces it.
     async fn keep(&self, folder: &str, name: &str, content: &[u8]) -> Result<(), Fault>;
+    /// Removes a document, if it is there, and overwrites what it held first.
+    async fn remove(&self, folder: &str, name: &str) -> Result<(), Fault>;
 }

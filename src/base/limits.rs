@@ -121,3 +121,12 @@ pub const BOOK_LEASE_MAX: Duration = Duration::from_secs(600);
 pub const BOOK_DEADLINE: Duration = Duration::from_secs(5);
 /// Claims that come upon each other are decided anew so often; each time one of them wins.
 pub const BOOK_RACES_MAX: usize = 16;
+/// Days in which one wrapping key takes in orders: longer, and what one leaked key opens is more than a month's cards.
+pub const EPOCH_DAYS_MAX: u16 = 31;
+/// Days for which personal data stays after an order's end. Card schemes allow six months at most, and only with the
+/// issuer's written consent (PCI Card Production and Provisioning, Logical Security Requirements, section 4).
+pub const KEEP_DAYS_MAX: u16 = 180;
+/// Orders erased, or wrapped anew, between two breaths: some ten milliseconds of a database, a second of a slow HSM.
+pub const RETENTION_BATCH: u32 = 100;
+/// How often it is looked whether personal data is to be erased: terms are counted in days.
+pub const RETENTION_PERIOD: Duration = Duration::from_secs(10 * 60);

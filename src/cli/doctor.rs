@@ -12,6 +12,7 @@ use crate::base::{Clock, Fault, Mode};
 use crate::config::{Config, OrderBookPlace};
 use crate::control::client::Connection;
 use crate::control::serve;
+use crate::job::Epoch;
 use crate::pki::SignerKey;
 use crate::pki::policy::remaining;
 use crate::port::{KeyInfo, KeyPurpose, Signer};
@@ -109,6 +110,7 @@ async fn facility(config: &Config, checks: &mut Vec<Check>) {
     checks.push(Check::new("PIN", told(pin(config))));
     let (token, keys) = hsm(config).await;
     checks.extend(token);
+    checks.push(Check::new("retention", retention(config, clock, &keys)));
     checks.push(Check::new("registry", registry(config)));
     checks.push(Check::new("signers", signers(config, clock, &keys)));
     checks.push(Check::new("profiles", told(inspect::profiles(config))));
@@ -207,6 +209,32 @@ async fn hsm(config: &Config) -> (Vec<Check>, Vec<KeyInfo>) {
             (checks, keys)
         }
         Err(fault) => (vec![Check::new("PKCS#11", Err(fault.to_string()))], Vec::new()),
+    }
+}
+
+/// The wrapping keys that are there, and whether the days of all of them are still to come.
+fn retention(config: &Config, clock: Clock, keys: &[KeyInfo]) -> Result<String, String> {
+    let (term, today) = (config.retention, clock.today());
+    let labels = keys.iter().map(|key| key.label.as_str());
+    let mut open: Vec<Epoch> = labels
+        .filter_map(|label| Epoch::parse(&config.keys.wrap, label))
+        .collect();
+    open.sort();
+    let Some(oldest) = open.first() else {
+        return Ok("no wrapping key yet: the controller makes it with the first dossier".to_owned());
+    };
+    let found = format!(
+        "{} wrapping keys, the oldest of {}; data goes {} days after an order's end",
+        open.len(),
+        oldest.first,
+        term.keep_days
+    );
+    match term.due(&open, today).as_slice() {
+        [] => Ok(found),
+        due => Err(format!(
+            "{found}; {} should be destroyed by now: run the controller, then cardwright privacy show",
+            due.len()
+        )),
     }
 }
 

@@ -89,6 +89,7 @@ impl Facility {
     /// `FAC-003` for an unreadable file, `FAC-004` for a missing key, `PKI-…` for a certificate that does not hold now.
     pub async fn open(folder: &Path, clock: Clock) -> Result<Self, Fault> {
         let config = Config::load(folder)?;
+        super::core::close(config.mode);
         let trap = super::trap::armed(&config)?;
         let now = clock.now();
         let trust = files::trust(&config)?;

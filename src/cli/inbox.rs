@@ -1,7 +1,7 @@
 //! The inbox of a running controller: a dossier that is put into the folder is admitted. Once the order book holds it
-//! sealed under its own key, the file and the attachments it used are removed: nobody's data stays here in the clear
-//! (and outlives that key). One that goes back to its office is moved to `returned`, what no one can read to
-//! `unreadable`, for the person who put it here.
+//! sealed under its own key, the file and the attachments it used are overwritten and removed: nobody's data stays here
+//! in the clear, and outlives that key. One that goes back to its office is moved to `returned`, what no one can read
+//! to `unreadable`, for the person who put it here.
 //!
 //! Whoever puts a dossier there writes it under a name that begins with a dot, or ends otherwise, and renames it; and
 //! puts its attachments there first.
@@ -15,6 +15,7 @@ use time::OffsetDateTime;
 use crate::base::{Fault, hex};
 use crate::control::admit::{self, Admitted};
 use crate::control::fault::FILE;
+use crate::device::papers;
 use crate::line::Line;
 use crate::line::admit::Intake;
 
@@ -87,7 +88,7 @@ async fn one(line: &Line, folder: &Path, path: &Path) -> Result<(), Fault> {
     for file in attachments.iter().map(PathBuf::as_path).chain([path]) {
         match place {
             Some(place) => put_away(line, file, &folder.join(place))?,
-            None => std::fs::remove_file(file)
+            None => papers::remove(file)
                 .map_err(|error| Fault::new(&FILE, format!("{}: {error}", folder.display())))?,
         }
     }

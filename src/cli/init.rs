@@ -16,7 +16,7 @@ use crate::config::{
 };
 use crate::device::pkcs11::initialize_token;
 use crate::document::profile::CardProfile;
-use crate::job::Fact;
+use crate::job::{Fact, Term};
 use crate::port::Ledger;
 use crate::sim::hall;
 use crate::sim::registry::Registry;
@@ -225,6 +225,7 @@ pub(super) fn plan(folder: &Path, wishes: &Wishes<'_>) -> Result<Config, Fault> 
             chips: managed.then(chip_masters),
             csca: rehearsal.then(|| "csca".to_owned()),
         },
+        retention: Term::default(),
         trust: Trust::default(),
         signers: Vec::new(),
         fingerprints: None,

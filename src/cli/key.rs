@@ -216,11 +216,11 @@ pub async fn issue(
     })
 }
 
-/// The facility's own keys, one purpose each: labels and purposes. The supplier's master for chips is not among them.
+/// The facility's own keys, one purpose each: labels and purposes. The supplier's master for chips is not among them,
+/// nor are the wrapping keys, which the controller makes and destroys with their retention epochs.
 pub fn own(labels: &Keys) -> impl Iterator<Item = (&str, KeyPurpose)> {
     [
-        (labels.wrap.as_str(), KeyPurpose::Wrap),
-        (&labels.lookup, KeyPurpose::Lookup),
+        (labels.lookup.as_str(), KeyPurpose::Lookup),
         (&labels.manifest, KeyPurpose::Manifest),
         (&labels.checkpoint, KeyPurpose::Checkpoint),
         (&labels.intake, KeyPurpose::Intake),

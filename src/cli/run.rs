@@ -100,6 +100,7 @@ pub async fn line(facility: &Facility, clock: Clock) -> Result<Line, Fault> {
         lot_cards: facility.config.lot_cards,
         box_cards: u16::try_from(facility.config.box_cards).unwrap_or(u16::MAX),
         working_days: facility.config.working_days,
+        term: facility.config.retention,
     };
     let ports = Ports {
         ledger: facility.ledger.clone(),

@@ -148,10 +148,15 @@ fn hsm(config: &Config) -> String {
          sessions = {sessions}\n\
          # Holds the PIN and nothing else; only its owner may read it.\n\
          pin_file = {pin_file}\n\n\
-         # Labels of keys in the HSM, one purpose each.\n\
+         # Labels of keys in the HSM, one purpose each. wrap is what labels of wrapping keys begin with:\n\
+         # the controller makes one for each retention epoch.\n\
          [keys]\n\
          wrap = {wrap}\nlookup = {lookup}\nmanifest = {manifest}\ncheckpoint = {checkpoint}\nintake = {intake}\n\
          {chips}{csca}\n\
+         # Personal data is erased keep_days after a card is boxed and reported, or its order cancelled. Each\n\
+         # wrapping key takes in orders for epoch_days and is destroyed keep_days later: no backup opens for longer\n\
+         # than both together after an order's end.\n\
+         [retention]\nepoch_days = {epoch_days}\nkeep_days = {keep_days}\n\n\
          # Who is trusted to certify document signers (DER). Two people have compared the fingerprints.\n\
          [trust]\ncscas = {cscas}\ncrls = {crls}\n\n\
          # Document signers. limit: cards at most; unlimited: for cards without expiry.\n",
@@ -164,6 +169,8 @@ fn hsm(config: &Config) -> String {
         manifest = quote(&keys.manifest),
         checkpoint = quote(&keys.checkpoint),
         intake = quote(&keys.intake),
+        epoch_days = config.retention.epoch_days,
+        keep_days = config.retention.keep_days,
         cscas = list(&trust.cscas),
         crls = list(&trust.crls),
     )

@@ -17,8 +17,8 @@ use super::fault::NAMED;
 use super::proposals::{Proposals, Seconded};
 use super::wire::Call;
 use super::{
-    Answer, Who, admit, boxes, card, cards, clock, controller, ledger, look, lot, order, position, reconcile,
-    report, signer, status, stock, whereabouts,
+    Answer, Who, admit, boxes, card, cards, clock, controller, ledger, look, lot, order, position, privacy,
+    reconcile, report, signer, status, stock, whereabouts,
 };
 
 /// One request: the room of handlers it is for, and what it asks of it.
@@ -66,6 +66,8 @@ pub enum Request {
     Signer(signer::Request),
     /// Controllers at one order book.
     Controller(controller::Request),
+    /// Personal data: what is kept, for how long, and its end.
+    Privacy(privacy::Request),
     /// The ledger itself.
     Ledger(ledger::Request),
 }
@@ -92,6 +94,7 @@ impl Request {
             Self::Box(request) => request.needs_two(),
             Self::Signer(request) => request.needs_two(),
             Self::Controller(request) => request.needs_two(),
+            Self::Privacy(request) => request.needs_two(),
             Self::Clock(request) => *request == clock::Request::Accept,
         }
     }
@@ -104,6 +107,7 @@ impl Request {
     fn check_words(&self) -> Result<(), Fault> {
         match self {
             Self::Stock(request) => request.check_words(),
+            Self::Privacy(request) => request.check_words(),
             _ => Ok(()),
         }
     }
@@ -145,6 +149,7 @@ pub async fn act(line: &Line, who: &Who, request: Request) -> Result<Answer, Fau
         Request::Clock(request) => clock::act(line, who, request).await,
         Request::Signer(request) => signer::act(line, who, request).await,
         Request::Controller(request) => controller::act(line, who, request).await,
+        Request::Privacy(request) => privacy::act(line, who, request).await,
         Request::Ledger(request) => ledger::act(line, who, request).await,
     }
 }

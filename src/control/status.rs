@@ -11,6 +11,7 @@ use crate::line::signers::{SignerLeft, Standing};
 use crate::line::tenure::is_away;
 use crate::port::{BoxStanding, BoxState, OrderState};
 
+use super::privacy::Holding;
 use super::{Answer, Who, position, tell};
 
 /// Document signers are due for renewal this many days before their last.
@@ -41,6 +42,7 @@ pub async fn status(line: &Line, _who: &Who) -> Result<Answer, Fault> {
     let boxes = line.ports.ledger.boxes(false).await?;
     let signers = line.signers.left(line.clock.now());
     let hsm = hsm(line);
+    let holding = Holding::of(line).await?;
 
     let mode = line.rules.mode;
     let mut text = vec![
@@ -79,6 +81,7 @@ pub async fn status(line: &Line, _who: &Who) -> Result<Answer, Fault> {
     let clock = line.hsm.time.standing();
     text.push(format!("Clock     {clock}"));
     text.extend(hsm.iter().map(|words| format!("HSM       {words}")));
+    text.push(format!("Privacy   {}", holding.line()));
     text.push("Signers".to_owned());
     text.extend(signers.iter().map(|signer| format!("  {}", one_signer(signer))));
     if signers.is_empty() {
@@ -97,6 +100,7 @@ pub async fn status(line: &Line, _who: &Who) -> Result<Answer, Fault> {
         "boxes": boxes,
         "clock": clock.to_string(),
         "hsm": hsm,
+        "privacy": holding.data(),
         "signers": signers.iter().map(signer_data).collect::<Vec<_>>(),
     });
     let lasts = |signer: &SignerLeft| signer.standing == Standing::Active && !is_low(signer);
@@ -104,7 +108,7 @@ pub async fn status(line: &Line, _who: &Who) -> Result<Answer, Fault> {
     Ok(Answer {
         text: text.join("\n"),
         data,
-        good: machines.good && signs,
+        good: machines.good && signs && holding.is_good(),
     })
 }
 

@@ -6,7 +6,7 @@ use time::macros::format_description;
 use crate::base::clock::VIET_NAM;
 use crate::base::ids::PersonId;
 use crate::chip::LifeCycle;
-use crate::job::{Aim, Attempt, Event, Evidence, Fact, Output, Phase, SignerChange, Step};
+use crate::job::{Aim, Attempt, EpochChange, Event, Evidence, Fact, Output, Phase, SignerChange, Step};
 use crate::port::{BoxStanding, Entry, OrderState};
 
 /// One record: when (in Viet Nam), and what.
@@ -153,6 +153,18 @@ fn fact(fact: &Fact) -> String {
         } => {
             let why = if reason.is_empty() { "" } else { ": " };
             format!("{order}: {change}{}{why}{reason}", people(by))
+        }
+        Fact::OrderErased { order, reason, by } => {
+            let why = if reason.is_empty() { "" } else { ": " };
+            format!("{order}: personal data erased{}{why}{reason}", people(by))
+        }
+        Fact::Epoch { label, change, by } => {
+            let change = match change {
+                EpochChange::Opened => "is there and wraps keys of orders",
+                EpochChange::Closing => "is about to be destroyed: nothing needs it any more",
+                EpochChange::Closed => "is destroyed",
+            };
+            format!("wrapping key {label} {change}{}", people(by))
         }
         Fact::Key { label, change } => format!("key {label} {change}"),
         Fact::Clock { by, .. } if by.is_empty() => "the clock is taken as it is".to_owned(),

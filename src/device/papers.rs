@@ -1,6 +1,6 @@
 //! Papers for people, as files.
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Component, Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -65,17 +65,43 @@ impl FolderPapers {
     }
 }
 
+/// Removes a file, if it is there, once what it held is overwritten: a bare removal leaves that on the disk until
+/// others write there. What the file system or the disk keeps of older states of it, this cannot reach.
+///
+/// # Errors
+/// The disk's.
+pub fn remove(path: &Path) -> std::io::Result<()> {
+    let file = match std::fs::OpenOptions::new().write(true).open(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        file => file?,
+    };
+    let length = file.metadata()?.len();
+    std::io::copy(&mut std::io::repeat(0).take(length), &mut &file)?;
+    file.sync_all()?;
+    std::fs::remove_file(path)?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    std::fs::File::open(folder.unwrap_or_else(|| Path::new(".")))?.sync_all()
+}
+
+/// Both are plain names.
+fn check(folder: &str, name: &str) -> Result<(), Fault> {
+    let bad = [folder, name].into_iter().find(|text| !is_plain(text));
+    bad.map_or(Ok(()), |text| Err(Fault::new(&fault::NAME, format!("{text:?}"))))
+}
+
 #[async_trait]
 impl Papers for FolderPapers {
     async fn keep(&self, folder: &str, name: &str, content: &[u8]) -> Result<(), Fault> {
-        for text in [folder, name] {
-            if !is_plain(text) {
-                return Err(Fault::new(&fault::NAME, format!("{text:?}")));
-            }
-        }
+        check(folder, name)?;
         let place = self.root.join(folder);
         // A few kilobytes to a local disk: shorter than handing them to another thread.
         self.write(&place, name, content)
+            .map_err(|error| Fault::new(&fault::WRITE, format!("{folder}/{name}: {error}")))
+    }
+
+    async fn remove(&self, folder: &str, name: &str) -> Result<(), Fault> {
+        check(folder, name)?;
+        remove(&self.root.join(folder).join(name))
             .map_err(|error| Fault::new(&fault::WRITE, format!("{folder}/{name}: {error}")))
     }
 }
@@ -102,6 +128,22 @@ mod tests {
         let folder = root.path().join("papers/manifests");
         assert_eq!(std::fs::read(folder.join("B1.pdf")).unwrap(), b"new");
         assert_eq!(std::fs::read_dir(folder).unwrap().count(), 1);
+    }
+
+    #[tokio::test]
+    async fn what_is_removed_is_overwritten_first() {
+        let root = tempfile::tempdir().unwrap();
+        let papers = FolderPapers::new(root.path().to_owned());
+        papers.keep("boxes", "B1.json", b"a name").await.unwrap();
+        let path = root.path().join("boxes/B1.json");
+        // Another name for the same file shows what became of its content.
+        let other = root.path().join("other");
+        std::fs::hard_link(&path, &other).unwrap();
+        Papers::remove(&papers, "boxes", "B1.json").await.unwrap();
+        assert!(!path.exists());
+        assert_eq!(std::fs::read(other).unwrap(), [0; 6]);
+        // What is gone is gone.
+        Papers::remove(&papers, "boxes", "B1.json").await.unwrap();
     }
 
     #[tokio::test]

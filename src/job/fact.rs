@@ -23,6 +23,21 @@ pub struct Blank {
 /// What facts about the time are filed under.
 pub const CLOCK: &str = "clock";
 
+/// What facts about retention epochs are filed under.
+pub const RETENTION: &str = "retention";
+
+/// What became of a retention epoch's key.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EpochChange {
+    /// It is there, and wraps keys of orders.
+    Opened,
+    /// It is about to be destroyed: nothing needs it any more.
+    Closing,
+    /// It is destroyed.
+    Closed,
+}
+
 /// What was said about a document signer.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -193,6 +208,25 @@ pub enum Fact {
         /// Who.
         by: Vec<PersonId>,
     },
+    /// An order's personal data was erased: its key, its dossier, what was made of it, and the papers that name it.
+    OrderErased {
+        /// Which.
+        order: OrderKey,
+        /// Why, where people asked for it before its term; must not hold personal data.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        reason: String,
+        /// Who asked for it: two people, or nobody when its term was over.
+        by: Vec<PersonId>,
+    },
+    /// The key of a retention epoch was made, is about to be destroyed, or is destroyed.
+    Epoch {
+        /// The key's label, which tells the epoch.
+        label: String,
+        /// Which.
+        change: EpochChange,
+        /// Who asked for it before its time; nobody when its time had come.
+        by: Vec<PersonId>,
+    },
     /// A key was made, certified, or destroyed.
     Key {
         /// Its label.
@@ -276,6 +310,8 @@ impl Fact {
             Self::BoxDispatched { .. } => "box_dispatched",
             Self::BoxLost { .. } => "box_lost",
             Self::OrderChanged { .. } => "order_changed",
+            Self::OrderErased { .. } => "order_erased",
+            Self::Epoch { .. } => "epoch",
             Self::Key { .. } => "key",
             Self::Signer { .. } => "signer",
             Self::SignatureCount { .. } => "signature_count",
@@ -305,7 +341,8 @@ impl Fact {
             | Self::BoxSealed { label, .. }
             | Self::BoxDispatched { label, .. }
             | Self::BoxLost { label, .. } => label.to_string(),
-            Self::OrderChanged { order, .. } => order.to_string(),
+            Self::OrderChanged { order, .. } | Self::OrderErased { order, .. } => order.to_string(),
+            Self::Epoch { .. } => RETENTION.to_owned(),
             Self::Key { label, .. } | Self::Signer { label, .. } | Self::SignatureCount { label, .. } => {
                 label.clone()
             }

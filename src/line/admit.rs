@@ -131,7 +131,7 @@ impl Line {
         let hold = findings
             .iter()
             .find(|finding| finding.severity() == Severity::Hold);
-        let (wrapped_key, sealed) = self.seal_dossier(dossier).await?;
+        let at_rest = self.seal_dossier(dossier).await?;
         let order = NewOrder {
             request: dossier.request.clone(),
             version: dossier.version,
@@ -146,8 +146,9 @@ impl Line {
             received: dossier.received,
             due: due(dossier.received, self.rules.working_days, &self.rules.holidays),
             hold: hold.map(|finding| finding.code.id.to_owned()),
-            wrapped_key,
-            sealed,
+            epoch: at_rest.epoch,
+            wrapped_key: at_rest.wrapped_key,
+            sealed: at_rest.sealed,
         };
         let admission = self.ports.book.admit(order).await?;
         let refused = match admission {

@@ -200,6 +200,14 @@ impl Books {
             Fact::Counters { machine, panels, .. } => self.meters.read(seq, &machine, panels),
             Fact::PositionResumed { machine, .. } => self.meters.explain(&machine),
             Fact::SignatureCount { label, count, tests } => self.signatures.read(seq, &label, count, tests),
+            Fact::OrderErased { order, .. } => {
+                let number = |number| AttemptId { order, number };
+                let needed = |attempt: &Attempt| !attempt.is_over() || attempt.must_be_reported();
+                let mut tries = self.attempts.range(number(0)..=number(u16::MAX));
+                if let Some((id, _)) = tries.find(|(_, attempt)| needed(attempt)) {
+                    return Err(Fault::new(&ILLEGAL, format!("{id} needs the data of its order")));
+                }
+            }
             Fact::Stock { .. }
             | Fact::Opened { .. }
             | Fact::Started { .. }
@@ -208,6 +216,7 @@ impl Books {
             | Fact::Stranger { .. }
             | Fact::PositionStopped { .. }
             | Fact::OrderChanged { .. }
+            | Fact::Epoch { .. }
             | Fact::Key { .. }
             | Fact::Signer { .. }
             | Fact::Clock { .. }

@@ -19,7 +19,7 @@ use crate::dossier::name::Glyphs;
 use crate::dossier::{Holidays, OfficeTable};
 use crate::job::brake::Brake;
 use crate::job::fault::STALE_STOP_LIST;
-use crate::job::{Attempt, Event, Fact, apply};
+use crate::job::{Attempt, Event, Fact, Term, apply};
 use crate::pki::{CvCertificate, SignerKey, TrustStore};
 use crate::port::{BundlePart, Fields, Ledger, OrderBook, Papers, Registry, Signer, StopList};
 
@@ -29,6 +29,7 @@ use super::floor::Floor;
 use super::pairing::Pairing;
 use super::progress::Progress;
 use super::remembered::Remembered;
+use super::retention::Epochs;
 use super::signers::Signers;
 use super::tenure::Tenure;
 
@@ -50,7 +51,7 @@ pub struct Ports {
 /// Labels of the keys in the token, one purpose each.
 #[derive(Clone, Debug)]
 pub struct KeyLabels {
-    /// Wraps data keys.
+    /// What the labels of the wrapping keys begin with; each retention epoch has its own.
     pub wrap: String,
     /// Keyed hashes for look-ups.
     pub lookup: String,
@@ -105,6 +106,8 @@ pub struct Rules {
     pub box_cards: u16,
     /// Working days from intake to the office.
     pub working_days: u16,
+    /// How long personal data stays.
+    pub term: Term,
 }
 
 impl fmt::Debug for Ports {
@@ -148,6 +151,8 @@ pub struct Line {
     pub costs: Costs,
     /// Which machine's reader sees what.
     pub pairing: Pairing,
+    /// The wrapping keys that are open.
+    pub(super) epochs: Epochs,
     brake: Mutex<Brake>,
     stop_list: Mutex<Option<(StopList, Duration)>>,
     stopping: watch::Sender<bool>,
@@ -195,6 +200,7 @@ impl Line {
             progress: Progress::new(clock),
             costs: Costs::default(),
             pairing: Pairing::default(),
+            epochs: Epochs::default(),
             brake: Mutex::default(),
             stop_list: Mutex::default(),
             stopping: watch::Sender::new(false),

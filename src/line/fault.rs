@@ -81,6 +81,25 @@ crate::fault_codes! {
     NO_MASTERS = "LIN-020", Operator, false,
         "the facility has no master keys for these chips", "cơ sở chưa có khóa chủ cho loại chip này",
         "Name them under keys.chips in the configuration.", "Khai báo tại keys.chips trong cấu hình.";
+    /// The order's data was erased: its term was over, or two people asked for it.
+    ERASED = "LIN-040", Dossier, false,
+        "the data of this order was erased", "dữ liệu của hồ sơ này đã bị xóa",
+        "A card can be made only from a new dossier: ask the office for one.",
+        "Chỉ làm lại thẻ được từ hồ sơ mới: yêu cầu cơ quan gửi lại.";
+    /// An order's data is still needed.
+    NEEDED = "LIN-041", Operator, true,
+        "the data of this order is still needed", "dữ liệu của hồ sơ này vẫn còn cần",
+        "Wait until its card has left and the registry knows, or cancel the order first.",
+        "Đợi thẻ rời cơ sở và cơ quan quản lý đã được báo, hoặc hủy hồ sơ trước.";
+    /// The wrapping key is destroyed: what lies under it, in whichever copy, opens for nobody.
+    EPOCH_GONE = "LIN-042", Key, false,
+        "the key of this data's retention epoch is destroyed", "khóa của kỳ lưu giữ dữ liệu này đã bị hủy",
+        "This is a copy from before: its personal data is gone for good. Use the facility's own databases.",
+        "Đây là bản sao cũ: dữ liệu cá nhân đã mất vĩnh viễn. Hãy dùng cơ sở dữ liệu hiện tại.";
+    /// No such epoch is open.
+    NO_EPOCH = "LIN-043", Operator, true,
+        "no open retention epoch has this name", "không có kỳ lưu giữ nào đang mở mang tên này",
+        "See the names with cardwright privacy show.", "Xem tên bằng cardwright privacy show.";
     /// Readers and machines do not belong together as the configuration says.
     SWAPPED = "LIN-021", Device, false,
         "another machine's reader sees this machine's card", "đầu đọc của máy khác nhìn thấy thẻ của máy này",

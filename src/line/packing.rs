@@ -13,6 +13,23 @@ use crate::port::{Answer, Attempts, Instruction, OrderState, Screen, Standing};
 
 use super::Line;
 
+/// The folder of a box's papers.
+const FOLDER: &str = "boxes";
+/// How the papers of a box end. All of them name people.
+const PAPERS: [&str; 5] = ["json", "qr.txt", "csv", "manifest.pdf", "sign-off.pdf"];
+
+/// Removes the facility's own prints of a box's papers: those that count left with the box.
+///
+/// # Errors
+/// The papers'.
+pub(super) async fn forget(line: &Line, label: &BoxId) -> Result<(), Fault> {
+    for ending in PAPERS {
+        let name = format!("{label}.{ending}");
+        line.ports.papers.remove(FOLDER, &name).await?;
+    }
+    Ok(())
+}
+
 /// What a manifest says of a dossier.
 #[derive(Deserialize)]
 struct Listed {
@@ -64,28 +81,13 @@ pub async fn seal(
         .map_err(|_| super::fault::unreadable("manifest"))
         .and_then(|_| crate::audit::verify_qr(&qr, &json, &line.rules.manifest_key))?;
     debug_assert_eq!(proven.lines.len(), manifest.lines.len());
-    let papers = &line.ports.papers;
-    papers.keep("boxes", &format!("{label}.json"), &json).await?;
-    papers
-        .keep("boxes", &format!("{label}.qr.txt"), qr.as_bytes())
-        .await?;
-    papers
-        .keep("boxes", &format!("{label}.csv"), manifest.csv()?.as_ref())
-        .await?;
-    papers
-        .keep(
-            "boxes",
-            &format!("{label}.manifest.pdf"),
-            &paper::manifest(&manifest, &qr)?,
-        )
-        .await?;
-    papers
-        .keep(
-            "boxes",
-            &format!("{label}.sign-off.pdf"),
-            &paper::sign_off(&manifest)?,
-        )
-        .await?;
+    let csv = manifest.csv()?;
+    let (list, sheet) = (paper::manifest(&manifest, &qr)?, paper::sign_off(&manifest)?);
+    let contents: [&[u8]; 5] = [&json, qr.as_bytes(), csv.as_ref(), &list, &sheet];
+    for (ending, content) in PAPERS.into_iter().zip(contents) {
+        let name = format!("{label}.{ending}");
+        line.ports.papers.keep(FOLDER, &name, content).await?;
+    }
     let keyed = line.ports.signer.hmac(&line.rules.keys.lookup, &json).await?;
     screen
         .ask(&Instruction::CloseBox { label: label.clone() })

@@ -27,7 +27,7 @@ use super::bundle::Content;
 use super::context::Fingerprints;
 use super::fault::{BAD_SIGNATURE, NO_PROFILE, NO_TERMINAL, REPEATED_NONCE, SIGNER_STOPPED, unreadable};
 use super::signers::Standing;
-use super::vault::{FreshKey, bundle_context, open_part, seal_part};
+use super::vault::{FreshKey, open_part, seal_part};
 
 /// A signed card that waits for a blank.
 pub struct Ready {
@@ -64,7 +64,7 @@ pub async fn prepare(
     machine: &MachineId,
     replaces: Option<AttemptId>,
 ) -> Result<Ready, Fault> {
-    let dossier = line.dossier(id.order).await?;
+    let (dossier, order_key) = line.open_order::<Dossier>(id.order).await?;
     let profile = profile(line, &dossier)?;
     // No blank is wasted on a card that the chips of this line cannot become.
     line.rules.chip.suits(&profile)?;
@@ -83,7 +83,7 @@ pub async fn prepare(
     let signer = signer_for(line, &dossier, &profile, now, signing_time)?;
     let content = Content::new(files, draft, signer);
 
-    let key = line.fresh_key(&bundle_context(id)).await?;
+    let key = line.fresh_key(&order_key, id).await?;
     let planned = Event::Planned {
         lot,
         machine: machine.clone(),
@@ -116,7 +116,7 @@ pub async fn prepare(
 /// As [`prepare`].
 pub async fn resume(line: &Line, mut attempt: Attempt) -> Result<Ready, Fault> {
     let id = attempt.id;
-    let dossier = line.dossier(id.order).await?;
+    let (dossier, order_key) = line.open_order::<Dossier>(id.order).await?;
     let profile = profile(line, &dossier)?;
     let missing = || unreadable(format!("bundle of {id}"));
     let stored = line
@@ -125,16 +125,16 @@ pub async fn resume(line: &Line, mut attempt: Attempt) -> Result<Ready, Fault> {
         .part(id, Part::Content)
         .await?
         .ok_or_else(missing)?;
-    let content = Content::decode(&open_part(line, id, Part::Content, &stored).await?)?;
+    let content = Content::decode(&open_part(&order_key, id, Part::Content, &stored)?)?;
     let keys = match line.ports.ledger.part(id, Part::Keys).await? {
         Some(stored) => {
-            let plain = open_part(line, id, Part::Keys, &stored).await?;
+            let plain = open_part(&order_key, id, Part::Keys, &stored)?;
             OwnKeys::decode(&plain).ok_or_else(missing)?
         }
         None => OwnKeys::default(),
     };
     let sod = match line.ports.ledger.part(id, Part::Signed).await? {
-        Some(stored) => open_part(line, id, Part::Signed, &stored).await?.to_vec(),
+        Some(stored) => open_part(&order_key, id, Part::Signed, &stored)?.to_vec(),
         None if attempt.phase == Phase::Signing => {
             // The answer was lost. Each signature asked for has its intent, so that the token's count can be explained.
             let intended = Event::SignIntended {
@@ -145,7 +145,7 @@ pub async fn resume(line: &Line, mut attempt: Attempt) -> Result<Ready, Fault> {
             attempt = fold(Some(&attempt), id, &intended)?;
             line.event(id, intended).await?;
             line.signers.take_again(&content.signer);
-            let key = line.fresh_key(&bundle_context(id)).await?;
+            let key = line.fresh_key(&order_key, id).await?;
             sign(line, &mut attempt, &content, &key).await?
         }
         None => return Err(missing()),

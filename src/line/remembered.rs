@@ -4,6 +4,8 @@
 //! Memory is bounded by what is in flight: an order is forgotten when it stands anywhere else than in a lot. Once the
 //! book was away, only the beat of the heart asks it; everybody else learns at once that it is.
 
+mod retention;
+
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -24,7 +24,7 @@ use super::progress::{Activity, MachineProgress};
 use super::settle::{settle, settle_once};
 use super::station::Station;
 use super::tenure::is_away;
-use super::{readings, recover, tenure, watch};
+use super::{readings, recover, retention, tenure, watch};
 
 /// How often the stop list is fetched.
 const STOP_LIST: Duration = Duration::from_secs(60);
@@ -68,6 +68,7 @@ pub async fn run(
     let mut started = vec![Fact::Started { version }];
     started.extend(readings::signatures(&line).await?);
     line.record(started, Vec::new()).await?;
+    retention::recover(&line).await?;
     let heads = Arc::new(Mutex::new(Checkpoints::new(&line)));
     let mut found = recover::books(&line).await?;
     let places = Places {
@@ -104,6 +105,8 @@ pub async fn run(
     tasks.spawn(async move { tenure::keep(&own).await.map(|()| None) });
     let (own, signing) = (Arc::clone(&line), Arc::clone(&heads));
     tasks.spawn(async move { signing.lock().await.keep(&own).await.map(|()| None) });
+    let own = Arc::clone(&line);
+    tasks.spawn(async move { retention::keep(&own).await.map(|()| None) });
     let own = Arc::clone(&line);
     tasks.spawn(async move {
         loop {

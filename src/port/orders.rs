@@ -31,6 +31,8 @@ pub struct NewOrder {
     pub due: Date,
     /// Why it must wait, if it must.
     pub hold: Option<String>,
+    /// Label of the wrapping key: the retention epoch it is admitted in.
+    pub epoch: String,
     /// The order's data key, wrapped by the HSM.
     pub wrapped_key: Vec<u8>,
     /// The dossier, sealed under the data key.
@@ -44,6 +46,8 @@ pub struct SealedDossier {
     pub request: String,
     /// Dossier version.
     pub version: u32,
+    /// Label of the wrapping key.
+    pub epoch: String,
     /// Its data key, wrapped by the HSM.
     pub wrapped_key: Vec<u8>,
     /// The dossier, sealed under the data key.

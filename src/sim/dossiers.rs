@@ -134,6 +134,12 @@ impl Generated {
         self.dossier(index, &mut self.dice(index))
     }
 
+    /// A dossier of the caller's own making as the registry would send it: signed, in the clear, its pictures in it.
+    #[must_use]
+    pub fn signed(&self, dossier: &Dossier) -> Vec<u8> {
+        self.registry.sign(&osia::write(dossier))
+    }
+
     fn dice(&self, index: usize) -> Dice {
         Dice::new(self.plan.seed, index as u64)
     }

@@ -47,6 +47,8 @@ pub enum Act {
     Stop,
     /// The ledger's head is signed.
     Checkpoint,
+    /// The key of a retention epoch is destroyed.
+    CloseEpoch,
 }
 
 /// A moment of an act.
@@ -67,7 +69,10 @@ pub enum Moment {
 use Moment::{AfterOutcome, BeforeAct, BeforeIntent, BeforeOutcome, MidAct};
 
 impl Act {
-    /// All acts, roughly in the order of a day.
+    /// Acts that no day comes to: time or two people bring them about.
+    const SELDOM: [Self; 1] = [Self::CloseEpoch];
+
+    /// All acts of a day, roughly in its order.
     pub fn all() -> impl Iterator<Item = Self> {
         let before = [Self::Start, Self::Claim, Self::Sign, Self::LoadPack];
         let after = [
@@ -91,7 +96,9 @@ impl Act {
             // Reading changes nothing, and before the tap nobody knows whose card it is: intent and outcome are one
             // append.
             Self::Step(Step::Prove) => &[MidAct, BeforeOutcome, AfterOutcome],
-            Self::Step(_) | Self::Sign => &[BeforeIntent, BeforeAct, MidAct, BeforeOutcome, AfterOutcome],
+            Self::Step(_) | Self::Sign | Self::CloseEpoch => {
+                &[BeforeIntent, BeforeAct, MidAct, BeforeOutcome, AfterOutcome]
+            }
             Self::LoadPack | Self::EmptyHopper | Self::Report | Self::SealBox | Self::Checkpoint => {
                 &[BeforeAct, MidAct, BeforeOutcome, AfterOutcome]
             }
@@ -113,6 +120,7 @@ impl Act {
             Self::SealBox => "seal-box",
             Self::Stop => "stop",
             Self::Checkpoint => "checkpoint",
+            Self::CloseEpoch => "close-epoch",
         }
     }
 }
@@ -139,13 +147,19 @@ pub struct Point {
 }
 
 impl Point {
-    /// Every point there is.
+    /// Every point of a day.
     pub fn all() -> impl Iterator<Item = Self> {
-        Act::all().flat_map(|act| {
-            act.moments()
-                .iter()
-                .map(move |moment| Self { act, moment: *moment })
-        })
+        Act::all().flat_map(Self::of)
+    }
+
+    /// Every point that no day comes to.
+    pub fn seldom() -> impl Iterator<Item = Self> {
+        Act::SELDOM.into_iter().flat_map(Self::of)
+    }
+
+    fn of(act: Act) -> impl Iterator<Item = Self> {
+        let moments = act.moments().iter();
+        moments.map(move |moment| Self { act, moment: *moment })
     }
 }
 
@@ -165,6 +179,7 @@ impl FromStr for Point {
 
     fn from_str(text: &str) -> Result<Self, NoSuchPoint> {
         Self::all()
+            .chain(Self::seldom())
             .find(|point| point.to_string() == text)
             .ok_or_else(|| NoSuchPoint(text.to_owned()))
     }
@@ -281,8 +296,8 @@ mod tests {
             // Reading has no intent of its own.
             assert_eq!(moments, if step == Step::Prove { 3 } else { 5 }, "{step}");
         }
-        for point in &points {
-            assert_eq!(point.to_string().parse(), Ok(*point));
+        for point in points.into_iter().chain(Point::seldom()) {
+            assert_eq!(point.to_string().parse(), Ok(point));
         }
         assert!("print/at-noon".parse::<Point>().is_err());
         assert!(Trap::parse("print/mid-act:x").is_err());

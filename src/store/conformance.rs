@@ -6,6 +6,7 @@ mod leases;
 mod ledger;
 mod order_book;
 mod registry;
+mod retention;
 mod sqlite;
 
 pub(crate) use leases::{leases, one_process, race};

@@ -51,6 +51,11 @@ crate::fault_codes! {
     NEWER = "STO-011", Operator, false,
         "the database was written by a newer program", "cơ sở dữ liệu do phiên bản mới hơn ghi",
         "Install that program again; nothing was changed.", "Cài lại phiên bản đó; chưa có gì bị thay đổi.";
+    /// Somebody reads the database for so long that its log cannot be cut.
+    HELD_OPEN = "STO-030", Device, true,
+        "what was erased is still in the database's log", "dữ liệu đã xóa còn trong nhật ký cơ sở dữ liệu",
+        "Close whatever else reads the database: it is tried again by itself.",
+        "Đóng chương trình khác đang đọc cơ sở dữ liệu: hệ thống sẽ tự thử lại.";
     /// No space is left.
     FULL = "STO-012", Device, true,
         "the disk is full", "đĩa đã đầy",

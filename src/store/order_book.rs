@@ -5,6 +5,7 @@
 mod admission;
 mod claims;
 mod lost;
+mod retention;
 mod rows;
 
 use std::collections::BTreeMap;
@@ -33,8 +34,14 @@ use rows::{date, day, name, order, parse_state, select_order};
 
 pub use claims::Holder;
 
-const IN_FILE: &[(&str, &str)] = &[("order book", include_str!("migrations/order-book-1.sql"))];
-const ON_SERVER: &[(&str, &str)] = &[("order book", include_str!("migrations/order-book-1.postgres.sql"))];
+const IN_FILE: &[(&str, &str)] = &[
+    ("order book", include_str!("migrations/order-book-1.sql")),
+    ("retention", include_str!("migrations/order-book-2.sql")),
+];
+const ON_SERVER: &[(&str, &str)] = &[
+    ("order book", include_str!("migrations/order-book-1.postgres.sql")),
+    ("retention", include_str!("migrations/order-book-2.postgres.sql")),
+];
 
 /// The order book of a facility.
 #[derive(Debug)]
@@ -274,7 +281,7 @@ impl OrderBook for SqlOrderBook {
         let row = self
             .database
             .row(
-                "SELECT request, version, wrapped_key, sealed FROM orders JOIN dossier ON order_key = key
+                "SELECT request, version, epoch, wrapped_key, sealed FROM orders JOIN dossier ON order_key = key
                  WHERE key = $1",
                 &values![key.0],
             )
@@ -284,8 +291,9 @@ impl OrderBook for SqlOrderBook {
                 request: row.get(0)?,
                 version: u32::try_from(row.get::<i64>(1)?)
                     .map_err(|_| super::fault::unreadable("version"))?,
-                wrapped_key: row.get(2)?,
-                sealed: row.get(3)?,
+                epoch: row.get(2)?,
+                wrapped_key: row.get(3)?,
+                sealed: row.get(4)?,
             })
         })
         .transpose()
@@ -301,7 +309,7 @@ impl OrderBook for SqlOrderBook {
         let changed = self
             .database
             .execute(
-                "UPDATE orders SET state = 'held', hold = $2, remake = TRUE, lot = $3
+                "UPDATE orders SET state = 'held', hold = $2, remake = TRUE, until = NULL, lot = $3
                  WHERE key = $1 AND state IN ('in_lot', 'held', 'boxed') AND (lot IS NULL OR lot = $3)
                     AND EXISTS (SELECT 1 FROM controller WHERE name = $4 AND fence = $5)",
                 &values![key.0, reason, lot.0, &self.author.controller, self.author.fence],

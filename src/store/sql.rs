@@ -18,6 +18,7 @@ use crate::port::fault::AWAY;
 
 use super::fault::{database, unreadable};
 use super::postgres;
+use super::sqlite::forget;
 
 /// A statement, with what PostgreSQL needs besides.
 #[derive(Clone, Copy, Debug)]
@@ -216,6 +217,18 @@ impl Database {
                 session.keep();
                 Ok(changed)
             }
+        }
+    }
+
+    /// Cuts the file's write-ahead log to nothing, so that no page of it shows what was deleted since. False if a reader
+    /// kept it from that. A server's own log is its administrator's.
+    pub(crate) async fn forget(&self) -> Result<bool, Fault> {
+        match self {
+            Self::Sqlite(pool) => {
+                let mut connection = pool.acquire().await.map_err(|error| database(&error))?;
+                forget(&mut connection).await
+            }
+            Self::Postgres(..) => Ok(true),
         }
     }
 

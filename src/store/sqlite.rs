@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use sqlx::migrate::{Migrate, MigrateError, Migration, MigrationType, Migrator};
 use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
+    SqliteSynchronous,
 };
 use sqlx::{Acquire, SqlSafeStr};
 
@@ -89,6 +90,16 @@ pub(crate) async fn open_to_read(path: &Path) -> Result<SqlitePool, Fault> {
         .connect_with(options)
         .await
         .map_err(|error| database(&error).at(path.display()))
+}
+
+/// Folds the write-ahead log into the file and cuts it to nothing, so that no page of it shows what was deleted since.
+/// False if a reader kept it from that for longer than the busy timeout.
+pub(crate) async fn forget(connection: &mut SqliteConnection) -> Result<bool, Fault> {
+    let (busy, ..): (i64, i64, i64) = sqlx::query_as("PRAGMA wal_checkpoint(TRUNCATE)")
+        .fetch_one(connection)
+        .await
+        .map_err(|error| database(&error))?;
+    Ok(busy == 0)
 }
 
 /// Counts commits, each of which waits for the disk once; a checkpoint of the write-ahead log waits besides.

@@ -44,13 +44,10 @@ async fn line(mode: Mode) -> Arc<Line> {
     line_at(mode, Clock::system()).await
 }
 
-/// The same, at another time.
-pub(crate) async fn line_at(mode: Mode, clock: Clock) -> Arc<Line> {
-    let power = Power::new(clock);
-    let signer = MemorySigner::new(Arc::clone(&power), 7);
-    signer.generate("lookup", KeyPurpose::Lookup).await.unwrap();
+/// The rules of a line that makes no cards.
+pub(crate) fn rules(mode: Mode) -> Rules {
     let label = str::to_owned;
-    let rules = Rules {
+    Rules {
         facility: label("Hall 1"),
         mode,
         profiles: BTreeMap::new(),
@@ -73,7 +70,15 @@ pub(crate) async fn line_at(mode: Mode, clock: Clock) -> Arc<Line> {
         lot_cards: 20,
         box_cards: 100,
         working_days: 5,
-    };
+        term: cardwright::job::Term::default(),
+    }
+}
+
+/// The same, at another time.
+pub(crate) async fn line_at(mode: Mode, clock: Clock) -> Arc<Line> {
+    let power = Power::new(clock);
+    let signer = MemorySigner::new(Arc::clone(&power), 7);
+    signer.generate("lookup", KeyPurpose::Lookup).await.unwrap();
     let ports = Ports {
         ledger: Arc::new(MemoryLedger::new(Arc::clone(&power), "Hall 1/K1")),
         book: Arc::new(MemoryOrderBook::new(Arc::clone(&power))),
@@ -82,12 +87,12 @@ pub(crate) async fn line_at(mode: Mode, clock: Clock) -> Arc<Line> {
         papers: Arc::new(MemoryPapers::new(power)),
     };
     let opened = Fact::Opened {
-        facility: label("Hall 1"),
+        facility: "Hall 1".to_owned(),
         mode,
     };
     ports.ledger.append(vec![opened], Vec::new()).await.unwrap();
     let press = Press::builtin().unwrap();
-    Arc::new(Line::new(ports, rules, clock, Entropy::seeded(7), press))
+    Arc::new(Line::new(ports, rules(mode), clock, Entropy::seeded(7), press))
 }
 
 async fn order(line: &Line, request: &str, number: &str) -> OrderKey {
@@ -102,6 +107,7 @@ async fn order(line: &Line, request: &str, number: &str) -> OrderKey {
         received: date!(2026 - 11 - 16),
         due: date!(2030 - 11 - 23),
         hold: None,
+        epoch: "wrap".to_owned(),
         wrapped_key: vec![1],
         sealed: vec![2],
     };

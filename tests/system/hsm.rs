@@ -88,7 +88,7 @@ pub(crate) fn on_failing_soft_hsm(name: &str, body: fn()) {
 }
 
 /// Settings of SoftHSM2 with an empty folder of tokens.
-fn soft_hsm_config(folder: &Path) -> PathBuf {
+pub(crate) fn soft_hsm_config(folder: &Path) -> PathBuf {
     let tokens = folder.join("tokens");
     std::fs::create_dir(&tokens).unwrap();
     let config = folder.join("softhsm2.conf");

@@ -1,8 +1,10 @@
 //! The single integration-test binary: what crosses a boundary, and the rules of the house.
 
 mod bad_hsm;
+mod canaries;
 mod control;
 mod crash;
+mod epochs;
 mod faces;
 mod fingerprints;
 mod fuzz;
@@ -20,6 +22,7 @@ mod production;
 mod readers;
 mod rehearsal;
 mod report;
+mod retention;
 mod second_copy;
 mod signing;
 mod strangers;

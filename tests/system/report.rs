@@ -43,6 +43,7 @@ async fn order(line: &Line, number: u16, received: Date) -> OrderKey {
         received,
         due: received.next_day().unwrap(),
         hold: None,
+        epoch: "wrap".to_owned(),
         wrapped_key: vec![1],
         sealed: vec![2],
     };

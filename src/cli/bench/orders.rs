@@ -22,7 +22,7 @@ pub(super) async fn fill(line: &Line, count: usize) -> anyhow::Result<()> {
     dossier.fingers.clear();
     for number in 0..count {
         dossier.request = format!("BENCH-{number:08}");
-        let (wrapped_key, sealed) = line.seal_dossier(&dossier).await?;
+        let at_rest = line.seal_dossier(&dossier).await?;
         let order = NewOrder {
             request: dossier.request.clone(),
             version: 1,
@@ -34,8 +34,9 @@ pub(super) async fn fill(line: &Line, count: usize) -> anyhow::Result<()> {
             received: dossier.received,
             due: dossier.received,
             hold: None,
-            wrapped_key,
-            sealed,
+            epoch: at_rest.epoch,
+            wrapped_key: at_rest.wrapped_key,
+            sealed: at_rest.sealed,
         };
         line.ports.book.admit(order).await?;
     }

@@ -13,6 +13,7 @@ use crate::document::face::Press;
 use crate::document::profile::{BUILTIN, CardProfile};
 use crate::dossier::name::Glyphs;
 use crate::dossier::{Holidays, OfficeTable};
+use crate::job::Term;
 use crate::line::Rules;
 use crate::line::context::KeyLabels;
 use crate::pki::TrustStore;
@@ -138,6 +139,7 @@ impl Kit {
             lot_cards: plan.lot,
             box_cards: plan.box_cards,
             working_days: 5,
+            term: Term::default(),
         }
     }
 }

@@ -18,7 +18,6 @@ pub(super) async fn prove(
 ) -> Result<([u8; 65], [u8; 65], [u8; 65]), Fault> {
     let keys = hsm.keys().await?;
     let labels = &config.keys;
-    find(&keys, &labels.wrap, KeyPurpose::Wrap)?;
     find(&keys, &labels.lookup, KeyPurpose::Lookup)?;
     if let (Some(chips), Some(managed)) = (&labels.chips, config.chip_profile()?.managed()) {
         let transport = match managed.diversification {

@@ -9,7 +9,7 @@ use crate::base::ids::{AttemptId, BlankId, ChipId, MachineId, OfficeCode, PackId
 use crate::base::{Fault, Place};
 use crate::job::lot::Lot;
 use crate::job::stock::Stock;
-use crate::job::{Attempt, Event, Fact, Step};
+use crate::job::{Attempt, EpochChange, Event, Fact, Step};
 use crate::port::{Attempts, BoxState, BundlePart, Entry, Ledger, Part, RawEntry};
 
 /// The ledger with a trap in it.
@@ -50,6 +50,13 @@ fn says(fact: &Fact) -> Option<Says> {
         Fact::BoxOpened { .. } => over(Act::OpenBox),
         Fact::BoxSealed { .. } => over(Act::SealBox),
         Fact::Checkpoint { .. } => over(Act::Checkpoint),
+        Fact::Epoch { change, .. } => match change {
+            EpochChange::Opened => None,
+            EpochChange::Closing => Some(Says::Intended(Act::CloseEpoch, None)),
+            EpochChange::Closed => over(Act::CloseEpoch),
+        },
+        // Until the ledger has it, the order book's mark brings it back at every look.
+        Fact::OrderErased { .. } => None,
         // A blank that was fed in vain: one commit with the end of that feeding.
         Fact::Stock { .. } | Fact::WrittenOff { .. } | Fact::Stranger { .. } => None,
         // What people did, and what devices said of themselves: nothing follows that a crash could cut off from it.

@@ -210,7 +210,7 @@ impl Signer for TrappedSigner {
     }
 
     async fn destroy(&self, key: &str) -> Result<(), Fault> {
-        self.door.destroy(key).await
+        self.trap.cut(Some(Act::CloseEpoch), self.door.destroy(key)).await
     }
 }
 
@@ -267,5 +267,9 @@ impl Papers for TrappedPapers {
     async fn keep(&self, folder: &str, name: &str, content: &[u8]) -> Result<(), Fault> {
         let act = (folder == "boxes").then_some(Act::SealBox);
         self.trap.cut(act, self.door.keep(folder, name, content)).await
+    }
+
+    async fn remove(&self, folder: &str, name: &str) -> Result<(), Fault> {
+        self.door.remove(folder, name).await
     }
 }

@@ -1,6 +1,7 @@
 //! The order book in memory, with the same answers as the one on disk.
 
 mod claims;
+mod retention;
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -61,6 +62,15 @@ struct Tenure {
 struct Row {
     order: Order,
     person: String,
+    data: Option<Data>,
+    until: Option<Date>,
+    /// The ledger is to be told that the data is gone.
+    untold: bool,
+}
+
+/// What goes when an order is erased.
+struct Data {
+    epoch: String,
     wrapped_key: Vec<u8>,
     sealed: Vec<u8>,
 }
@@ -227,11 +237,13 @@ impl OrderBook for MemoryOrderBook {
     async fn sealed(&self, key: OrderKey) -> Result<Option<SealedDossier>, Fault> {
         self.ask(|books| {
             let row = books.orders.get(&key)?;
+            let data = row.data.as_ref()?;
             Some(SealedDossier {
                 request: row.order.request.clone(),
                 version: row.order.version,
-                wrapped_key: row.wrapped_key.clone(),
-                sealed: row.sealed.clone(),
+                epoch: data.epoch.clone(),
+                wrapped_key: data.wrapped_key.clone(),
+                sealed: data.sealed.clone(),
             })
         })
         .await
@@ -275,6 +287,7 @@ impl OrderBook for MemoryOrderBook {
             };
             row.order.lot = Some(standing.lot);
             (row.order.state, row.order.remake, row.order.hold) = (standing.state, standing.remake, None);
+            row.until = None;
             row.order.tries = row.order.tries.max(1);
             books.lots.entry(standing.lot).or_insert_with(|| Claimed {
                 lot: Lot {
@@ -352,8 +365,9 @@ impl OrderBook for MemoryOrderBook {
             if !order.is_some_and(|order| books.is_orphan(controller, order)) {
                 return Err(Fault::new(&TOO_LATE, key.to_string()));
             }
-            if let Some(Row { order, .. }) = books.orders.get_mut(&key) {
+            if let Some(Row { order, until, .. }) = books.orders.get_mut(&key) {
                 (order.state, order.remake, order.lot) = (OrderState::Waiting, true, Some(LotId(0)));
+                *until = None;
             }
             Ok(())
         })
@@ -412,8 +426,13 @@ impl Books {
         let row = Row {
             order,
             person: new.person,
-            wrapped_key: new.wrapped_key,
-            sealed: new.sealed,
+            data: Some(Data {
+                epoch: new.epoch,
+                wrapped_key: new.wrapped_key,
+                sealed: new.sealed,
+            }),
+            until: None,
+            untold: false,
         };
         self.orders.insert(admitted, row);
         admission
@@ -444,12 +463,13 @@ impl Books {
         let row = self.orders.get_mut(&key).ok_or_else(missing)?;
         (row.order.state, row.order.remake) = (state, standing.remake);
         row.order.lot = Some(standing.lot);
+        row.until = None;
         Ok(())
     }
 
     fn hold(&mut self, lot: LotId, key: OrderKey, reason: &str) -> Result<(), Fault> {
         let row = self.orders.get_mut(&key);
-        let order = &mut row.ok_or_else(|| Fault::new(&NO_ORDER, key.to_string()))?.order;
+        let Row { order, until, .. } = row.ok_or_else(|| Fault::new(&NO_ORDER, key.to_string()))?;
         if !matches!(
             order.state,
             OrderState::InLot | OrderState::Held | OrderState::Boxed
@@ -461,6 +481,7 @@ impl Books {
         }
         order.lot = Some(lot);
         (order.state, order.hold, order.remake) = (OrderState::Held, Some(reason.to_owned()), true);
+        *until = None;
         Ok(())
     }
 

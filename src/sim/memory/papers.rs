@@ -41,6 +41,15 @@ impl Papers for MemoryPapers {
         self.power.act(SHEET, keep).await;
         Ok(())
     }
+
+    async fn remove(&self, folder: &str, name: &str) -> Result<(), Fault> {
+        let place = (folder.to_owned(), name.to_owned());
+        let remove = || {
+            locked(&self.sheets).remove(&place);
+        };
+        self.power.act(SHEET, remove).await;
+        Ok(())
+    }
 }
 
 impl fmt::Debug for MemoryPapers {

@@ -172,6 +172,7 @@ pub(crate) async fn ledger(ledger: &dyn Ledger) {
     remakes(ledger).await;
     waste(ledger).await;
     lots(ledger).await;
+    erasure(ledger).await;
     records(ledger).await;
 }
 
@@ -424,6 +425,28 @@ async fn lots(ledger: &dyn Ledger) {
     assert_eq!(ledger.open_lots().await.unwrap(), [lot(7), lot(8)]);
     append(ledger, [Fact::LotClosed { lot: LotId(7) }]).await;
     assert_eq!(ledger.open_lots().await.unwrap(), [lot(8)]);
+}
+
+async fn erasure(ledger: &dyn Ledger) {
+    let erased = |order| Fact::OrderErased {
+        order: OrderKey(order),
+        reason: String::new(),
+        by: Vec::new(),
+    };
+    // The registry does not know yet that the first card is revoked; the second order's second card is under way.
+    refuses(ledger, "JOB-016", [erased(1)]).await;
+    refuses(ledger, "JOB-016", [erased(2)]).await;
+    assert!(ledger.part(id(1, 1), Part::Content).await.unwrap().is_some());
+    append(ledger, [Fact::attempt(id(1, 1), Event::Reported), erased(1)]).await;
+    for part in [Part::Content, Part::Keys, Part::Signed] {
+        assert_eq!(ledger.part(id(1, 1), part).await.unwrap(), None);
+    }
+    // What became of the card stays on record, and so does this.
+    assert!(ledger.attempt(id(1, 1)).await.unwrap().unwrap().sod.is_some());
+    let history = ledger.history(&OrderKey(1).to_string()).await.unwrap();
+    assert_eq!(history.last().map(|entry| &entry.fact), Some(&erased(1)));
+    // An order of which nothing was made is erased as well.
+    append(ledger, [erased(9)]).await;
 }
 
 /// Everything was recorded once, in order, and chained.

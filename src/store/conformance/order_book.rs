@@ -26,6 +26,7 @@ pub(super) fn new(request: &str, person: &str, office: &str, place: &str) -> New
         received: DAY,
         due: DAY,
         hold: None,
+        epoch: "wrap-1".to_owned(),
         wrapped_key: b"key".to_vec(),
         sealed: request.as_bytes().to_vec(),
     }
@@ -94,6 +95,7 @@ pub(crate) async fn order_book(book: &dyn OrderBook) {
     claims(book).await;
     changes(book).await;
     returns_and_counts(book).await;
+    super::retention::retention(book).await;
 }
 
 /// Leaves `A1` (key 1) and `B1` (key 2) waiting for office A.

@@ -89,6 +89,16 @@ impl Second {
         Ok(())
     }
 
+    /// The ledger's log was cut: the copy's is folded into its file, too, and holds nothing that was erased.
+    ///
+    /// # Errors
+    /// `STO-016`, and what the copy's database says.
+    pub(super) async fn forget(&mut self) -> Result<(), Fault> {
+        fold(&self.copy).await?;
+        (self.salt, self.copied) = (None, 0);
+        Ok(())
+    }
+
     async fn copy_frames(&mut self) -> Result<(), Fault> {
         let Some((mut log, header)) = open_log(&self.ledger).await? else {
             return Ok(());

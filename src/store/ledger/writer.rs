@@ -27,7 +27,7 @@ use crate::job::stock::{Move, Stock, implied, told};
 use crate::job::{Attempt, Event, Evidence, Fact, Step, apply};
 
 use super::super::fault::{TWICE, database, unreadable};
-use super::super::sqlite::{Commits, int, uint};
+use super::super::sqlite::{Commits, forget, int, uint};
 use super::second::Second;
 use super::{Append, Author};
 use rows::{Change, EntryRow, Rows};
@@ -46,6 +46,8 @@ pub(super) struct Writer {
     stock: Stock,
     /// Blanks that were written off since the start: the last of them need not be on disk yet.
     written_off: BTreeSet<BlankId>,
+    /// Something was erased whose pages are still in the write-ahead log.
+    must_forget: bool,
 }
 
 /// How the memory was before appends were tried.
@@ -99,6 +101,7 @@ impl Writer {
             attempts,
             stock: Stock::from_rows(stock),
             written_off: BTreeSet::new(),
+            must_forget: false,
         })
     }
 
@@ -161,16 +164,41 @@ impl Writer {
         let final_steps = group
             .iter()
             .any(|append| append.facts.iter().any(cannot_be_undone));
+        self.must_forget |= group.iter().any(|append| {
+            append
+                .facts
+                .iter()
+                .any(|fact| matches!(fact, Fact::OrderErased { .. }))
+        });
         let answers: Vec<Answer> = group.drain(..).map(|append| append.done).zip(outcomes).collect();
         let mut committed = transaction.commit().await.map_err(|error| database(&error));
         self.commits.count();
         if let (Ok(()), Some(second)) = (&committed, &mut self.second) {
             committed = second.follow(final_steps).await;
         }
+        if committed.is_ok() && self.must_forget {
+            committed = self.forget(connection).await;
+        }
         for (done, outcome) in answers {
             let _ = done.send(committed.clone().and(outcome));
         }
         committed
+    }
+
+    /// Cuts the log, and the copy's. Nobody waits long for it: what a reader still holds is forgotten at a later
+    /// commit, and opens for nobody meanwhile, because the order's key is gone.
+    async fn forget(&mut self, connection: &mut SqliteConnection) -> Result<(), Fault> {
+        self.must_forget = match forget_soon(connection).await {
+            Ok(forgotten) => !forgotten,
+            Err(fault) => {
+                tracing::warn!(code = fault.code.id, "the ledger's log is not cut: {fault}");
+                true
+            }
+        };
+        match &mut self.second {
+            Some(second) if !self.must_forget => second.forget().await,
+            _ => Ok(()),
+        }
     }
 
     /// Tries all appends in memory; those that the rules refuse change nothing.
@@ -280,6 +308,21 @@ impl Writer {
                 before.written_off.push(blank.clone());
                 self.written_off.insert(blank.clone());
             }
+            Fact::OrderErased { order, .. } => {
+                // Only what is open, or not reported yet, is held here.
+                let number = |number| AttemptId {
+                    order: *order,
+                    number,
+                };
+                let open = self.attempts.range(number(0)..=number(u16::MAX)).next();
+                if let Some((open, _)) = open {
+                    return Err(Fault::new(
+                        &ILLEGAL,
+                        format!("{open} needs the data of its order"),
+                    ));
+                }
+                changes.push(Change::Fact(fact.clone()));
+            }
             Fact::PackReceived { .. }
             | Fact::LotClaimed { .. }
             | Fact::LotClosed { .. }
@@ -297,6 +340,7 @@ impl Writer {
             | Fact::PositionStopped { .. }
             | Fact::PositionResumed { .. }
             | Fact::OrderChanged { .. }
+            | Fact::Epoch { .. }
             | Fact::Key { .. }
             | Fact::Signer { .. }
             | Fact::Clock { .. }
@@ -428,6 +472,18 @@ fn cannot_be_undone(fact: &Fact) -> bool {
         return false;
     };
     matches!(step, Step::Seal | Step::Print)
+}
+
+/// [`forget`], but whoever reads is not waited for.
+async fn forget_soon(connection: &mut SqliteConnection) -> Result<bool, Fault> {
+    let patience = async |connection: &mut SqliteConnection, sql: &'static str| {
+        let set = sqlx::query(sql).execute(connection).await;
+        set.map(|_| ()).map_err(|error| database(&error))
+    };
+    patience(connection, "PRAGMA busy_timeout = 50").await?;
+    let forgotten = forget(connection).await;
+    patience(connection, "PRAGMA busy_timeout = 10000").await?;
+    forgotten
 }
 
 async fn begin(connection: &mut SqliteConnection) -> Result<Transaction<'_, Sqlite>, Fault> {

@@ -72,7 +72,7 @@ async fn admit_in(session: &mut Session, new: &NewOrder) -> Result<Option<Admiss
         let changed = session
             .execute(
                 "UPDATE orders SET version = $2, person = $3, office = $4, profile = $5, priority = $6, place = $7,
-                    received = $8, due = $9, state = $10, hold = $11
+                    received = $8, due = $9, state = $10, hold = $11, until = NULL, erased = 0
                  WHERE key = $1 AND version < $2 AND state IN ('waiting', 'held')",
                 &values![
                     key,
@@ -123,9 +123,10 @@ async fn admit_in(session: &mut Session, new: &NewOrder) -> Result<Option<Admiss
 async fn put_dossier(session: &mut Session, key: i64, new: &NewOrder) -> Result<(), Fault> {
     session
         .execute(
-            "INSERT INTO dossier (order_key, wrapped_key, sealed) VALUES ($1, $2, $3)
-             ON CONFLICT (order_key) DO UPDATE SET wrapped_key = excluded.wrapped_key, sealed = excluded.sealed",
-            &values![key, new.wrapped_key.as_slice(), new.sealed.as_slice()],
+            "INSERT INTO dossier (order_key, epoch, wrapped_key, sealed) VALUES ($1, $2, $3, $4)
+             ON CONFLICT (order_key) DO UPDATE
+             SET epoch = excluded.epoch, wrapped_key = excluded.wrapped_key, sealed = excluded.sealed",
+            &values![key, &new.epoch, new.wrapped_key.as_slice(), new.sealed.as_slice()],
         )
         .await
         .map(|_| ())

@@ -356,7 +356,7 @@ pub(super) async fn set_states(
     for standing in standings {
         let changed = session
             .execute(
-                "UPDATE orders SET state = $3, remake = $4, lot = $2
+                "UPDATE orders SET state = $3, remake = $4, lot = $2, until = NULL
                  WHERE key = $1 AND (lot IS NULL OR lot = $2)",
                 &values![
                     standing.order.0,
@@ -418,7 +418,7 @@ pub(super) async fn reclaim(
         .await?;
     let changed = session
         .execute(
-            "UPDATE orders SET state = $3, remake = $4, hold = NULL, lot = $2,
+            "UPDATE orders SET state = $3, remake = $4, hold = NULL, until = NULL, lot = $2,
                 tries = CASE WHEN tries < $5 THEN $5 ELSE tries END
              WHERE key = $1 AND (lot IS NULL OR lot = 0 OR lot = $2
                 OR NOT EXISTS (SELECT 1 FROM lot WHERE lot.id = orders.lot AND lot.granted AND lot.controller <> $6))",

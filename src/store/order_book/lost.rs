@@ -62,7 +62,7 @@ pub(super) async fn release(
     must_be_ours(&mut session, author).await?;
     let released = session
         .execute(
-            "UPDATE orders SET state = 'waiting', remake = TRUE, lot = 0
+            "UPDATE orders SET state = 'waiting', remake = TRUE, until = NULL, lot = 0
              WHERE key = $2 AND state = 'in_lot' AND EXISTS (SELECT 1 FROM lot JOIN controller ON name = controller
                 WHERE lot.id = orders.lot AND name = $1 AND given_up)",
             &values![controller, key.0],

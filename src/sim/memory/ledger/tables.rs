@@ -133,6 +133,7 @@ impl Tables {
                     }
                     undo.push(Undo::WrittenOff(blank.clone()));
                 }
+                Fact::OrderErased { order, .. } => self.erase(*order, undo)?,
                 Fact::LotClaimed { lot } => {
                     if self.lots.contains_key(&lot.id) {
                         return Err(Fault::new(&TWICE, lot.id.to_string()));
@@ -197,6 +198,29 @@ impl Tables {
         self.may_put(&after)?;
         undo.push(Undo::Attempt(id, self.put(id, Some(after)).map(Box::new)));
         boxed.map_or(Ok(()), |(label, slot)| self.put_in_box(&label, slot, undo))
+    }
+
+    fn erase(&mut self, order: OrderKey, undo: &mut Vec<Undo>) -> Result<(), Fault> {
+        let number = |number| AttemptId { order, number };
+        let tries = number(0)..=number(u16::MAX);
+        let needed = |attempt: &&Attempt| !attempt.is_over() || attempt.must_be_reported();
+        if let Some(open) = self
+            .attempts
+            .range(tries.clone())
+            .map(|(_, attempt)| attempt)
+            .find(needed)
+        {
+            return Err(Fault::new(
+                &ILLEGAL,
+                format!("{} needs the data of its order", open.id),
+            ));
+        }
+        let parts = (*tries.start(), Part::Content)..=(*tries.end(), Part::Signed);
+        let places: Vec<_> = self.parts.range(parts).map(|(place, _)| *place).collect();
+        for place in places {
+            undo.push(Undo::Part(place, self.parts.remove(&place)));
+        }
+        Ok(())
     }
 
     /// Would this attempt make something exist twice?

@@ -9,7 +9,7 @@ use sqlx::sqlite::SqliteConnection;
 use sqlx::{QueryBuilder, Sqlite};
 
 use crate::audit::Hash;
-use crate::base::ids::{AttemptId, BoxId, OfficeCode, PackId};
+use crate::base::ids::{AttemptId, BoxId, OfficeCode, OrderKey, PackId};
 use crate::base::{Fault, Place};
 use crate::job::{Attempt, Fact};
 use crate::port::{BoxStanding, BundlePart, Part};
@@ -282,6 +282,7 @@ async fn put_fact(connection: &mut SqliteConnection, fact: &Fact) -> Result<(), 
             .await
             .map(|_| ())
             .map_err(|error| database(&error)),
+        Fact::OrderErased { order, .. } => erase_bundles(connection, *order).await,
         Fact::BoxOpened { label, office } => open_box(connection, label, office).await,
         Fact::BoxSealed { label, .. } => {
             move_box(connection, label, BoxStanding::Open, BoxStanding::Sealed).await
@@ -311,6 +312,16 @@ async fn erase_keys(connection: &mut SqliteConnection, attempt: AttemptId) -> Re
         .bind(int(attempt.order.0))
         .bind(i64::from(attempt.number))
         .bind(part_name(Part::Keys))
+        .execute(connection)
+        .await
+        .map(|_| ())
+        .map_err(|error| database(&error))
+}
+
+/// Everything that was made of an order's data. It opens for nobody already: its keys are under the order's key.
+async fn erase_bundles(connection: &mut SqliteConnection, order: OrderKey) -> Result<(), Fault> {
+    sqlx::query("DELETE FROM bundle WHERE order_key = $1")
+        .bind(int(order.0))
         .execute(connection)
         .await
         .map(|_| ())
