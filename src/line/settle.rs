@@ -8,6 +8,7 @@ use crate::base::{Blame, Code, Fault, Place};
 use crate::job::brake::Pull;
 use crate::job::fault::{BRAKE, STOPPING, TOO_MANY_ATTEMPTS};
 use crate::job::{Attempt, Event, Fact, Phase, decide};
+use crate::port::fault::STALE;
 use crate::port::{Attempts, OrderState, Outcome, Report, Standing};
 
 use super::Line;
@@ -152,6 +153,8 @@ async fn follow(line: &Line, attempt: &Attempt) -> Result<(), Fault> {
         line.ports.book.set_state(waits).await
     };
     match followed {
+        // The same crash, and the remake was only claimed: its lot says so, and no attempt does yet.
+        Err(fault) if *fault.code == STALE => Ok(()),
         // The book keeps one live order per person: if another was admitted since this card was boxed, its card
         // takes this one's place.
         Err(fault) if attempt.is_revoked() && fault.blame() == Blame::Bug => {

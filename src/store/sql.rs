@@ -220,8 +220,8 @@ impl Database {
         }
     }
 
-    /// Cuts the file's write-ahead log to nothing, so that no page of it shows what was deleted since. False if a reader
-    /// kept it from that. A server's own log is its administrator's.
+    /// Cuts the write-ahead log of a file to nothing, so that no page of it shows what was deleted since. False if a
+    /// reader kept it from that. A server keeps a log of its own, which is for its administrator.
     pub(crate) async fn forget(&self) -> Result<bool, Fault> {
         match self {
             Self::Sqlite(pool) => {
