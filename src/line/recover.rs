@@ -18,7 +18,7 @@ use super::context::Hand;
 use super::settle::settle_once;
 use super::station::Station;
 use super::talk::{with_chip, with_serial};
-use super::tenure;
+use super::tenure::{self, is_away};
 
 /// Orders that are looked at together.
 const PAGE: u32 = 500;
@@ -181,6 +181,41 @@ pub(super) async fn orders(line: &Line) -> Result<(), Fault> {
             }
         }
     }
+}
+
+/// Orders of a lot that was closed without them: a server that was replaced did not know them as this lot's when their
+/// turn came, and was told so a moment later. They wait again.
+///
+/// # Errors
+/// The books'.
+pub(super) async fn passed_over(line: &Line, lot: &Lot) -> Result<(), Fault> {
+    if !line.ports.book.is_remote() {
+        return Ok(());
+    }
+    for order in &lot.orders {
+        let last = line.ports.ledger.attempts(Attempts::Of(*order)).await?.pop();
+        if last.is_some_and(|last| last.lot >= lot.id) {
+            continue;
+        }
+        let known = match line.ports.book.order(*order).await {
+            // A start, or the next comparison, finds it.
+            Err(fault) if is_away(&fault) => None,
+            known => known?,
+        };
+        if let Some(known) =
+            known.filter(|known| known.state == OrderState::InLot && known.lot == Some(lot.id))
+        {
+            line.say(Standing {
+                lot: lot.id,
+                order: *order,
+                state: OrderState::Waiting,
+                remake: known.remake,
+            })
+            .await?;
+            line.work.notify_waiters();
+        }
+    }
+    Ok(())
 }
 
 /// Positions that were stopped when the controller before this one ended stay stopped: a restart removes no cause, and

@@ -18,6 +18,7 @@ use super::context::Hand;
 use super::feed::Work;
 use super::prepare::Ready;
 use super::progress::Activity;
+use super::recover;
 use super::talk::with_serial;
 
 /// A station and the ports to it.
@@ -168,6 +169,7 @@ impl Station {
                     .await?;
                 line.record(vec![Fact::LotClosed { lot: lot.id }], Vec::new())
                     .await?;
+                recover::passed_over(line, lot).await?;
                 line.forget_lot(lot.id);
                 line.floor.tray(lot.clone());
             }
