@@ -240,17 +240,12 @@ async fn own_keys(line: &Line, profile: &CardProfile) -> Result<(OwnKeys, ChipPu
     Ok((keys, public))
 }
 
-/// One key pair if it is wanted, from randomness of the host and of the token.
+/// One key pair if it is wanted.
 async fn pair(line: &Line, wanted: bool) -> Result<Option<(Secret<[u8; 32]>, [u8; 65])>, Fault> {
     if !wanted {
         return Ok(None);
     }
-    let token = zeroize::Zeroizing::new(line.ports.signer.random(32).await?);
-    let mut seed: [u8; 32] = line.entropy.bytes()?;
-    seed.iter_mut()
-        .zip(token.iter())
-        .for_each(|(mine, theirs)| *mine ^= theirs);
-    keys::pair(&Secret::new(seed)).map(Some)
+    keys::pair(&line.fresh_secret().await?).map(Some)
 }
 
 /// Both faces, with the rehearsal mark where it belongs.

@@ -41,8 +41,11 @@ pub struct AtRest {
 }
 
 impl Line {
-    /// A data key: randomness of the host and of the token, mixed.
-    async fn data_key(&self) -> Result<DataKey, Fault> {
+    /// A secret that nobody can know who does not know both: randomness of the host and of the token, mixed.
+    ///
+    /// # Errors
+    /// The host's or the HSM's.
+    pub(super) async fn fresh_secret(&self) -> Result<Secret<[u8; 32]>, Fault> {
         let mut bytes: [u8; 32] = self.entropy.bytes()?;
         let token = Zeroizing::new(self.ports.signer.random(32).await?);
         bytes
@@ -57,7 +60,7 @@ impl Line {
     /// # Errors
     /// The HSM's.
     pub async fn fresh_key(&self, order: &DataKey, attempt: AttemptId) -> Result<FreshKey, Fault> {
-        let key = self.data_key().await?;
+        let key = self.fresh_secret().await?;
         let wrapped = seal(&self.entropy, order, &bundle_context(attempt), key.expose())?;
         Ok(FreshKey { key, wrapped })
     }
@@ -89,7 +92,7 @@ impl Line {
     /// The HSM's.
     pub async fn seal_dossier(&self, dossier: &Dossier) -> Result<AtRest, Fault> {
         let context = dossier_context(&dossier.request, dossier.version);
-        let key = self.data_key().await?;
+        let key = self.fresh_secret().await?;
         let (epoch, wrapped_key) = match self.wrapped(&context, &key).await {
             // Another controller of the facility may have closed that epoch early: the HSM knows those that are left.
             Err(fault) if fault.blame() == Blame::Key => {
