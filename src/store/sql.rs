@@ -376,22 +376,25 @@ async fn ended<T>(clock: Clock, asked: impl Future<Output = Result<T, sqlx::Erro
     }
 }
 
+/// A statement with its values. A macro, because the two drivers share no trait that says what both can bind.
+macro_rules! bound {
+    ($sql:expr, $values:expr) => {
+        $values
+            .iter()
+            .fold(sqlx::query($sql), |query, value| match *value {
+                Value::Int(value) => query.bind(value),
+                Value::Text(value) => query.bind(value),
+                Value::MaybeText(value) => query.bind(value),
+                Value::Bytes(value) => query.bind(value),
+                Value::Bool(value) => query.bind(value),
+            })
+    };
+}
+
 fn to_sqlite<'v>(sql: &'static str, values: &[Value<'v>]) -> Query<'v, Sqlite, SqliteArguments> {
-    values.iter().fold(sqlx::query(sql), |query, value| match *value {
-        Value::Int(value) => query.bind(value),
-        Value::Text(value) => query.bind(value),
-        Value::MaybeText(value) => query.bind(value),
-        Value::Bytes(value) => query.bind(value),
-        Value::Bool(value) => query.bind(value),
-    })
+    bound!(sql, values)
 }
 
 fn to_postgres<'v>(sql: &'static str, values: &[Value<'v>]) -> Query<'v, Postgres, PgArguments> {
-    values.iter().fold(sqlx::query(sql), |query, value| match *value {
-        Value::Int(value) => query.bind(value),
-        Value::Text(value) => query.bind(value),
-        Value::MaybeText(value) => query.bind(value),
-        Value::Bytes(value) => query.bind(value),
-        Value::Bool(value) => query.bind(value),
-    })
+    bound!(sql, values)
 }

@@ -8,7 +8,7 @@ use crate::base::limits::BOOK_RACES_MAX;
 use crate::port::fault::AWAY;
 use crate::port::{Admission, NewOrder, OrderState};
 use crate::store::fault::{TWICE, unreadable};
-use crate::store::sql::{Database, Session, values};
+use crate::store::sql::{Database, Session, Value, values};
 
 use super::claims::must_be_vouched;
 use super::rows::{day, name, parse_state};
@@ -68,25 +68,29 @@ async fn admit_in(session: &mut Session, new: &NewOrder) -> Result<Option<Admiss
     } else {
         OrderState::Waiting
     });
+    // The columns that both statements write, behind what the row is found by.
+    let columns = |first| {
+        values![
+            first,
+            i64::from(new.version),
+            &new.person,
+            new.office.as_str(),
+            &new.profile,
+            i64::from(new.priority),
+            &new.place,
+            &received,
+            &due,
+            state,
+            new.hold.as_deref(),
+        ]
+    };
     if let Some(key) = replaced {
         let changed = session
             .execute(
                 "UPDATE orders SET version = $2, person = $3, office = $4, profile = $5, priority = $6, place = $7,
                     received = $8, due = $9, state = $10, hold = $11, until = NULL, erased = 0
                  WHERE key = $1 AND version < $2 AND state IN ('waiting', 'held')",
-                &values![
-                    key,
-                    i64::from(new.version),
-                    &new.person,
-                    new.office.as_str(),
-                    &new.profile,
-                    i64::from(new.priority),
-                    &new.place,
-                    &received,
-                    &due,
-                    state,
-                    new.hold.as_deref(),
-                ],
+                &columns(Value::from(key)),
             )
             .await?;
         if changed != 1 {
@@ -100,19 +104,7 @@ async fn admit_in(session: &mut Session, new: &NewOrder) -> Result<Option<Admiss
             "INSERT INTO orders (request, version, person, office, profile, priority, place, received, due, state,
                 hold, remake)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, FALSE) RETURNING key",
-            &values![
-                &new.request,
-                i64::from(new.version),
-                &new.person,
-                new.office.as_str(),
-                &new.profile,
-                i64::from(new.priority),
-                &new.place,
-                &received,
-                &due,
-                state,
-                new.hold.as_deref(),
-            ],
+            &columns(Value::from(&new.request)),
         )
         .await?;
     let key: i64 = row.ok_or_else(|| unreadable("a new order's key"))?.get(0)?;
