@@ -7,7 +7,9 @@
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
+
+use super::processes::cardwright;
 
 /// Everything that can happen to a connection, while cards lie in the readers' fields and keys are derived for them.
 const BAD_DAY: &str = r#"[
@@ -16,16 +18,6 @@ const BAD_DAY: &str = r#"[
     {"latency_ms": 5}, {"skip": 20}, {"latency_ms": 0}, {"per_second": 200}, {"skip": 40}, {"per_second": 0},
     {"skip": 10}, "sessions_lost", {"skip": 1}, "logged_out", {"skip": 1}, "device_removed"
 ]"#;
-
-fn cardwright(dir: &Path, words: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_cardwright"));
-    command
-        .env_remove("HSM_SIM_DIR")
-        .args(words)
-        .arg("--dir")
-        .arg(dir);
-    command
-}
 
 /// Runs a rehearsal; when its machines start, the HSM's bad day begins. What it said, and whether it ended well.
 fn rehearse(dir: &Path, (cards, chip): (&str, &str), faults: Option<&str>) -> (String, bool) {

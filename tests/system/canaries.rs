@@ -29,7 +29,7 @@ use time::Date;
 use time::macros::format_description;
 
 use super::hsm::block_on;
-use super::processes::{end_hall, ledger, signal, told};
+use super::processes::{cardwright, end_hall, ledger, signal, told};
 
 /// Words that are in no program, no font and no other dossier; 64 bytes each.
 const RESIDENCE: &str = "Qoxvit Zafwup Jeqymo Vuxzik Bawqep Fyzjot Hixqav Wezuqo Kyjfex A";
@@ -213,13 +213,7 @@ impl Facility {
     }
 
     fn ask(&self, words: &[&str]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_cardwright"))
-            .env_remove("HSM_SIM_DIR")
-            .args(words)
-            .arg("--dir")
-            .arg(self.dir())
-            .output()
-            .unwrap()
+        cardwright(&self.dir(), words).output().unwrap()
     }
 
     fn good(&self, words: &[&str]) -> String {

@@ -11,15 +11,14 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use cardwright::base::ids::{OfficeCode, OrderKey, PersonId};
+use cardwright::base::ids::PersonId;
 use cardwright::base::limits::BOOK_LEASE;
 use cardwright::base::{Clock, Entropy, Mode};
 use cardwright::document::face::Press;
-use cardwright::dossier::Dossier;
 use cardwright::job::fact::RETENTION;
 use cardwright::job::{EpochChange, Fact};
 use cardwright::line::{Line, Ports};
-use cardwright::port::{Admission, KeyPurpose, Ledger, NewOrder, Signer};
+use cardwright::port::{KeyPurpose, Ledger, Signer};
 use cardwright::sim::dossiers::{Plan, generate};
 use cardwright::sim::kill::Point;
 use cardwright::sim::memory::{MemoryLedger, MemoryPapers, MemoryRegistry, Power};
@@ -28,7 +27,8 @@ use time::macros::date;
 
 use super::control::rules;
 use super::hsm::{block_on, fresh_token, in_own_process, on_simulator, open_with, soft_hsm, soft_hsm_config};
-use super::processes::told;
+use super::processes::{cardwright, told};
+use super::retention::in_the_book;
 
 /// A line whose orders are in this file, and whose keys are in the token of this process.
 async fn line(signer: Arc<dyn Signer>, orders: &Path) -> Line {
@@ -52,29 +52,6 @@ async fn line(signer: Arc<dyn Signer>, orders: &Path) -> Line {
     Line::new(ports, rules(Mode::Rehearsal), clock, Entropy::system(), press)
 }
 
-async fn admitted(line: &Line, dossier: &Dossier) -> OrderKey {
-    let at_rest = line.seal_dossier(dossier).await.unwrap();
-    let order = NewOrder {
-        request: dossier.request.clone(),
-        version: dossier.version,
-        person: dossier.request.clone(),
-        office: OfficeCode::new("HN-01"),
-        profile: dossier.profile.clone(),
-        priority: 4,
-        place: "01".to_owned(),
-        received: dossier.received,
-        due: dossier.received,
-        hold: None,
-        epoch: at_rest.epoch,
-        wrapped_key: at_rest.wrapped_key,
-        sealed: at_rest.sealed,
-    };
-    match line.ports.book.admit(order).await.unwrap() {
-        Admission::New(key) => key,
-        other => panic!("{other:?}"),
-    }
-}
-
 /// In a process of its own, with a token of its own.
 fn a_copy_from_before_opens_for_nobody() {
     fresh_token();
@@ -94,7 +71,7 @@ fn a_copy_from_before_opens_for_nobody() {
             intake: None,
         });
         let (one, other) = (people.truth(0), people.truth(1));
-        let (first, second) = (admitted(&here, &one).await, admitted(&here, &other).await);
+        let (first, second) = (in_the_book(&here, &one).await, in_the_book(&here, &other).await);
         // A backup as it should be made: the database says itself what is in it.
         let backup = folder.path().join("backup.db");
         let online = sqlx::sqlite::SqlitePool::connect(&format!(
@@ -204,13 +181,7 @@ impl Facility {
     }
 
     fn command(&self, words: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_cardwright"));
-        command
-            .env_remove("HSM_SIM_DIR")
-            .args(words)
-            .arg("--dir")
-            .arg(self.dir());
-        command
+        cardwright(&self.dir(), words)
     }
 
     fn ask(&self, words: &[&str]) -> Output {

@@ -8,32 +8,27 @@
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Output;
 
 use cardwright::document::profile::BUILTIN;
 use cardwright::document::{FileId, dg3};
 use cardwright::sim::hall;
 
 use super::inspection::{authority, verdicts};
-use super::processes::{end_hall, told};
+use super::processes::{cardwright, end_hall, told};
 use super::strangers::{beside_the_crl, chip, on_a_reader, zone};
 
-fn cardwright(dir: &Path, words: &str) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_cardwright"))
-        .env_remove("HSM_SIM_DIR")
-        .args(words.split_whitespace())
-        .arg("--dir")
-        .arg(dir)
-        .current_dir(dir)
-        .output()
-        .unwrap()
+/// What a verb says, in the facility's own folder.
+fn said(dir: &Path, words: &str) -> Output {
+    let words: Vec<&str> = words.split_whitespace().collect();
+    cardwright(dir, &words).current_dir(dir).output().unwrap()
 }
 
 fn good(dir: &Path, words: &str) -> String {
-    let output = cardwright(dir, words);
-    let said = told(&output);
-    assert!(output.status.success(), "{words}\n{said}");
-    said
+    let output = said(dir, words);
+    let text = told(&output);
+    assert!(output.status.success(), "{words}\n{text}");
+    text
 }
 
 /// From now on adults' cards have DG3.
@@ -80,7 +75,7 @@ fn fingerprints_are_written_and_proven_and_closed_to_strangers() {
 
     // Without a terminal nobody could prove them: no blank is touched.
     let before = hall::inventory(&dir.join("hall")).unwrap();
-    let held = told(&cardwright(dir, "rehearse --cards 2"));
+    let held = told(&said(dir, "rehearse --cards 2"));
     assert!(held.contains("LIN-008"), "{held}");
     let after = hall::inventory(&dir.join("hall")).unwrap();
     assert_eq!(before.boxes.len(), after.boxes.len());
@@ -88,7 +83,7 @@ fn fingerprints_are_written_and_proven_and_closed_to_strangers() {
     with_a_terminal(dir);
     for order in 3..=7 {
         // Those that came back for a mistake have no order.
-        let _ = cardwright(dir, &format!("order release {order}"));
+        let _ = said(dir, &format!("order release {order}"));
     }
     let made = good(dir, "rehearse --cards 2");
     assert!(

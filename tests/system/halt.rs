@@ -15,7 +15,7 @@ use cardwright::sim::hall;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
 
 use super::hsm::block_on;
-use super::processes::{end_hall, ledger, told};
+use super::processes::{cardwright, end_hall, ledger, preloaded, told};
 use super::rehearsal::judge;
 
 const CARDS: &str = "24";
@@ -106,12 +106,7 @@ impl Facility {
 
     /// `run --drain` must stop for this reason, which it names.
     fn refuses(&self, code: &str) {
-        let output = Command::new(env!("CARGO_BIN_EXE_cardwright"))
-            .env_remove("HSM_SIM_DIR")
-            .args(["run", "--drain", "--dir"])
-            .arg(self.path())
-            .output()
-            .unwrap();
+        let output = cardwright(self.path(), &["run", "--drain"]).output().unwrap();
         let told = told(&output);
         assert!(!output.status.success(), "it did not stop\n{told}");
         assert!(told.contains(code), "{code} is not told\n{told}");
@@ -124,19 +119,6 @@ impl Drop for Facility {
     }
 }
 
-/// The library that makes disks fail, built for this test.
-fn bad_disk(into: &Path) -> PathBuf {
-    let library = into.join("disk.so");
-    let built = Command::new("cc")
-        .args(["-shared", "-fPIC", "-O1", "-o"])
-        .arg(&library)
-        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/system/halt/disk.c"))
-        .status()
-        .unwrap();
-    assert!(built.success());
-    library
-}
-
 /// The disk begins to fail when some cards are under way; the controller stops and says why; nothing that it had
 /// confirmed is lost, and with a good disk it goes on.
 fn halts_on(trouble: &str, code: &str) {
@@ -146,7 +128,7 @@ fn halts_on(trouble: &str, code: &str) {
     let before = facility.records();
     let controller = facility
         .command(env!("CARGO_BIN_EXE_cardwright").as_ref())
-        .env("LD_PRELOAD", bad_disk(away.path()))
+        .env("LD_PRELOAD", preloaded("halt/disk.c", away.path()))
         .env("DISK_TROUBLE", &switch)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

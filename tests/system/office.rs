@@ -7,7 +7,6 @@
 )]
 
 use std::path::Path;
-use std::process::Command;
 
 use cardwright::base::Clock;
 use cardwright::base::ids::{AttemptId, LotId, MachineId, OfficeCode, OrderKey, PackId, SodHash};
@@ -18,6 +17,8 @@ use cardwright::job::{Event, Evidence, Fact, Step};
 use cardwright::port::{Ledger, OrderBook, OrderState};
 use cardwright::store::{SqlOrderBook, SqliteLedger};
 
+use super::processes::cardwright;
+
 const NAME: &str = "rehearsal/K1";
 
 struct Office<'a>(&'a Path);
@@ -25,13 +26,8 @@ struct Office<'a>(&'a Path);
 impl Office<'_> {
     /// Runs a verb: was it good, and what did it say?
     fn run(&self, words: &str) -> (bool, String) {
-        let output = Command::new(env!("CARGO_BIN_EXE_cardwright"))
-            .env_remove("HSM_SIM_DIR")
-            .args(words.split(' '))
-            .arg("--dir")
-            .arg(self.0)
-            .output()
-            .unwrap();
+        let words: Vec<&str> = words.split(' ').collect();
+        let output = cardwright(self.0, &words).output().unwrap();
         let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
         (output.status.success(), text.concat())
     }

@@ -5,8 +5,8 @@
     reason = "helpers of tests, which clippy does not count as tests"
 )]
 
-use std::path::Path;
-use std::process::Output;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
 
 use cardwright::sim::hall;
 use cardwright::store::SqliteLedger;
@@ -19,6 +19,34 @@ const LEDGER: &str = "rehearsal/K1";
 pub(crate) fn told(output: &Output) -> String {
     let both = [&output.stdout[..], &output.stderr[..]].concat();
     String::from_utf8_lossy(&both).into_owned()
+}
+
+/// A library that stands between a program and the system (`LD_PRELOAD`), built from this file of `tests/system`.
+pub(crate) fn preloaded(source: &str, into: &Path) -> PathBuf {
+    let library = into.join("preloaded.so");
+    let built = Command::new("cc")
+        .args(["-shared", "-fPIC", "-O1", "-o"])
+        .arg(&library)
+        .arg(
+            Path::new(env!("CARGO_MANIFEST_DIR"))
+                .join("tests/system")
+                .join(source),
+        )
+        .status()
+        .unwrap();
+    assert!(built.success());
+    library
+}
+
+/// Our program with these words, on the facility in this folder.
+pub(crate) fn cardwright(dir: &Path, words: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cardwright"));
+    command
+        .env_remove("HSM_SIM_DIR")
+        .args(words)
+        .arg("--dir")
+        .arg(dir);
+    command
 }
 
 /// Sends a signal; false if there is no such process any more.

@@ -24,7 +24,7 @@ use cardwright::sim::pcscd::{READERS_MAX, reader_name};
 use rustix::process::Signal;
 
 use super::hsm::block_on;
-use super::processes::{ledger, signal, told};
+use super::processes::{cardwright, ledger, signal, told};
 use super::rehearsal::judge;
 use super::strangers::{InReader, accept_over_pcsc, beside_the_crl};
 
@@ -35,18 +35,8 @@ const CARDS: &str = "48";
 /// A run that is disturbed ends within so many starts.
 const STARTS_MAX: usize = 6;
 
-fn cardwright(arguments: &[&str], dir: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_cardwright"));
-    command
-        .env_remove("HSM_SIM_DIR")
-        .args(arguments)
-        .arg("--dir")
-        .arg(dir);
-    command
-}
-
 fn rehearse(dir: &Path) -> Command {
-    cardwright(&["rehearse", "--readers", "pcsc", "--cards", CARDS], dir)
+    cardwright(dir, &["rehearse", "--readers", "pcsc", "--cards", CARDS])
 }
 
 /// A process that ends with its test, also with one that fails.
@@ -76,7 +66,7 @@ fn the_line_makes_over_pcsc_what_it_makes_over_sockets() {
     let over_pcsc = judge(dir.path(), &text);
 
     let sockets = tempfile::tempdir().unwrap();
-    let output = cardwright(&["rehearse", "--cards", CARDS], sockets.path())
+    let output = cardwright(sockets.path(), &["rehearse", "--cards", CARDS])
         .output()
         .unwrap();
     assert_eq!(over_pcsc, judge(sockets.path(), &told(&output)));
@@ -180,11 +170,11 @@ fn settle_quarantined(dir: &Path) {
         let id = attempt.id.to_string();
         if attempt.chip.is_some() {
             let spoil = ["spoil", &id, "--code", "damaged", "--reason", "lay in quarantine"];
-            let output = cardwright(&spoil, dir).output().unwrap();
+            let output = cardwright(dir, &spoil).output().unwrap();
             assert!(output.status.success(), "{}", told(&output));
         } else {
             for person in ["an", "binh"] {
-                cardwright(&["found", &id, "--not-found", "--as", person], dir)
+                cardwright(dir, &["found", &id, "--not-found", "--as", person])
                     .output()
                     .unwrap();
             }
@@ -208,7 +198,7 @@ fn quarantined(dir: &Path) -> Vec<Attempt> {
 fn swapped_readers_are_found_at_the_first_blank() {
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path();
-    let made = cardwright(&["rehearse", "--readers", "pcsc", "--cards", "0"], dir)
+    let made = cardwright(dir, &["rehearse", "--readers", "pcsc", "--cards", "0"])
         .output()
         .unwrap();
     assert!(made.status.success(), "{}", told(&made));

@@ -41,12 +41,16 @@ fn person(number: usize) -> Dossier {
 }
 
 async fn admitted(line: &Line, number: usize) -> OrderKey {
-    let dossier = person(number);
-    let at_rest = line.seal_dossier(&dossier).await.unwrap();
+    in_the_book(line, &person(number)).await
+}
+
+/// Admits a dossier as it is.
+pub(super) async fn in_the_book(line: &Line, dossier: &Dossier) -> OrderKey {
+    let at_rest = line.seal_dossier(dossier).await.unwrap();
     let order = NewOrder {
         request: dossier.request.clone(),
         version: dossier.version,
-        person: format!("person {number}"),
+        person: dossier.request.clone(),
         office: OfficeCode::new("HN-01"),
         profile: dossier.profile.clone(),
         priority: 4,

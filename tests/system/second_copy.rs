@@ -11,7 +11,7 @@ use std::process::{Command, Output, Stdio};
 
 use cardwright::sim::hall;
 
-use super::processes::{end_hall, told};
+use super::processes::{cardwright, end_hall, told};
 use super::rehearsal::judge;
 
 const CARDS: &str = "24";
@@ -61,12 +61,7 @@ impl Facility {
     }
 
     fn cardwright(&self, words: &[&str], until: Option<&str>) -> Output {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_cardwright"));
-        command
-            .env_remove("HSM_SIM_DIR")
-            .args(words)
-            .arg("--dir")
-            .arg(self.path());
+        let mut command = cardwright(self.path(), words);
         if let Some(point) = until {
             command.env("CARDWRIGHT_KILL_AT", point);
         }

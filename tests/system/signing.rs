@@ -6,7 +6,7 @@
     reason = "helpers of tests, which clippy does not count as tests"
 )]
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use cardwright::job::{Event, Fact};
 use cardwright::port::Ledger;
 
 use super::hsm::block_on;
-use super::processes::{end_hall, ledger, told};
+use super::processes::{cardwright, end_hall, ledger, preloaded, told};
 use super::rehearsal::judge;
 
 /// Dossiers of a facility; a few are returned or held.
@@ -65,13 +65,7 @@ impl Facility {
     }
 
     fn command(&self, words: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_cardwright"));
-        command
-            .env_remove("HSM_SIM_DIR")
-            .args(words)
-            .arg("--dir")
-            .arg(self.dir.path());
-        command
+        cardwright(self.dir.path(), words)
     }
 
     fn controller(&self) -> Command {
@@ -191,19 +185,6 @@ fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     }
 }
 
-/// The library that moves the clock, built for this test.
-fn moved_clock(into: &Path) -> PathBuf {
-    let library = into.join("clock.so");
-    let built = Command::new("cc")
-        .args(["-shared", "-fPIC", "-O1", "-o"])
-        .arg(&library)
-        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/system/clock.c"))
-        .status()
-        .unwrap();
-    assert!(built.success());
-    library
-}
-
 /// One signer is known when the line starts. Another, which goes first and may sign ten cards, is staged and brought
 /// into use by two people while cards are made; with the very card at which its limit is reached the first takes over
 /// again.
@@ -263,7 +244,7 @@ fn a_clock_that_is_moved_under_a_running_line_stops_its_signatures() {
     facility.hsm(r#"[{"per_second": 25}]"#);
     let mut controller = facility.controller();
     controller
-        .env("LD_PRELOAD", moved_clock(away.path()))
+        .env("LD_PRELOAD", preloaded("clock.c", away.path()))
         .env("CLOCK_OFFSET", &offset);
     let controller = started(&mut controller);
     let mut signed = facility.signatures();

@@ -13,21 +13,14 @@ use std::time::Duration;
 use cardwright::base::Clock;
 use cardwright::sim::hall;
 
+use super::processes::cardwright;
+
 /// The hall is asked so often, and so far apart, whether it is ready.
 const READY: (u32, Duration) = (500, Duration::from_millis(20));
 
-fn cardwright(words: &str, dir: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_cardwright"));
-    command
-        .env_remove("HSM_SIM_DIR")
-        .args(words.split(' '))
-        .arg("--dir")
-        .arg(dir);
-    command
-}
-
 fn said(words: &str, dir: &Path) -> (bool, String) {
-    let output = cardwright(words, dir).output().unwrap();
+    let words: Vec<&str> = words.split(' ').collect();
+    let output = cardwright(dir, &words).output().unwrap();
     let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
     (output.status.success(), text.concat())
 }
@@ -72,7 +65,7 @@ fn a_card_on_a_desks_reader_says_what_it_is() {
     let boxed = hall::inventory(&place).unwrap().boxes.remove(0);
     let _hall = enter(&place);
 
-    let mut tap = cardwright(&format!("sim tap {} --desk D1", boxed.blank), &place);
+    let mut tap = cardwright(&place, &["sim", "tap", boxed.blank.as_str(), "--desk", "D1"]);
     let mut tap = Running(tap.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap());
     let mut line = String::new();
     let output = tap.0.stdout.take().unwrap();

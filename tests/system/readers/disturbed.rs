@@ -54,7 +54,7 @@ fn making(mut command: Command) -> Ending {
 
 /// What the controller says of its positions.
 fn positions(dir: &Path) -> Option<Value> {
-    let output = cardwright(&["position", "list", "--json"], dir).output().unwrap();
+    let output = cardwright(dir, &["position", "list", "--json"]).output().unwrap();
     let told: Value = serde_json::from_slice(&output.stdout).ok()?;
     told.get("machines").cloned()
 }
@@ -82,7 +82,7 @@ fn supervise(dir: &Path, controller: &mut Child) {
         for (machine, state) in machines.as_object().into_iter().flatten() {
             if state["stopped"] == true && state["reader"].is_null() {
                 // It may have ended meanwhile.
-                let _ = cardwright(&["position", "resume", machine], dir)
+                let _ = cardwright(dir, &["position", "resume", machine])
                     .output()
                     .unwrap();
             }
@@ -191,7 +191,7 @@ fn with_a_pcscd_that_hangs_or_dies_nothing_is_lost_and_nothing_made_twice() {
 fn a_reader_that_is_unplugged_stops_its_idle_machine_and_lets_it_go_on() {
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path();
-    let made = cardwright(&["rehearse", "--readers", "pcsc", "--cards", "0"], dir)
+    let made = cardwright(dir, &["rehearse", "--readers", "pcsc", "--cards", "0"])
         .output()
         .unwrap();
     assert!(made.status.success(), "{}", told(&made));
@@ -217,7 +217,7 @@ fn a_reader_that_is_unplugged_stops_its_idle_machine_and_lets_it_go_on() {
         wait(Duration::from_millis(20));
     }
     let mut controller = Ending(
-        cardwright(&["run"], dir)
+        cardwright(dir, &["run"])
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
@@ -245,13 +245,13 @@ fn a_reader_that_is_unplugged_stops_its_idle_machine_and_lets_it_go_on() {
     see(dir, NOTICED_WITHIN, |machines| {
         stand(machines, &two) && two.iter().all(|place| machines[*place]["reader"] == "PCSC-002")
     });
-    let list = cardwright(&["position", "list"], dir).output().unwrap();
+    let list = cardwright(dir, &["position", "list"]).output().unwrap();
     let text = told(&list);
     assert!(!list.status.success(), "{text}");
     let reason = "STOPPED (PCSC-002: the reader is not plugged in) until its reader is back. Plug it into";
     assert_eq!(text.matches(reason).count(), 2, "{text}");
     // A person cannot let it go on without its reader.
-    let refused = cardwright(&["position", "resume", "S07"], dir).output().unwrap();
+    let refused = cardwright(dir, &["position", "resume", "S07"]).output().unwrap();
     assert!(
         !refused.status.success() && told(&refused).contains("PCSC-002"),
         "{}",
