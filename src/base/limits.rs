@@ -55,9 +55,9 @@ pub const CLOCK_HOLDOVER: Duration = Duration::from_secs(24 * 3600);
 /// An HSM session that was silent for so long is asked for its state. Firewalls forget silent connections after five
 /// minutes, HSMs after ten.
 pub const HSM_KEEP_ALIVE: Duration = Duration::from_secs(60);
-/// A controller that starts while its HSM is away asks again after so long: often enough to lose no time, seldom enough
-/// for a log that a person reads.
-pub const HSM_AWAY_PAUSE: Duration = Duration::from_secs(2);
+/// A controller that starts while its HSM or its order book is away asks again after so long: often enough to lose no
+/// time, seldom enough for a log that a person reads.
+pub const AWAY_PAUSE: Duration = Duration::from_secs(2);
 /// Signatures whose nonces are remembered, so that one that comes twice is caught: a day's worth of one controller, in
 /// some ten megabytes.
 pub const NONCES_REMEMBERED: usize = 1 << 18;

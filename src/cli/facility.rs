@@ -23,6 +23,7 @@ use crate::job::Fact;
 use crate::job::decide::is_waited_for;
 use crate::line::context::Fingerprints;
 use crate::pki::{SignerKey, TrustStore};
+use crate::port::fault::AWAY;
 use crate::port::{Ledger, Signer};
 use crate::sim::kill::Trap;
 use crate::store::{SqlOrderBook, SqliteLedger, SqliteRegistry};
@@ -131,18 +132,19 @@ impl Facility {
         })
     }
 
-    /// As [`Self::open`], for a controller: an HSM that does not answer is waited for, and who waits says so. After a
-    /// power cut the HSM is often the last to come back, and nobody should have to start the controller again for that.
-    /// A PIN that was refused, a label that no token has, or a key that is missing is not waited for.
+    /// As [`Self::open`], for a controller: an HSM or an order book's server that does not answer is waited for, and
+    /// who waits says so. After a power cut they are often the last to come back, and nobody should have to start the
+    /// controller again for that. A PIN that was refused, a label that no token has, or a key that is missing is not
+    /// waited for.
     ///
     /// # Errors
     /// As [`Self::open`].
     pub async fn open_patiently(folder: &Path, clock: Clock) -> Result<Self, Fault> {
         loop {
             match Self::open(folder, clock).await {
-                Err(fault) if is_waited_for(&fault) => {
-                    tracing::error!(code = fault.code.id, "waiting for the HSM: {fault}");
-                    clock.sleep(limits::HSM_AWAY_PAUSE).await;
+                Err(fault) if is_waited_for(&fault) || *fault.code == AWAY => {
+                    tracing::error!(code = fault.code.id, "waiting: {fault}");
+                    clock.sleep(limits::AWAY_PAUSE).await;
                 }
                 opened => return opened,
             }

@@ -278,6 +278,6 @@ fn a_controller_that_starts_before_its_hsm_waits_and_says_so() {
     let facility = Facility::new();
     facility.hsm(r#"[{"token_absent": 12}]"#);
     let said = facility.ends_well(facility.start());
-    assert!(said.contains("waiting for the HSM"), "{said}");
+    assert!(said.contains("waiting: HSM-"), "{said}");
     assert!(!facility.path("token/faults.json").exists(), "it was away");
 }
