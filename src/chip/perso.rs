@@ -71,6 +71,14 @@ impl<'a> CardImage<'a> {
         }
     }
 
+    /// Bytes that stay on the chip: files, and the data objects of its secrets, each key with its domain parameters.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let files = self.files.values().map(Vec::len);
+        let secrets = secrets::of(self).into_iter().map(|put| put.value.len());
+        files.chain(secrets).sum()
+    }
+
     /// Files in the order of writing: EF.COM goes first, so that a chip that was begun is known as such.
     fn files_in_order(&self) -> impl Iterator<Item = (FileId, &'a [u8])> + Clone + use<'a> {
         let files = self.files;

@@ -44,8 +44,9 @@ struct Traffic {
 #[derive(Debug, Serialize)]
 struct Figures {
     profile: &'static str,
-    /// Bytes of all files.
+    /// Bytes that stay on the chip, and those of them that are files'.
     payload: usize,
+    files: usize,
     /// Identify, write and seal.
     write: Traffic,
     write_share: f64,
@@ -93,10 +94,11 @@ fn measure(profile: &'static str, wanted: f64, times: Times) -> anyhow::Result<F
         }
     };
     let spent = cpu::of_thread().saturating_sub(before);
-    let payload = card.files.values().map(Vec::len).sum();
+    let payload = card.image().bytes();
     Ok(Figures {
         profile,
         payload,
+        files: card.files.values().map(Vec::len).sum(),
         write,
         write_share: share(payload, write.bytes),
         write_share_wanted: wanted,
@@ -107,7 +109,7 @@ fn measure(profile: &'static str, wanted: f64, times: Times) -> anyhow::Result<F
     })
 }
 
-/// Percent of the bytes on the wire, in both directions, that are the files' own.
+/// Percent of the bytes on the wire, in both directions, that are the card's own.
 fn share(payload: usize, wire: usize) -> f64 {
     let number = |count: usize| f64::from(u32::try_from(count).unwrap_or(u32::MAX));
     100.0 * number(payload) / number(wire.max(1))
@@ -269,7 +271,10 @@ impl Figures {
                 self.profile, traffic.commands, traffic.bytes
             );
         };
-        println!("{:<14} {} bytes of files on the chip", self.profile, self.payload);
+        println!(
+            "{:<14} {} bytes stay on the chip, {} of them in files",
+            self.profile, self.payload, self.files
+        );
         line(
             "identify, write, seal",
             self.write,

@@ -36,17 +36,21 @@ const PACE: Duration = Duration::from_millis(10);
 const SLOWEST_TO_FASTEST_MAX: f64 = 1.10;
 /// Rounds of all readers.
 const ROUNDS: usize = 3;
-/// Pairs of rounds that are measured at least.
-const PAIRS_MIN: usize = 5;
+/// Rounds by each that are measured at least.
+const ROUNDS_MIN: usize = 5;
 
 #[derive(Debug, Serialize)]
 struct Figures {
-    /// Commands of one round, and pairs of rounds.
+    /// Commands of one round, and rounds by each.
     commands: usize,
     rounds: usize,
-    /// Medians for a command, in microseconds: within PC/SC by the minimal client, and by us.
+    /// Medians for a command, in microseconds, within PC/SC: by the minimal client that has all commands and sends one
+    /// upon the other, by the same client when it is told each at its time, as our reader's process is, and by us.
+    headlong_us: f64,
     raw_us: f64,
     ours_us: f64,
+    /// Of ours to each of the two.
+    headlong_ratio: f64,
     ratio: f64,
     /// On the pipe to the reader's process and back.
     pipe_us: f64,
@@ -91,11 +95,17 @@ async fn measure(times: Times) -> anyhow::Result<Figures> {
     let mut encoder = PcscEncoder::open(&reader_name(0), Some(pcscd.socket()), Clock::system());
     // Once unmeasured: pcscd finds the card, caches are filled.
     replay(&mut encoder, &commands).await?;
-    let (mut raw, mut ours, mut pipe) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut headlong, mut raw, mut ours, mut pipe) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let watch = Stopwatch::start();
-    while raw.len() < PAIRS_MIN || watch.elapsed().as_secs() < times.seconds {
+    while raw.len() < ROUNDS_MIN || watch.elapsed().as_secs() < times.seconds {
         place.put(Chip::blank(1, 1, &plain.profile));
-        raw.push(client.replay().await?);
+        headlong.push(client.exchange(commands.len()).await?);
+        place.put(Chip::blank(1, 1, &plain.profile));
+        let mut within = Duration::ZERO;
+        for _ in &commands {
+            within += client.exchange(1).await?;
+        }
+        raw.push(within);
         place.put(Chip::blank(1, 1, &plain.profile));
         let (whole, within) = replay(&mut encoder, &commands).await?;
         ours.push(within);
@@ -113,12 +123,14 @@ async fn measure(times: Times) -> anyhow::Result<Figures> {
     second.power_off().await?;
     drop((encoder, second, client, place, other));
 
-    let (raw_us, ours_us) = (each(&mut raw), each(&mut ours));
+    let (headlong_us, raw_us, ours_us) = (each(&mut headlong), each(&mut raw), each(&mut ours));
     Ok(Figures {
         commands: count,
         rounds: raw.len(),
+        headlong_us,
         raw_us,
         ours_us,
+        headlong_ratio: ours_us / headlong_us,
         ratio: ours_us / raw_us,
         pipe_us: each(&mut pipe),
         plain_us,
@@ -229,11 +241,18 @@ impl Figures {
             "{} commands that write a chip, {} rounds by each in turn, medians for a command",
             self.commands, self.rounds
         );
-        println!("in transmit, minimal PC/SC client      {:>9.1} µs", self.raw_us);
+        println!(
+            "in transmit, minimal PC/SC client      {:>9.1} µs, one command upon the other",
+            self.headlong_us
+        );
+        println!(
+            "in transmit, the same client           {:>9.1} µs, each command at its time, as ours",
+            self.raw_us
+        );
         println!(
             "in transmit, our reader's process      {:>9.1} µs, {:.3} times the minimal client's (at most \
-             {OURS_TO_RAW_MAX})",
-            self.ours_us, self.ratio
+             {OURS_TO_RAW_MAX}), {:.3} times the headlong one's",
+            self.ours_us, self.ratio, self.headlong_ratio
         );
         println!("pipe to that process and back          {:>9.1} µs", self.pipe_us);
         println!("decisions, writing in plain            {:>9.1} µs", self.plain_us);
@@ -329,8 +348,9 @@ impl Client {
         })
     }
 
-    async fn replay(&mut self) -> anyhow::Result<Duration> {
-        let order = std::mem::take(&mut self.commands) + "go\n";
+    /// The next so many commands: how long PC/SC took.
+    async fn exchange(&mut self, commands: usize) -> anyhow::Result<Duration> {
+        let order = format!("{}{commands}\n", std::mem::take(&mut self.commands));
         self.orders.write_all(order.as_bytes()).await?;
         let told = self.told.next_line().await?.context("the minimal client ended")?;
         Ok(Duration::from_nanos(told.parse()?))

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use clap::Args;
-use pcsc::{Context, Disposition, MAX_BUFFER_SIZE_EXTENDED, Protocols, Scope, ShareMode};
+use pcsc::{Card, Context, Disposition, MAX_BUFFER_SIZE_EXTENDED, Protocols, Scope, ShareMode};
 
 use crate::base::clock::Stopwatch;
 use crate::base::hex;
@@ -18,8 +18,8 @@ pub struct Arguments {
     reader: String,
 }
 
-/// Reads commands in hexadecimal, a line each, up to an empty line; then, for each further line, exchanges them all in
-/// a session of their own and says how many nanoseconds PC/SC took.
+/// Reads commands in hexadecimal, a line each, up to an empty line. Each further line says how many of them to exchange
+/// next, and is answered with the nanoseconds that PC/SC took. A session lasts from the first command to the last.
 ///
 /// # Errors
 /// PC/SC's, and broken pipes.
@@ -37,17 +37,28 @@ pub(in crate::cli) fn main(arguments: &Arguments) -> anyhow::Result<bool> {
     let name = CString::new(arguments.reader.as_str())?;
     let mut answer = vec![0; MAX_BUFFER_SIZE_EXTENDED];
     let mut out = io::stdout().lock();
+    let mut session: Option<Card> = None;
+    let mut coming = commands.iter().cycle();
+    let mut left = commands.len();
     for line in lines {
-        line?;
-        let card = context.connect(&name, ShareMode::Exclusive, Protocols::ANY)?;
         let mut spent = Duration::ZERO;
-        for command in &commands {
+        for command in coming.by_ref().take(line?.parse()?) {
+            let card = match session.take() {
+                Some(card) => card,
+                None => context.connect(&name, ShareMode::Exclusive, Protocols::ANY)?,
+            };
             let watch = Stopwatch::start();
             card.transmit(command, &mut answer)?;
             spent += watch.elapsed();
+            left -= 1;
+            if left > 0 {
+                session = Some(card);
+            } else {
+                left = commands.len();
+                card.disconnect(Disposition::UnpowerCard)
+                    .map_err(|(_, error)| error)?;
+            }
         }
-        card.disconnect(Disposition::UnpowerCard)
-            .map_err(|(_, error)| error)?;
         writeln!(out, "{}", spent.as_nanos())?;
         out.flush()?;
     }
