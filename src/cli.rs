@@ -33,6 +33,7 @@ pub mod privacy;
 mod progress;
 mod readers;
 pub mod rehearse;
+pub mod rot;
 pub mod run;
 mod scratch;
 pub mod signer;

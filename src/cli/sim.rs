@@ -60,6 +60,8 @@ pub enum Verb {
     KillPoints,
     /// Kill a controller with SIGKILL at its kill points, restart it against the same hall, and judge what lies there.
     Crash(super::crash::Arguments),
+    /// Turn over bits in a copy of a ledger's file, one at a time, and audit it each time.
+    Rot(super::rot::Arguments),
     /// Lay cards of a hall, blank or finished, onto virtual readers, so that any PC/SC program sees them.
     ///
     /// They are copies: what a program writes on them is forgotten, and the hall's own cards stay as they are. Needs
@@ -139,6 +141,7 @@ pub fn main(verb: Verb) -> anyhow::Result<bool> {
             Ok(true)
         }
         Verb::Crash(arguments) => super::crash::main(&arguments),
+        Verb::Rot(arguments) => super::rot::main(&arguments),
         Verb::Chip {
             blanks,
             hall,

@@ -1,5 +1,6 @@
 //! The ledger on SQLite: one writer with group commit, many readers.
 
+mod check;
 mod second;
 mod writer;
 
@@ -28,7 +29,12 @@ use super::fault::{CLOSED, LOCKED, NO_FILE, database, unreadable};
 use super::sqlite::{Commits, int, open, open_to_read, uint};
 use second::Second;
 
+pub use check::Content;
 pub use second::restore;
+
+/// Asked for every blank: neither may read more of the record than what it asks for.
+const HISTORY: &str = "SELECT seq, at, body FROM entry WHERE subject = $1 ORDER BY seq";
+const WRITTEN_OFF: &str = "SELECT EXISTS (SELECT 1 FROM entry WHERE subject = $1 AND kind = 'written_off')";
 
 const MIGRATIONS: &[(&str, &str)] = &[("ledger", include_str!("migrations/ledger-1.sql"))];
 
@@ -157,29 +163,6 @@ impl SqliteLedger {
             broken: Arc::default(),
             _lock: None,
         })
-    }
-
-    /// What the database itself finds wrong with its file: pages, indexes, rows that a rule of the schema forbids.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn damage(&self) -> Result<Vec<String>, Fault> {
-        let lines: Vec<String> = sqlx::query_scalar("PRAGMA integrity_check(20)")
-            .fetch_all(&self.pool)
-            .await
-            .map_err(|error| database(&error))?;
-        let mut damage: Vec<String> = lines.into_iter().filter(|line| line != "ok").collect();
-        // What an attempt is found by must be what it says of itself, or laws 2 and 3 hold for the wrong rows.
-        let bent: Vec<(i64, i64)> = sqlx::query_as(include_str!("ledger/bent-attempts.sql"))
-            .fetch_all(&self.pool)
-            .await
-            .map_err(|error| database(&error))?;
-        damage.extend(
-            bent.iter().map(|(order, number)| {
-                format!("attempt O{order:07}.{number}: its columns are not its state's")
-            }),
-        );
-        Ok(damage)
     }
 
     /// Commits since it was opened.
@@ -368,7 +351,7 @@ impl Ledger for SqliteLedger {
     }
 
     async fn history(&self, subject: &str) -> Result<Vec<Entry>, Fault> {
-        let rows = sqlx::query("SELECT seq, at, body FROM entry WHERE subject = $1 ORDER BY seq")
+        let rows = sqlx::query(HISTORY)
             .bind(subject)
             .fetch_all(&self.pool)
             .await

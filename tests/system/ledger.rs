@@ -12,8 +12,9 @@ use cardwright::audit::{Hash, Verifier};
 use cardwright::base::ids::{
     AttemptId, BlankId, BoxId, ChipId, LotId, MachineId, OfficeCode, OrderKey, PackId, PersonId, SodHash,
 };
-use cardwright::base::{Clock, Mode, Place, hex};
+use cardwright::base::{Clock, Entropy, Mode, Place, hex};
 use cardwright::cli::office::audit::check;
+use cardwright::cli::rot::rot;
 use cardwright::control::Answer;
 use cardwright::job::fact::Blank;
 use cardwright::job::lot::Lot;
@@ -415,6 +416,23 @@ fn state_tables_that_say_something_else_are_named() {
         );
         found(&bench.bent(&["UPDATE box SET cards = 3"]).await, "(box X-001)");
         found(&bench.bent(&["UPDATE lot SET closed = 1"]).await, "(open lots)");
+        // Nothing is said otherwise yet, but nothing would hold an order's second card back.
+        found(
+            &bench.bent(&["DROP INDEX attempt_live"]).await,
+            "its tables are not those of this program",
+        );
+    });
+}
+
+/// A sample of what `sim rot` does by the thousand.
+#[test]
+fn a_bit_that_turns_over_is_found_or_lay_where_nothing_is_kept() {
+    super::hsm::block_on(async {
+        let bench = Bench::new().await;
+        let ledger = bench.dir.path().join("ledger.db");
+        let rot = rot(&ledger, NAME, 150, &Entropy::seeded(5)).await.unwrap();
+        assert!(rot.missed.is_empty(), "{rot:?}");
+        assert!(rot.found > 0 && rot.harmless > 0, "{rot:?}");
     });
 }
 

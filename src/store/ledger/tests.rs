@@ -207,3 +207,26 @@ async fn an_attempt_is_found_by_what_it_says_of_itself_at_every_step() {
     assert!(ledger.attempts(Attempts::Unreported(9)).await.unwrap().is_empty());
     ledger.close().await;
 }
+
+/// A question about one subject that reads all others costs more with every card that was ever made.
+#[tokio::test]
+async fn what_is_asked_for_every_blank_is_looked_up_and_not_searched_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = open(dir.path(), true).await;
+    for question in [HISTORY, WRITTEN_OFF] {
+        let plan = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {question}"));
+        let steps = sqlx::query(plan)
+            .bind("B1")
+            .fetch_all(&ledger.pool)
+            .await
+            .unwrap();
+        let steps: Vec<String> = steps.iter().map(|step| step.get("detail")).collect();
+        let searched = |step: &String| step.contains("INDEX entry_subject (subject=?)");
+        assert!(steps.iter().any(searched), "{question}: {steps:?}");
+        assert!(
+            !steps.iter().any(|step| step.starts_with("SCAN entry")),
+            "{steps:?}"
+        );
+    }
+    ledger.close().await;
+}

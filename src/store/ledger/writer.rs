@@ -404,7 +404,7 @@ impl Writer {
         if self.written_off.contains(blank) {
             return Ok(true);
         }
-        sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM entry WHERE subject = $1 AND kind = 'written_off')")
+        sqlx::query_scalar(super::WRITTEN_OFF)
             .bind(blank.as_str())
             .fetch_one(connection)
             .await

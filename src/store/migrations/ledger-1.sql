@@ -8,7 +8,7 @@ CREATE TABLE entry (
     body       BLOB NOT NULL,    -- the fact in JSON
     hash       BLOB NOT NULL     -- chained: covers this row and the hash before it
 ) STRICT;
-CREATE INDEX entry_subject ON entry (subject) WHERE subject <> '';
+CREATE INDEX entry_subject ON entry (subject);
 
 -- State: the fold of the record, written in the append's own transaction.
 CREATE TABLE attempt (
