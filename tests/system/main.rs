@@ -17,6 +17,7 @@ mod licences;
 mod office;
 mod pcsc;
 mod postgres;
+mod power;
 mod processes;
 mod production;
 mod readers;
