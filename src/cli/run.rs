@@ -40,7 +40,8 @@ pub struct Arguments {
     /// The facility's folder.
     #[arg(long, default_value = "facility")]
     dir: PathBuf,
-    /// End when no order waits any more; open boxes are sealed then.
+    /// End when no order waits any more; open boxes are sealed then. The exit code is 1 if orders are left, because
+    /// the machines that could make them stand.
     #[arg(long)]
     drain: bool,
     #[command(flatten)]
@@ -64,10 +65,11 @@ pub fn main(arguments: &Arguments) -> anyhow::Result<bool> {
         };
         let outcome = make(&facility, &line, ending).await;
         let balanced = super::summary::print(&facility, &line).await?;
+        let all_made = !arguments.drain || outcome.is_err() || super::summary::is_all_made(&line).await?;
         drop(line);
         facility.close().await?;
         outcome?;
-        Ok(balanced)
+        Ok(balanced && all_made)
     })
 }
 

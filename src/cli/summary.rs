@@ -87,6 +87,27 @@ pub async fn print(facility: &Facility, line: &Line) -> anyhow::Result<bool> {
     Ok(discrepancies.is_empty())
 }
 
+/// For a run that ends when there is no work: says how many orders are not made all the same, because the machines that
+/// could make them stand, a person must say what becomes of a card, or somebody ended the run; true if there are none.
+///
+/// # Errors
+/// The order book's.
+pub async fn is_all_made(line: &Line) -> anyhow::Result<bool> {
+    let book = &line.ports.book;
+    let waiting = book
+        .in_state(OrderState::Waiting, OrderKey(0), u32::MAX)
+        .await?
+        .len();
+    let given = book.given(OrderKey(0), u32::MAX).await?.len();
+    if waiting + given > 0 {
+        println!(
+            "Left:     {} orders, {waiting} waiting and {given} given to machines: cardwright status says who stands",
+            waiting + given
+        );
+    }
+    Ok(waiting + given == 0)
+}
+
 /// Compares the ledger's counts with what physically lies in the hall, by the hall's own books.
 ///
 /// # Errors
