@@ -43,7 +43,7 @@ pub(super) async fn evening(day: &Day, line: &Line) -> Result<bool, Fault> {
     let seen = async || Ok::<_, Fault>((line.ports.ledger.size().await?, day.hall.inventory().cards));
     let before = seen().await?;
     round(day, line).await?;
-    Ok(seen().await? == before)
+    Ok(seen().await? == before && !sift(day, line).await?)
 }
 
 async fn round(day: &Day, line: &Line) -> Result<(), Fault> {
@@ -119,9 +119,11 @@ async fn tap(day: &Day, line: &Line, card: &Whereabouts) -> Result<(), Fault> {
     } else {
         Ok(true)
     };
-    moved
-        .map(|_| ())
-        .map_err(|error| Fault::new(&TASK, error.to_string()))
+    moved.map(|_| ()).map_err(out_of_reach)
+}
+
+fn out_of_reach(error: std::io::Error) -> Fault {
+    Fault::new(&TASK, error.to_string())
 }
 
 /// Nobody can say that the card is good.
@@ -141,6 +143,23 @@ async fn ask(line: &Line, request: control::cards::Request) -> Result<Answer, Fa
         first: request.needs_two().then(|| PersonId::new("witness")),
     };
     control::cards::act(line, &who, request).await
+}
+
+/// When nothing else is left to do, cards that should lie with the waste and do not are searched for among the blanks:
+/// a printed one among white ones is soon found. True if one was.
+async fn sift(day: &Day, line: &Line) -> Result<bool, Fault> {
+    let mut found = false;
+    for card in day.hall.inventory().cards {
+        let Spot::Feeder { station } = &card.spot else {
+            continue;
+        };
+        let attempts = line.ports.ledger.attempts(Attempts::OfBlank(card.blank.clone()));
+        let missing = |attempt: &Attempt| attempt.phase == Phase::Quarantined;
+        if attempts.await?.iter().any(missing) {
+            found |= day.hall.sift(station, &card.blank).map_err(out_of_reach)?;
+        }
+    }
+    Ok(found)
 }
 
 /// Blanks that lie with the waste and are no cards: the supervisor reads their numbers, writes them off, and counts

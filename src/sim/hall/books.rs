@@ -61,6 +61,8 @@ pub(super) enum Act {
     Return { blank: BlankId, lot: LotId },
     /// A card from the quarantine tray goes into a box.
     Restore { blank: BlankId, label: BoxId, slot: u16 },
+    /// A card that lies among the blanks of a feeder goes to the quarantine tray.
+    Sift { station: MachineId, blank: BlankId },
     /// A mistake: the card inside goes back onto the blanks in the feeder.
     Refeed { station: MachineId },
     /// A mistake: the last card in the reject box goes onto the blanks in a feeder.
@@ -177,6 +179,11 @@ impl Positions {
                 }
                 let blank = self.out_of_quarantine(blank)?;
                 self.boxes.entry(label.clone()).or_default().insert(*slot, blank);
+            }
+            Act::Sift { station, blank } => {
+                let feeder = self.feeders.get_mut(station)?;
+                let at = feeder.iter().position(|lies| lies == blank)?;
+                self.quarantine.extend(feeder.remove(at));
             }
             Act::Refeed { station } => {
                 let blank = self.machines.remove(station)?;

@@ -112,6 +112,12 @@ impl Floor {
         self.act(&Act::Return { blank, lot })
     }
 
+    /// A person finds a card among the blanks of a feeder and puts it aside; false if it does not lie there.
+    pub(in crate::sim) fn sift(&self, station: &MachineId, blank: &BlankId) -> io::Result<bool> {
+        let (station, blank) = (station.clone(), blank.clone());
+        self.act(&Act::Sift { station, blank })
+    }
+
     /// A person puts a card from the quarantine tray into a box; false if it does not lie there or the place is taken.
     pub(in crate::sim) fn restore_to_box(
         &self,

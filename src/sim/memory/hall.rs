@@ -269,6 +269,14 @@ impl Hall {
         self.0.floor.return_to_tray(blank, lot)
     }
 
+    /// A person finds a card among the blanks of a feeder and puts it aside; false if it does not lie there.
+    ///
+    /// # Errors
+    /// None: a hall in memory has no disk.
+    pub fn sift(&self, station: &MachineId, blank: &BlankId) -> io::Result<bool> {
+        self.0.floor.sift(station, blank)
+    }
+
     /// A person puts a card from the quarantine tray into a box; false if it does not lie there or the place is taken.
     ///
     /// # Errors
