@@ -25,6 +25,7 @@ mod rehearsal;
 mod report;
 mod retention;
 mod second_copy;
+mod shortage;
 mod signing;
 mod strangers;
 mod tapping;

@@ -16,15 +16,14 @@ use cardwright::base::{Clock, Entropy};
 use cardwright::chip::{ChipProfile, MrzKey, Password, Request, Verdict, inspect};
 use cardwright::device::pcsc::PcscEncoder;
 use cardwright::document::{FileId, dg1};
-use cardwright::job::{Attempt, Phase};
 use cardwright::line::talk::with_chip;
-use cardwright::port::{Attempts, Encoder, Ledger};
+use cardwright::port::{Encoder, Ledger};
 use cardwright::sim::hall::{self, Spot};
 use cardwright::sim::pcscd::{READERS_MAX, reader_name};
 use rustix::process::Signal;
 
 use super::hsm::block_on;
-use super::processes::{cardwright, ledger, signal, told};
+use super::processes::{cardwright, finish, ledger, settle_quarantined, signal, told};
 use super::rehearsal::judge;
 use super::strangers::{InReader, accept_over_pcsc, beside_the_crl};
 
@@ -32,8 +31,6 @@ mod disturbed;
 
 /// Enough for each machine to make a few.
 const CARDS: &str = "48";
-/// A run that is disturbed ends within so many starts.
-const STARTS_MAX: usize = 6;
 
 fn rehearse(dir: &Path) -> Command {
     cardwright(dir, &["rehearse", "--readers", "pcsc", "--cards", CARDS])
@@ -150,49 +147,6 @@ fn runtime() -> tokio::runtime::Runtime {
         .unwrap()
 }
 
-/// Starts again until every order has its card. What lies in quarantine meanwhile is settled by people.
-fn finish(dir: &Path) -> String {
-    for _ in 0..STARTS_MAX {
-        let text = told(&rehearse(dir).output().unwrap());
-        assert!(text.contains("\nbalanced") && !text.contains("NOT "), "{text}");
-        let orders = text.lines().find(|line| line.starts_with("Orders:")).unwrap();
-        if !orders.contains("waiting") && !orders.contains("inlot") {
-            return text;
-        }
-        settle_quarantined(dir);
-    }
-    panic!("not at its end after {STARTS_MAX} starts");
-}
-
-/// A card whose state is unknown is taken for waste; where nobody knows which blank it was, two people say so.
-fn settle_quarantined(dir: &Path) {
-    for attempt in quarantined(dir) {
-        let id = attempt.id.to_string();
-        if attempt.chip.is_some() {
-            let spoil = ["spoil", &id, "--code", "damaged", "--reason", "lay in quarantine"];
-            let output = cardwright(dir, &spoil).output().unwrap();
-            assert!(output.status.success(), "{}", told(&output));
-        } else {
-            for person in ["an", "binh"] {
-                cardwright(dir, &["found", &id, "--not-found", "--as", person])
-                    .output()
-                    .unwrap();
-            }
-        }
-    }
-    assert_eq!(quarantined(dir).len(), 0);
-}
-
-fn quarantined(dir: &Path) -> Vec<Attempt> {
-    block_on(async {
-        let ledger = ledger(dir).await;
-        let mut open = ledger.attempts(Attempts::Open).await.unwrap();
-        ledger.close().await;
-        open.retain(|attempt| attempt.phase == Phase::Quarantined);
-        open
-    })
-}
-
 /// Machines 1 and 2 have each other's reader: both stand before a card is written wrongly, and the others go on.
 #[test]
 fn swapped_readers_are_found_at_the_first_blank() {
@@ -233,7 +187,7 @@ fn swapped_readers_are_found_at_the_first_blank() {
     // Put right, all is made.
     std::fs::write(&file, settings).unwrap();
     settle_quarantined(dir);
-    judge(dir, &finish(dir));
+    judge(dir, &finish(|| rehearse(dir), dir));
 }
 
 /// A hall of more places than a pcscd has readers.

@@ -4,6 +4,7 @@ mod chips;
 mod doors;
 mod foreign;
 mod once;
+mod replays;
 mod stopped;
 mod tapped;
 mod waste;

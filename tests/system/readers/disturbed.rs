@@ -183,7 +183,7 @@ fn with_a_pcscd_that_hangs_or_dies_nothing_is_lost_and_nothing_made_twice() {
     }
     let others = stops(&record, &UNDISTURBED);
     assert!(others.is_empty(), "{others:#?}");
-    judge(dir, &finish(dir));
+    judge(dir, &finish(|| rehearse(dir), dir));
 }
 
 /// Nobody makes a card meanwhile: what is idle must notice by itself.
