@@ -27,11 +27,13 @@ lint: test-deps ## formatting and lints; a warning is a failure
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 
-bench: deps test-deps ## how fast it is here: faces, chip data, EF.SOD, a whole line, 64 machines that take their time, PC/SC
+bench: deps test-deps ## how fast it is here: faces, chips, EF.SOD, a whole line, 64 machines that take their time, PC/SC
 	cargo bench --bench pure
 	cargo build --release --workspace
 	target/release/cardwright bench sod
+	target/release/cardwright bench chip
 	target/release/cardwright bench line --cards 2000
+	target/release/cardwright bench line --cards 2000 --order-book postgres
 	target/release/cardwright bench line --stations 64 --desks 8 --cards 640 --timing real
 	target/release/cardwright bench readers
 
@@ -42,10 +44,14 @@ sim: deps ## a thousand days of the hall, 50 cards each, in which everything goe
 		CARDWRIGHT_LOG=off target/release/cardwright sim day --seed 0..50 --cards 50 --faults $$plan --jobs 2 --twice; \
 	done
 
-crash: deps ## kill the daemon at every kill point, three times each; start it with 10,000 orders open
+crash: deps test-deps ## kill the daemon at every kill point, thrice; cut its power at every write; let its ledger rot
 	cargo build --release --workspace
 	target/release/cardwright sim crash --rounds 3
 	target/release/cardwright bench start --orders 10000 --within 2000
+	POWER_CUTS=all cargo test --test system power::
+	rm -rf target/rot
+	target/release/cardwright rehearse --dir target/rot --cards 20 --stations 2 --desks 1
+	target/release/cardwright sim rot target/rot/ledger.db --flips 20000
 
 # What coverage needs of the compiler; all of it is stable. SECONDS for each target, TARGETS for some of them only.
 FUZZ_FLAGS := -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \

@@ -1,6 +1,6 @@
 //! A PostgreSQL server of our own, beside the system's and without touching it: a new cluster in a folder of its own,
 //! on a Unix socket and on a free port of the loopback interface. Processes die here and machines do not, so it need
-//! not wait for the disk.
+//! not wait for the disk, unless that is what is to be measured.
 //!
 //! The server refuses to run as root; whoever is root lets it run as the user `postgres`, whom the package makes.
 
@@ -37,6 +37,7 @@ pub struct Postgres {
     folder: PathBuf,
     programs: PathBuf,
     port: u16,
+    fsync: bool,
     child: Option<Child>,
 }
 
@@ -65,6 +66,18 @@ impl Postgres {
                 .arg("--pgdata")
                 .arg(&data)
         })?;
+        server.revive()?;
+        Ok(server)
+    }
+
+    /// As [`Self::start`], of a server whose commits wait for the disk, as in production.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn start_durable() -> io::Result<Self> {
+        let mut server = Self::start()?;
+        server.kill()?;
+        server.fsync = true;
         server.revive()?;
         Ok(server)
     }
@@ -214,6 +227,7 @@ impl Postgres {
             folder,
             programs,
             port,
+            fsync: false,
             child: None,
         };
         server.own(&server.folder)?;
@@ -257,7 +271,8 @@ impl Postgres {
         self.command("postgres")?
             .arg("-D")
             .arg(self.data())
-            .args(["-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"])
+            .args(["-c", "listen_addresses=127.0.0.1"])
+            .args(["-c", &format!("fsync={}", self.fsync)])
             .args(["-c", &format!("port={}", self.port)])
             .args([
                 "-c",

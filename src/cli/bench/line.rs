@@ -19,6 +19,7 @@ use crate::cli::run;
 use crate::cli::scratch::Scratch;
 use crate::line::{self, Ending, Line};
 use crate::sim::hall;
+use crate::sim::postgres::Postgres;
 
 /// How often the count of boxed cards is looked at.
 const TICK: Duration = Duration::from_millis(20);
@@ -41,6 +42,9 @@ pub struct Arguments {
     /// How chips are reached.
     #[arg(long, value_enum, default_value_t = Readers::Sockets)]
     readers: Readers,
+    /// Where the order book is: in a file, or on a PostgreSQL server that is started for it.
+    #[arg(long, value_enum, default_value_t = Place::File)]
+    order_book: Place,
     /// Orders in the order book in all: those beyond the cards to make wait behind them.
     #[arg(long, default_value_t = 0)]
     orders: usize,
@@ -50,6 +54,33 @@ pub struct Arguments {
     /// Answer in JSON.
     #[arg(long)]
     json: bool,
+}
+
+/// Where the order book is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+enum Place {
+    /// In a file, on SQLite.
+    File,
+    /// On a server whose commits wait for the disk.
+    Postgres,
+}
+
+impl Place {
+    /// The server if there is to be one, and how a facility in this folder finds it.
+    fn open(self, dir: &Path) -> anyhow::Result<(Option<Postgres>, setup::Sharing)> {
+        if self == Self::File {
+            return Ok((None, setup::Sharing::default()));
+        }
+        let server = Postgres::start_durable()?;
+        let password = dir.join("order-book-password");
+        crate::cli::facility::write(&password, server.password().as_bytes(), 0o600)?;
+        let sharing = setup::Sharing {
+            order_book: Some(server.url()),
+            password: Some(password),
+            ..setup::Sharing::default()
+        };
+        Ok((Some(server), sharing))
+    }
 }
 
 /// Do devices take their time?
@@ -88,7 +119,8 @@ async fn measure(arguments: &Arguments, dir: &Path) -> anyhow::Result<Report> {
         ..Scale::default()
     };
     let clock = Clock::system();
-    setup::facility(&scale, dir, &setup::Sharing::default(), clock).await?;
+    let (server, sharing) = arguments.order_book.open(dir)?;
+    setup::facility(&scale, dir, &sharing, clock).await?;
     let hall_dir = dir.join("hall");
     let hall = Hall::enter(&hall_dir, clock).await?;
     let facility = Facility::open(dir, clock).await?;
@@ -128,7 +160,7 @@ async fn measure(arguments: &Arguments, dir: &Path) -> anyhow::Result<Report> {
     facility.close().await?;
     outcome?;
     // Its end writes down how its machines spent their time.
-    drop(hall);
+    drop((hall, server));
     let times = hall::times(&hall_dir)?;
     Ok(Report::new(&snapshot, admitting, &before, &after, &pace, &times))
 }
