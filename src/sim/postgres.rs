@@ -48,8 +48,9 @@ impl Postgres {
     /// `NotFound` with what to install if PostgreSQL is missing, `TimedOut` if it does not start.
     pub fn start() -> io::Result<Self> {
         let mut server = Self::empty()?;
-        let password = server.folder.join("password");
+        let password = server.password_file();
         fs::write(&password, PASSWORD)?;
+        fs::set_permissions(&password, fs::Permissions::from_mode(0o600))?;
         server.own(&password)?;
         let data = server.data();
         server.run("initdb", |command| {
@@ -117,6 +118,12 @@ impl Postgres {
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// The file that holds the password over TCP.
+    #[must_use]
+    pub fn password_file(&self) -> PathBuf {
+        self.folder.join("password")
     }
 
     /// The password over TCP.
@@ -199,15 +206,45 @@ impl Postgres {
         .map(drop)
     }
 
+    /// From now on a commit is confirmed only when a standby has it on its disk, too.
+    ///
+    /// # Errors
+    /// What it says; `TimedOut` if no standby follows.
+    pub fn wait_for_standby(&self) -> io::Result<()> {
+        self.ask("ALTER SYSTEM SET synchronous_standby_names = '*'")?;
+        self.reload_until("SELECT count(*) > 0 FROM pg_stat_replication WHERE sync_state = 'sync'")
+    }
+
+    /// From now on it offers TLS under this certificate (PEM).
+    ///
+    /// # Errors
+    /// What it says; `TimedOut` if it does not take it.
+    pub fn offer_tls(&self, certificate: &str, key: &str) -> io::Result<()> {
+        for (setting, content) in [("ssl_cert_file", certificate), ("ssl_key_file", key)] {
+            let file = self.folder.join(setting);
+            fs::write(&file, content)?;
+            fs::set_permissions(&file, fs::Permissions::from_mode(0o600))?;
+            self.own(&file)?;
+            self.ask(&format!("ALTER SYSTEM SET {setting} = '{}'", file.display()))?;
+        }
+        self.ask("ALTER SYSTEM SET ssl = on")?;
+        self.reload_until("SELECT current_setting('ssl') = 'on'")
+    }
+
     /// This standby is told nothing more: whatever is confirmed from now on, it does not know.
     ///
     /// # Errors
     /// What it says; `TimedOut` if it goes on following.
     pub fn fall_behind(&self) -> io::Result<()> {
         self.ask("ALTER SYSTEM SET primary_conninfo = ''")?;
+        self.reload_until("SELECT count(*) = 0 FROM pg_stat_wal_receiver")
+    }
+
+    /// Reads its settings again, and waits until they show.
+    fn reload_until(&self, question: &str) -> io::Result<()> {
         self.ask("SELECT pg_reload_conf()")?;
         let patience = Stopwatch::start();
-        while self.ask("SELECT count(*) FROM pg_stat_wal_receiver")? != "0" {
+        while self.ask(question)? != "t" {
             if patience.elapsed() >= STARTS {
                 return Err(io::ErrorKind::TimedOut.into());
             }

@@ -9,18 +9,20 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use cardwright::base::clock::{Stopwatch, pause};
+use cardwright::base::{Clock, Secret};
 use cardwright::document::FileId;
 use cardwright::sim::hall;
 use cardwright::sim::postgres::proxy::Proxy;
 use cardwright::sim::postgres::{Postgres, url};
+use cardwright::store::postgres::{Server, version};
 use rustix::process::Signal;
 
+use super::hsm::block_on;
 use super::processes::{end_hall, signal, told};
 
 /// Enough for a dozen lots of four.
@@ -60,10 +62,7 @@ impl House {
             postgres,
             proxy,
         };
-        let secret = house.dir.path().join("order-book-password");
-        let mut options = File::options();
-        let file = options.write(true).create_new(true).mode(0o600).open(&secret);
-        std::io::Write::write_all(&mut file.unwrap(), house.postgres.password().as_bytes()).unwrap();
+        let secret = house.postgres.password_file();
         let (secret, url) = (secret.to_str().unwrap(), url(house.proxy.port()));
         let small = ["--stations", "2", "--desks", "1", "--prepare"];
         let first = house.path("K1");
@@ -329,6 +328,72 @@ fn what_a_promoted_standby_has_lost_is_known_to_the_ledgers_and_not_made_again()
         told.contains("the last server had lost that this lot has the order"),
         "{told}"
     );
+}
+
+/// The other choice of replication: what was confirmed is on the standby's disk too.
+#[test]
+fn a_synchronous_standby_that_is_promoted_has_lost_nothing() {
+    let mut house = House::build("5");
+    let standby = house.postgres.standby().unwrap();
+    house.postgres.wait_for_standby().unwrap();
+    let (first, second) = (house.start("K1"), house.start("K2"));
+    house.until(&house.postgres, "SELECT count(*) >= 4 FROM lot WHERE granted");
+    house.postgres.kill().unwrap();
+    house.proxy.cut(true);
+    house.proxy.lead_to(standby.port());
+    standby.promote().unwrap();
+    house.proxy.cut(false);
+    house.ends(first);
+    house.ends(second);
+    house.judge(&standby);
+    let told = [house.log("K1"), house.log("K2")].join("\n");
+    assert!(!told.contains("the last server had lost"), "{told}");
+}
+
+/// A certificate authority, and a server's certificate of it for this name: both certificates and the server's key.
+fn certified(folder: &Path, name: &str) -> [String; 3] {
+    let openssl = |words: &str| {
+        let output = Command::new("openssl")
+            .args(words.split(' '))
+            .current_dir(folder)
+            .output();
+        let output = output.unwrap();
+        assert!(output.status.success(), "{words}: {}", told(&output));
+    };
+    let new = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2";
+    openssl(&format!("{new} -subj /CN=Utopia-CA -keyout ca.key -out ca.pem"));
+    let extensions = format!("-addext subjectAltName=DNS:{name} -addext basicConstraints=critical,CA:FALSE");
+    let signed = "-CA ca.pem -CAkey ca.key -keyout server.key -out server.pem";
+    openssl(&format!("{new} -subj /CN={name} {extensions} {signed}"));
+    ["ca.pem", "server.pem", "server.key"].map(|file| std::fs::read_to_string(folder.join(file)).unwrap())
+}
+
+#[test]
+fn a_server_is_believed_under_its_own_name_and_authority_only() {
+    let dir = tempfile::tempdir().unwrap();
+    let postgres = Postgres::start().unwrap();
+    let [_, certificate, key] = certified(dir.path(), "localhost");
+    let other = dir.path().join("other");
+    std::fs::create_dir(&other).unwrap();
+    certified(&other, "localhost");
+    let ask = |host: &str, authority: &Path| {
+        let url = format!(
+            "postgres://cardwright@{host}:{}/postgres?sslmode=verify-full&sslrootcert={}",
+            postgres.port(),
+            authority.display()
+        );
+        let server = Server {
+            url: &url,
+            password: Some(Secret::new(postgres.password().to_owned())),
+        };
+        block_on(version(&server, Clock::system()))
+    };
+    let (own, others) = (dir.path().join("ca.pem"), other.join("ca.pem"));
+    assert!(ask("localhost", &own).is_err(), "it offers no TLS yet");
+    postgres.offer_tls(&certificate, &key).unwrap();
+    assert!(ask("localhost", &own).unwrap().starts_with("PostgreSQL "));
+    assert!(ask("localhost", &others).is_err(), "another authority");
+    assert!(ask("127.0.0.1", &own).is_err(), "another name");
 }
 
 #[test]

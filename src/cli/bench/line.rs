@@ -66,17 +66,15 @@ enum Place {
 }
 
 impl Place {
-    /// The server if there is to be one, and how a facility in this folder finds it.
-    fn open(self, dir: &Path) -> anyhow::Result<(Option<Postgres>, setup::Sharing)> {
+    /// The server if there is to be one, and how a facility finds it.
+    fn open(self) -> anyhow::Result<(Option<Postgres>, setup::Sharing)> {
         if self == Self::File {
             return Ok((None, setup::Sharing::default()));
         }
         let server = Postgres::start_durable()?;
-        let password = dir.join("order-book-password");
-        crate::cli::facility::write(&password, server.password().as_bytes(), 0o600)?;
         let sharing = setup::Sharing {
             order_book: Some(server.url()),
-            password: Some(password),
+            password: Some(server.password_file()),
             ..setup::Sharing::default()
         };
         Ok((Some(server), sharing))
@@ -119,7 +117,7 @@ async fn measure(arguments: &Arguments, dir: &Path) -> anyhow::Result<Report> {
         ..Scale::default()
     };
     let clock = Clock::system();
-    let (server, sharing) = arguments.order_book.open(dir)?;
+    let (server, sharing) = arguments.order_book.open()?;
     setup::facility(&scale, dir, &sharing, clock).await?;
     let hall_dir = dir.join("hall");
     let hall = Hall::enter(&hall_dir, clock).await?;
