@@ -141,6 +141,8 @@ pub enum Attempts {
     InBox(BoxId),
     /// All there are, by order and number, after this one, at most this many.
     After(AttemptId, u32),
+    /// Those of these that there are.
+    These(Vec<AttemptId>),
 }
 
 /// One box and where it stands.
@@ -240,6 +242,8 @@ pub trait Ledger: Send + Sync {
     async fn attempts(&self, which: Attempts) -> Result<Vec<Attempt>, Fault>;
     /// The blank a chip sits in, by the suppliers' lists.
     async fn blank(&self, chip: &ChipId) -> Result<Option<(BlankId, PackId)>, Fault>;
+    /// The same for many: those chips that the lists know.
+    async fn blanks(&self, chips: &[ChipId]) -> Result<BTreeMap<ChipId, (BlankId, PackId)>, Fault>;
     /// The pack that a blank came in, by the suppliers' lists.
     async fn pack_of(&self, blank: &BlankId) -> Result<Option<PackId>, Fault>;
     /// All counts.

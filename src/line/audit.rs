@@ -223,28 +223,40 @@ impl Reading {
         Ok(())
     }
 
-    /// Reads to the end; the inner error is the first bad record.
+    /// Reads to the end; the inner error is the first bad record. One page is fetched while the one before is read.
     async fn catch_up(&mut self, ledger: &dyn Ledger) -> Result<Result<(), Fault>, Fault> {
-        loop {
-            let page = ledger.entries_after(self.books.size(), PAGE).await?;
-            if page.is_empty() {
-                return Ok(Ok(()));
+        let mut page = ledger.entries_after(self.books.size(), PAGE).await?;
+        while let Some(last) = page.last() {
+            // A number that lies is the first bad record: what is fetched after it is not looked at.
+            let next = ledger.entries_after(last.seq, PAGE);
+            let (next, read) = tokio::join!(next, self.read(ledger, &page));
+            if let Err(flaw) = read? {
+                return Ok(Err(flaw));
             }
-            for entry in &page {
-                if let Some(missing) = self.books.misses(entry)
-                    && let Some(attempt) = before(ledger, missing, entry).await?
-                {
-                    self.books.recall(attempt);
-                }
-                match self.books.take(entry) {
-                    Ok(Brought::Nothing) => {}
-                    Ok(Brought::End(attempt)) => self.settle(ledger, attempt).await?,
-                    Ok(Brought::Blanks(blanks)) => self.listed(ledger, blanks).await?,
-                    Err(flaw) => return Ok(Err(flaw)),
-                }
-                self.reach(entry.seq);
-            }
+            page = next?;
         }
+        Ok(Ok(()))
+    }
+
+    /// Reads these records.
+    async fn read(&mut self, ledger: &dyn Ledger, page: &[RawEntry]) -> Result<Result<(), Fault>, Fault> {
+        let mut ended = Vec::new();
+        for entry in page {
+            if let Some(missing) = self.books.misses(entry)
+                && let Some(attempt) = before(ledger, missing, entry).await?
+            {
+                self.books.recall(attempt);
+            }
+            match self.books.take(entry) {
+                Ok(Brought::Nothing) => {}
+                Ok(Brought::End(attempt)) => ended.push(attempt),
+                Ok(Brought::Blanks(blanks)) => self.listed(ledger, blanks).await?,
+                Err(flaw) => return Ok(Err(flaw)),
+            }
+            self.reach(entry.seq);
+        }
+        self.settle(ledger, ended).await?;
+        Ok(Ok(()))
     }
 
     /// Compares with the heads that were signed over exactly the records read so far.
@@ -282,11 +294,16 @@ impl Reading {
         }
     }
 
-    /// An attempt that is over and equal to its row needs no place in memory.
-    async fn settle(&mut self, ledger: &dyn Ledger, id: AttemptId) -> Result<(), Fault> {
-        let row = ledger.attempt(id).await?;
-        if row.is_some() && row.as_ref() == self.books.attempts.get(&id) {
-            self.books.set_aside(id);
+    /// Attempts that are over and equal to their rows need no place in memory. All of a page at once: a question for
+    /// each would take longer than everything else.
+    async fn settle(&mut self, ledger: &dyn Ledger, ended: Vec<AttemptId>) -> Result<(), Fault> {
+        if ended.is_empty() {
+            return Ok(());
+        }
+        for row in ledger.attempts(Attempts::These(ended)).await? {
+            if self.books.attempts.get(&row.id) == Some(&row) {
+                self.books.set_aside(row.id);
+            }
         }
         Ok(())
     }
@@ -296,8 +313,10 @@ impl Reading {
         ledger: &dyn Ledger,
         blanks: Vec<(ChipId, BlankId, PackId)>,
     ) -> Result<(), Fault> {
+        let chips: Vec<ChipId> = blanks.iter().map(|(chip, ..)| chip.clone()).collect();
+        let known = ledger.blanks(&chips).await?;
         for (chip, blank, pack) in blanks {
-            if ledger.blank(&chip).await? != Some((blank.clone(), pack)) {
+            if known.get(&chip) != Some(&(blank.clone(), pack)) {
                 self.flaws.push(differs(format!("blank {blank}")));
             }
         }

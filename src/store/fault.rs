@@ -93,8 +93,11 @@ mod sqlite {
 
 /// A database error as a fault. Unique-index violations are laws speaking; texts of the driver hold no values.
 pub(crate) fn database(error: &sqlx::Error) -> Fault {
-    let sqlx::Error::Database(inner) = error else {
-        return Fault::new(&DATABASE, error.to_string());
+    let inner = match error {
+        sqlx::Error::Database(inner) => inner,
+        // A value that is not what its column says it is.
+        sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => return unreadable(error.to_string()),
+        _ => return Fault::new(&DATABASE, error.to_string()),
     };
     if inner.is_unique_violation() {
         return Fault::new(&TWICE, inner.message().to_owned());

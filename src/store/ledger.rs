@@ -4,11 +4,13 @@ mod check;
 mod second;
 mod writer;
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sqlx::Row;
 use sqlx::sqlite::{SqlitePool, SqliteRow};
@@ -274,6 +276,14 @@ impl Ledger for SqliteLedger {
             .bind(int(id.order.0))
             .bind(i64::from(id.number))
             .bind(i64::from(limit)),
+            Attempts::These(ids) => {
+                let ids: Vec<_> = ids.iter().map(|id| (id.order.0, id.number)).collect();
+                sqlx::query(
+                    "SELECT state FROM json_each($1) AS these CROSS JOIN attempt
+                     ON order_key = these.value ->> 0 AND number = these.value ->> 1 ORDER BY order_key, number",
+                )
+                .bind(to_json(&ids)?)
+            }
             Attempts::InBox(label) => {
                 sqlx::query("SELECT state FROM attempt WHERE box = $1 ORDER BY slot").bind(label.0)
             }
@@ -292,6 +302,18 @@ impl Ledger for SqliteLedger {
             .await
             .map_err(|error| database(&error))?;
         Ok(row.map(|(blank, pack)| (BlankId(blank), PackId(pack))))
+    }
+
+    async fn blanks(&self, chips: &[ChipId]) -> Result<BTreeMap<ChipId, (BlankId, PackId)>, Fault> {
+        let rows: Vec<(String, String, String)> = sqlx::query_as(
+            "SELECT chip, blank, pack FROM json_each($1) AS these CROSS JOIN blank ON chip = these.value",
+        )
+        .bind(to_json(chips)?)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(|error| database(&error))?;
+        let known = |(chip, blank, pack)| (ChipId(chip), (BlankId(blank), PackId(pack)));
+        Ok(rows.into_iter().map(known).collect())
     }
 
     async fn pack_of(&self, blank: &BlankId) -> Result<Option<PackId>, Fault> {
@@ -351,17 +373,16 @@ impl Ledger for SqliteLedger {
     }
 
     async fn history(&self, subject: &str) -> Result<Vec<Entry>, Fault> {
-        let rows = sqlx::query(HISTORY)
+        let rows: Vec<(i64, i64, Vec<u8>)> = sqlx::query_as(HISTORY)
             .bind(subject)
             .fetch_all(&self.pool)
             .await
             .map_err(|error| database(&error))?;
-        rows.iter()
-            .map(|row| {
-                let body: Vec<u8> = row.get(2);
+        rows.into_iter()
+            .map(|(seq, at, body)| {
                 Ok(Entry {
-                    seq: uint(row.get(0)),
-                    at: OffsetDateTime::from_unix_timestamp_nanos(i128::from(row.get::<i64, _>(1)))
+                    seq: uint(seq),
+                    at: OffsetDateTime::from_unix_timestamp_nanos(i128::from(at))
                         .map_err(|_| unreadable("time of a record"))?,
                     fact: serde_json::from_slice(&body).map_err(|error| unreadable(error.to_string()))?,
                 })
@@ -451,8 +472,13 @@ fn json<T: DeserializeOwned>(text: &str) -> Result<T, Fault> {
     serde_json::from_str(text).map_err(|error| unreadable(error.to_string()))
 }
 
+/// A list as a statement takes it.
+fn to_json<T: Serialize>(list: &[T]) -> Result<String, Fault> {
+    serde_json::to_string(list).map_err(|error| unreadable(error.to_string()))
+}
+
 fn state(row: &SqliteRow) -> Result<Attempt, Fault> {
-    json(row.get::<&str, _>(0))
+    json(row.try_get(0).map_err(|error| database(&error))?)
 }
 
 /// Rows of the stock table: pack, place in JSON, count.

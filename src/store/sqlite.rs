@@ -79,11 +79,16 @@ where
     })
 }
 
+/// Rows that a reader lets the database run ahead.
+const ROWS_AT_ONCE: usize = 2_048;
+
 /// Opens a database that nobody may change through this door.
 pub(crate) async fn open_to_read(path: &Path) -> Result<SqlitePool, Fault> {
     let options = SqliteConnectOptions::new()
         .filename(path)
         .read_only(true)
+        // A whole page of records comes over at once: a hand-over for every few rows costs more than reading them.
+        .row_buffer_size(ROWS_AT_ONCE)
         .busy_timeout(Duration::from_secs(10));
     SqlitePoolOptions::new()
         .max_connections(2)

@@ -1,5 +1,6 @@
 //! The ledger with a trap in it: what is appended says which moment has come.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -142,6 +143,10 @@ impl Ledger for TrappedLedger {
 
     async fn blank(&self, chip: &ChipId) -> Result<Option<(BlankId, PackId)>, Fault> {
         self.door.blank(chip).await
+    }
+
+    async fn blanks(&self, chips: &[ChipId]) -> Result<BTreeMap<ChipId, (BlankId, PackId)>, Fault> {
+        self.door.blanks(chips).await
     }
 
     async fn pack_of(&self, blank: &BlankId) -> Result<Option<PackId>, Fault> {

@@ -174,6 +174,14 @@ impl Ledger for MemoryLedger {
         self.ask(|books| books.tables.blanks.get(chip).cloned()).await
     }
 
+    async fn blanks(&self, chips: &[ChipId]) -> Result<BTreeMap<ChipId, (BlankId, PackId)>, Fault> {
+        self.ask(|books| {
+            let known = |chip: &ChipId| Some((chip.clone(), books.tables.blanks.get(chip)?.clone()));
+            chips.iter().filter_map(known).collect()
+        })
+        .await
+    }
+
     async fn pack_of(&self, blank: &BlankId) -> Result<Option<PackId>, Fault> {
         self.ask(|books| books.tables.pack_of(blank)).await
     }

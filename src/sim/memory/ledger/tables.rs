@@ -85,6 +85,10 @@ impl Tables {
                 let limit = usize::try_from(*limit).unwrap_or(usize::MAX);
                 later.take(limit).map(|(_, attempt)| attempt.clone()).collect()
             }
+            Attempts::These(ids) => ids
+                .iter()
+                .filter_map(|id| self.attempts.get(id).cloned())
+                .collect(),
             Attempts::InBox(label) => {
                 let slots = self.slots.range((label.clone(), 0)..=(label.clone(), u16::MAX));
                 slots
