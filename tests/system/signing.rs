@@ -255,9 +255,12 @@ fn a_clock_that_is_moved_under_a_running_line_stops_its_signatures() {
             let (said, certain) = facility.ask(&["clock", "show"]);
             !certain && said.contains(word)
         });
-        // What was asked for before is answered by now.
-        pause(Duration::from_millis(500));
-        signed = facility.signatures();
+        // What was asked for before is answered, and the answers are on record.
+        until("the answers are in", || {
+            signed = facility.signatures();
+            pause(Duration::from_secs(1));
+            facility.signatures() == signed
+        });
         pause(Duration::from_secs(2));
         assert_eq!(facility.signatures(), signed, "{word}, and it signs");
         if by == "-7200" {
