@@ -365,7 +365,7 @@ impl Ledger for SqliteLedger {
     }
 
     async fn open_lots(&self) -> Result<Vec<Lot>, Fault> {
-        let rows: Vec<(String,)> = sqlx::query_as("SELECT body FROM lot WHERE closed = 0 ORDER BY id")
+        let rows: Vec<(String,)> = sqlx::query_as("SELECT body FROM lot ORDER BY id")
             .fetch_all(&self.pool)
             .await
             .map_err(|error| database(&error))?;
@@ -472,9 +472,8 @@ fn json<T: DeserializeOwned>(text: &str) -> Result<T, Fault> {
     serde_json::from_str(text).map_err(|error| unreadable(error.to_string()))
 }
 
-/// A list as a statement takes it.
-fn to_json<T: Serialize>(list: &[T]) -> Result<String, Fault> {
-    serde_json::to_string(list).map_err(|error| unreadable(error.to_string()))
+fn to_json<T: Serialize + ?Sized>(value: &T) -> Result<String, Fault> {
+    serde_json::to_string(value).map_err(|error| unreadable(error.to_string()))
 }
 
 fn state(row: &SqliteRow) -> Result<Attempt, Fault> {

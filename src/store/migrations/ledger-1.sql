@@ -63,9 +63,8 @@ CREATE TABLE box (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX box_office ON box (office, label);
 
+-- Those that are not closed: of the others the record tells.
 CREATE TABLE lot (
-    id     INTEGER PRIMARY KEY,
-    closed INTEGER NOT NULL,
-    body   TEXT NOT NULL
+    id   INTEGER PRIMARY KEY,
+    body TEXT NOT NULL
 ) STRICT;
-CREATE INDEX lot_open ON lot (id) WHERE closed = 0;

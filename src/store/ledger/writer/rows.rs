@@ -4,7 +4,6 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{QueryBuilder, Sqlite};
 
@@ -13,8 +12,8 @@ use crate::base::ids::{AttemptId, BoxId, OfficeCode, OrderKey, PackId};
 use crate::base::{Fault, Place};
 use crate::job::{Attempt, Fact};
 use crate::port::{BoxStanding, BundlePart, Part};
-use crate::store::fault::{TOO_LATE, TWICE, database, unreadable};
-use crate::store::ledger::{Append, part_name};
+use crate::store::fault::{TOO_LATE, TWICE, database};
+use crate::store::ledger::{Append, part_name, to_json};
 use crate::store::sqlite::int;
 
 /// Rows in one statement at most. Statements are prepared once for each number of rows, so only powers of two are used.
@@ -196,7 +195,7 @@ async fn put_attempts(
     attempts: &[&Attempt],
     set: &str,
 ) -> Result<(), Fault> {
-    let states = attempts.iter().map(text).collect::<Result<Vec<_>, _>>()?;
+    let states = attempts.iter().map(to_json).collect::<Result<Vec<_>, _>>()?;
     let mut query = QueryBuilder::<Sqlite>::new(
         "INSERT INTO attempt (order_key, number, lot, live, over, unreported, chip, blank, sod, chip_key, box,
             slot, state) ",
@@ -228,7 +227,7 @@ async fn put_stock(
 ) -> Result<(), Fault> {
     let places = counts
         .iter()
-        .map(|((_, place), _)| text(place))
+        .map(|((_, place), _)| to_json(place))
         .collect::<Result<Vec<_>, _>>()?;
     let mut query = QueryBuilder::<Sqlite>::new("INSERT INTO stock (pack, place, count) ");
     query.push_values(
@@ -269,14 +268,14 @@ async fn put_fact(connection: &mut SqliteConnection, fact: &Fact) -> Result<(), 
             }
             Ok(())
         }
-        Fact::LotClaimed { lot } => sqlx::query("INSERT INTO lot (id, closed, body) VALUES ($1, 0, $2)")
+        Fact::LotClaimed { lot } => sqlx::query("INSERT INTO lot (id, body) VALUES ($1, $2)")
             .bind(int(lot.id.0))
-            .bind(text(lot)?)
+            .bind(to_json(lot)?)
             .execute(connection)
             .await
             .map(|_| ())
             .map_err(|error| database(&error)),
-        Fact::LotClosed { lot } => sqlx::query("UPDATE lot SET closed = 1 WHERE id = $1")
+        Fact::LotClosed { lot } => sqlx::query("DELETE FROM lot WHERE id = $1")
             .bind(int(lot.0))
             .execute(connection)
             .await
@@ -336,7 +335,7 @@ async fn open_box(
     sqlx::query("INSERT INTO box (label, office, cards, standing) VALUES ($1, $2, 0, $3)")
         .bind(label.as_str())
         .bind(office.as_str())
-        .bind(text(&BoxStanding::Open)?)
+        .bind(to_json(&BoxStanding::Open)?)
         .execute(connection)
         .await
         .map(|_| ())
@@ -349,7 +348,7 @@ async fn put_in_box(connection: &mut SqliteConnection, label: &BoxId, slot: u16)
         sqlx::query("UPDATE box SET cards = $2 WHERE label = $1 AND cards = $2 - 1 AND standing = $3")
             .bind(label.as_str())
             .bind(i64::from(slot))
-            .bind(text(&BoxStanding::Open)?)
+            .bind(to_json(&BoxStanding::Open)?)
             .execute(connection)
             .await
             .map_err(|error| database(&error))?
@@ -369,8 +368,8 @@ async fn move_box(
 ) -> Result<(), Fault> {
     let changed = sqlx::query("UPDATE box SET standing = $3 WHERE label = $1 AND standing = $2")
         .bind(label.as_str())
-        .bind(text(&from)?)
-        .bind(text(&to)?)
+        .bind(to_json(&from)?)
+        .bind(to_json(&to)?)
         .execute(connection)
         .await
         .map_err(|error| database(&error))?
@@ -378,11 +377,6 @@ async fn move_box(
     let refused = || Fault::new(&TOO_LATE, format!("box {label} is not {from:?}"));
     if changed == 1 { Ok(()) } else { Err(refused()) }
 }
-
-fn text<T: Serialize>(value: &T) -> Result<String, Fault> {
-    serde_json::to_string(value).map_err(|error| unreadable(error.to_string()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
