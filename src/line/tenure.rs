@@ -229,21 +229,15 @@ pub async fn compare(line: &Line) -> Result<(), Fault> {
     tracing::warn!("the order book's server was replaced: comparing it with the ledger");
     line.tenure.lock().granted.clear();
     let (book, ledger) = (&line.ports.book, &line.ports.ledger);
-    let mut lost = 0_u64;
+    let mut again = 0_u64;
     for lot in ledger.open_lots().await? {
         for order in &lot.orders {
             let last = ledger.attempts(Attempts::Of(*order)).await?.pop();
             let inside = last.is_none_or(|last| last.lot <= lot.id && !is_done_with(&last));
             let known = book.order(*order).await?;
             if inside && known.as_ref().is_none_or(|known| known.lot != Some(lot.id)) {
-                lost += u64::from(
-                    reclaim(
-                        line,
-                        &lot.machine,
-                        stands(lot.id, *order, known.as_ref(), OrderState::InLot),
-                    )
-                    .await?,
-                );
+                let standing = stands(lot.id, *order, known.as_ref(), OrderState::InLot);
+                again += u64::from(reclaim(line, &lot.machine, standing, known.as_ref()).await?);
             }
         }
     }
@@ -264,14 +258,8 @@ pub async fn compare(line: &Line) -> Result<(), Fault> {
                     OrderState::InLot
                 };
                 if last.chip.is_some() && (order.state, order.lot) != (stands, Some(last.lot)) {
-                    lost += u64::from(
-                        reclaim(
-                            line,
-                            &last.machine,
-                            self::stands(last.lot, order.key, Some(&order), stands),
-                        )
-                        .await?,
-                    );
+                    let standing = self::stands(last.lot, order.key, Some(&order), stands);
+                    again += u64::from(reclaim(line, &last.machine, standing, Some(&order)).await?);
                 }
             }
         }
@@ -279,8 +267,8 @@ pub async fn compare(line: &Line) -> Result<(), Fault> {
     book.vouch().await?;
     recover::orders(line).await?;
     tracing::warn!(
-        lost,
-        "compared with the ledger: what the last server had lost is said again"
+        again,
+        "compared with the ledger: what the order book does not know is said again"
     );
     Ok(())
 }
@@ -298,10 +286,20 @@ fn stands(lot: LotId, order: OrderKey, known: Option<&Order>, state: OrderState)
     }
 }
 
-/// False if the book is right after all.
-async fn reclaim(line: &Line, machine: &MachineId, standing: Standing) -> Result<bool, Fault> {
+/// False if the book is right after all. A book that knows the lot has lost nothing that was confirmed to us: of cards
+/// that were finished while it was away it was not told yet.
+async fn reclaim(
+    line: &Line,
+    machine: &MachineId,
+    standing: Standing,
+    known: Option<&Order>,
+) -> Result<bool, Fault> {
     let Standing { lot, order, .. } = standing;
     match line.ports.book.reclaim(standing, machine).await {
+        Ok(true) if known.is_some_and(|known| known.lot == Some(lot)) => {
+            tracing::info!(%order, %lot, "the order book is told where this order stands");
+            Ok(true)
+        }
         Ok(true) => {
             tracing::error!(%order, %lot, "the last server had lost that this lot has the order");
             Ok(true)
