@@ -38,7 +38,10 @@ pub enum Phase {
 }
 
 /// One physical try at an order, folded from its events.
+///
+/// As text, a member that is not known is an error: one whose name has changed would go unread.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct Attempt {
     /// Which.
     pub id: AttemptId,

@@ -5,15 +5,12 @@ use sqlx::sqlite::{SqlitePool, SqlitePoolOptions};
 use crate::audit::Hash;
 use crate::base::Fault;
 
-use super::{MIGRATIONS, SqliteLedger, json, to_json};
-use crate::job::Attempt;
+use super::{MIGRATIONS, SqliteLedger};
 use crate::store::fault::database;
 use crate::store::sqlite::migrate;
 
 /// Tables, indexes and their rules: without a rule of the schema laws 2 and 3 hold for nothing.
 const SCHEMA: &str = "SELECT type, name, tbl_name, coalesce(sql, '') FROM sqlite_schema ORDER BY name";
-/// Flaws of a kind that are named one by one.
-const NAMED_MAX: usize = 20;
 /// The table of the sealed parts: each proves its integrity itself when it is opened.
 const SEALED: &str = "bundle";
 
@@ -44,7 +41,6 @@ impl SqliteLedger {
         {
             damage.push("its tables are not those of this program".to_owned());
         }
-        damage.extend(self.misspelt().await?);
         // What an attempt is found by must be what it says of itself, or laws 2 and 3 hold for the wrong rows.
         let bent: Vec<(i64, i64)> = sqlx::query_as(include_str!("bent-attempts.sql"))
             .fetch_all(&self.pool)
@@ -56,36 +52,6 @@ impl SqliteLedger {
             }),
         );
         Ok(damage)
-    }
-
-    /// Attempts whose states are not as this program writes them, although they can be read: a member whose name has
-    /// changed is one that is not known, and is not looked at.
-    async fn misspelt(&self) -> Result<Vec<String>, Fault> {
-        let mut misspelt = Vec::new();
-        let (mut order, mut number) = (0_i64, 0_i64);
-        loop {
-            let page: Vec<(i64, i64, String)> = sqlx::query_as(
-                "SELECT order_key, number, state FROM attempt WHERE (order_key, number) > ($1, $2)
-                 ORDER BY order_key, number LIMIT 2000",
-            )
-            .bind(order)
-            .bind(number)
-            .fetch_all(&self.pool)
-            .await
-            .map_err(|error| database(&error))?;
-            let Some(last) = page.last() else {
-                return Ok(misspelt);
-            };
-            (order, number) = (last.0, last.1);
-            for (order, number, state) in &page {
-                let again = json::<Attempt>(state).ok().map(|attempt| to_json(&attempt));
-                if again != Some(Ok(state.clone())) && misspelt.len() < NAMED_MAX {
-                    misspelt.push(format!(
-                        "attempt O{order:07}.{number}: its state is not as it was written"
-                    ));
-                }
-            }
-        }
     }
 
     /// Everything the file says, read from its tables and not by way of their indexes.

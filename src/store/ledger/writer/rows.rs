@@ -377,6 +377,7 @@ async fn move_box(
     let refused = || Fault::new(&TOO_LATE, format!("box {label} is not {from:?}"));
     if changed == 1 { Ok(()) } else { Err(refused()) }
 }
+
 #[cfg(test)]
 mod tests {
     use super::*;
