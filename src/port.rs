@@ -241,7 +241,9 @@ pub trait Ledger: Send + Sync {
     /// Attempts by a question, in the order of lot, order and number.
     async fn attempts(&self, which: Attempts) -> Result<Vec<Attempt>, Fault>;
     /// The blank a chip sits in, by the suppliers' lists.
-    async fn blank(&self, chip: &ChipId) -> Result<Option<(BlankId, PackId)>, Fault>;
+    async fn blank(&self, chip: &ChipId) -> Result<Option<(BlankId, PackId)>, Fault> {
+        Ok(self.blanks(std::slice::from_ref(chip)).await?.remove(chip))
+    }
     /// The same for many: those chips that the lists know.
     async fn blanks(&self, chips: &[ChipId]) -> Result<BTreeMap<ChipId, (BlankId, PackId)>, Fault>;
     /// The pack that a blank came in, by the suppliers' lists.

@@ -34,9 +34,14 @@ use second::Second;
 pub use check::Content;
 pub use second::restore;
 
-/// Asked for every blank: neither may read more of the record than what it asks for.
+/// Asked for every card: none may read more than what it asks for. The cross join fixes the order: what is asked for,
+/// then its row.
 const HISTORY: &str = "SELECT seq, at, body FROM entry WHERE subject = $1 ORDER BY seq";
 const WRITTEN_OFF: &str = "SELECT EXISTS (SELECT 1 FROM entry WHERE subject = $1 AND kind = 'written_off')";
+const BLANKS: &str =
+    "SELECT chip, blank, pack FROM json_each($1) AS these CROSS JOIN blank ON chip = these.value";
+const THESE: &str = "SELECT state FROM json_each($1) AS these CROSS JOIN attempt
+     ON order_key = these.value ->> 0 AND number = these.value ->> 1 ORDER BY order_key, number";
 
 const MIGRATIONS: &[(&str, &str)] = &[("ledger", include_str!("migrations/ledger-1.sql"))];
 
@@ -278,11 +283,7 @@ impl Ledger for SqliteLedger {
             .bind(i64::from(limit)),
             Attempts::These(ids) => {
                 let ids: Vec<_> = ids.iter().map(|id| (id.order.0, id.number)).collect();
-                sqlx::query(
-                    "SELECT state FROM json_each($1) AS these CROSS JOIN attempt
-                     ON order_key = these.value ->> 0 AND number = these.value ->> 1 ORDER BY order_key, number",
-                )
-                .bind(to_json(&ids)?)
+                sqlx::query(THESE).bind(to_json(&ids)?)
             }
             Attempts::InBox(label) => {
                 sqlx::query("SELECT state FROM attempt WHERE box = $1 ORDER BY slot").bind(label.0)
@@ -295,23 +296,12 @@ impl Ledger for SqliteLedger {
         states(&rows)
     }
 
-    async fn blank(&self, chip: &ChipId) -> Result<Option<(BlankId, PackId)>, Fault> {
-        let row: Option<(String, String)> = sqlx::query_as("SELECT blank, pack FROM blank WHERE chip = $1")
-            .bind(chip.as_str())
-            .fetch_optional(&self.pool)
+    async fn blanks(&self, chips: &[ChipId]) -> Result<BTreeMap<ChipId, (BlankId, PackId)>, Fault> {
+        let rows: Vec<(String, String, String)> = sqlx::query_as(BLANKS)
+            .bind(to_json(chips)?)
+            .fetch_all(&self.pool)
             .await
             .map_err(|error| database(&error))?;
-        Ok(row.map(|(blank, pack)| (BlankId(blank), PackId(pack))))
-    }
-
-    async fn blanks(&self, chips: &[ChipId]) -> Result<BTreeMap<ChipId, (BlankId, PackId)>, Fault> {
-        let rows: Vec<(String, String, String)> = sqlx::query_as(
-            "SELECT chip, blank, pack FROM json_each($1) AS these CROSS JOIN blank ON chip = these.value",
-        )
-        .bind(to_json(chips)?)
-        .fetch_all(&self.pool)
-        .await
-        .map_err(|error| database(&error))?;
         let known = |(chip, blank, pack)| (ChipId(chip), (BlankId(blank), PackId(pack)));
         Ok(rows.into_iter().map(known).collect())
     }

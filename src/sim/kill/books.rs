@@ -141,10 +141,6 @@ impl Ledger for TrappedLedger {
         self.door.attempts(which).await
     }
 
-    async fn blank(&self, chip: &ChipId) -> Result<Option<(BlankId, PackId)>, Fault> {
-        self.door.blank(chip).await
-    }
-
     async fn blanks(&self, chips: &[ChipId]) -> Result<BTreeMap<ChipId, (BlankId, PackId)>, Fault> {
         self.door.blanks(chips).await
     }

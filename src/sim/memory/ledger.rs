@@ -170,10 +170,6 @@ impl Ledger for MemoryLedger {
         self.ask(|books| books.tables.find(&which)).await
     }
 
-    async fn blank(&self, chip: &ChipId) -> Result<Option<(BlankId, PackId)>, Fault> {
-        self.ask(|books| books.tables.blanks.get(chip).cloned()).await
-    }
-
     async fn blanks(&self, chips: &[ChipId]) -> Result<BTreeMap<ChipId, (BlankId, PackId)>, Fault> {
         self.ask(|books| {
             let known = |chip: &ChipId| Some((chip.clone(), books.tables.blanks.get(chip)?.clone()));
