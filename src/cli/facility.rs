@@ -22,8 +22,8 @@ use crate::dossier::office::OfficeTable;
 use crate::job::Fact;
 use crate::job::decide::is_waited_for;
 use crate::line::context::Fingerprints;
+use crate::line::tenure::is_away;
 use crate::pki::{SignerKey, TrustStore};
-use crate::port::fault::AWAY;
 use crate::port::{Ledger, Signer};
 use crate::sim::kill::Trap;
 use crate::store::{SqlOrderBook, SqliteLedger, SqliteRegistry};
@@ -142,7 +142,7 @@ impl Facility {
     pub async fn open_patiently(folder: &Path, clock: Clock) -> Result<Self, Fault> {
         loop {
             match Self::open(folder, clock).await {
-                Err(fault) if is_waited_for(&fault) || *fault.code == AWAY => {
+                Err(fault) if is_waited_for(&fault) || is_away(&fault) => {
                     tracing::error!(code = fault.code.id, "waiting: {fault}");
                     clock.sleep(limits::AWAY_PAUSE).await;
                 }

@@ -19,12 +19,15 @@ use crate::line::context::KeyLabels;
 use crate::line::desk::Desk;
 use crate::line::station::Station;
 use crate::line::{self, Ending, Line, Ports, Rules};
-use crate::port::{Encoder, OrderBook, OrderState, Signer};
+use crate::port::{Encoder, OfficeCounts, OrderBook, OrderState, Signer};
 use crate::printer::Model;
 
 use super::facility::{Facility, with_token_env};
 use super::readers;
 use super::trap;
+
+/// Orders that are still to get a card, or are getting one.
+pub(super) const WANTED: [OrderState; 2] = [OrderState::Waiting, OrderState::InLot];
 
 /// Arguments of `run`.
 #[derive(Args, Debug)]
@@ -41,7 +44,7 @@ pub struct Arguments {
     #[arg(long, default_value = "facility")]
     dir: PathBuf,
     /// End when no order waits any more; open boxes are sealed then. The exit code is 1 if orders are left, because
-    /// the machines that could make them stand.
+    /// the machines that could make them stand, or because somebody ended it before.
     #[arg(long)]
     drain: bool,
     #[command(flatten)]
@@ -130,7 +133,7 @@ pub async fn line(facility: &Facility, clock: Clock) -> Result<Line, Fault> {
 pub async fn make(facility: &Facility, line: &Arc<Line>, ending: Ending) -> Result<(), Fault> {
     let (stations, desks) = (stations(facility, line)?, desks(facility, line)?);
     line.progress
-        .want(wanted(&*facility.order_book, line.clock.today()).await?);
+        .want(orders_in(&WANTED, &*facility.order_book, line.clock.today()).await?);
     let file = facility.config.folder.join(super::ask::PROPOSALS);
     let control = Arc::new(Control::keeping(Arc::clone(line), &file));
     let server = Server::bind(&facility.config.folder.join(serve::NAME), control).await?;
@@ -200,15 +203,16 @@ fn serial(path: &Path, baud: u32, clock: Clock) -> Result<SerialPort, Fault> {
     )
 }
 
-/// Orders that wait for a card or are being made.
-pub(super) async fn wanted(book: &dyn OrderBook, today: time::Date) -> Result<u64, Fault> {
-    let mut count = 0;
-    for counts in book.counts(today).await?.values() {
-        for state in [OrderState::Waiting, OrderState::InLot] {
-            count += counts.orders.get(&state).copied().unwrap_or(0);
-        }
-    }
-    Ok(count)
+/// How many orders stand so, of all offices.
+pub(super) async fn orders_in(
+    states: &[OrderState],
+    book: &dyn OrderBook,
+    today: time::Date,
+) -> Result<u64, Fault> {
+    let offices = book.counts(today).await?;
+    let counted =
+        |counts: &OfficeCounts| -> u64 { states.iter().filter_map(|state| counts.orders.get(state)).sum() };
+    Ok(offices.values().map(counted).sum())
 }
 
 async fn stop_on_signal(line: Arc<Line>) {

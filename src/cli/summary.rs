@@ -94,11 +94,9 @@ pub async fn print(facility: &Facility, line: &Line) -> anyhow::Result<bool> {
 /// The order book's.
 pub async fn is_all_made(line: &Line) -> anyhow::Result<bool> {
     let book = &line.ports.book;
-    let waiting = book
-        .in_state(OrderState::Waiting, OrderKey(0), u32::MAX)
-        .await?
-        .len();
-    let given = book.given(OrderKey(0), u32::MAX).await?.len();
+    let waiting = super::run::orders_in(&[OrderState::Waiting], &**book, line.clock.today()).await?;
+    // What others were given is theirs to make.
+    let given = u64::try_from(book.given(OrderKey(0), u32::MAX).await?.len())?;
     if waiting + given > 0 {
         println!(
             "Left:     {} orders, {waiting} waiting and {given} given to machines: cardwright status says who stands",

@@ -43,8 +43,8 @@ pub struct Arguments {
     #[arg(long, value_enum, default_value_t = Readers::Sockets)]
     readers: Readers,
     /// Where the order book is: in a file, or on a PostgreSQL server that is started for it.
-    #[arg(long, value_enum, default_value_t = Place::File)]
-    order_book: Place,
+    #[arg(long, value_enum, default_value_t = BookPlace::File)]
+    order_book: BookPlace,
     /// Orders in the order book in all: those beyond the cards to make wait behind them.
     #[arg(long, default_value_t = 0)]
     orders: usize,
@@ -58,14 +58,14 @@ pub struct Arguments {
 
 /// Where the order book is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
-enum Place {
+enum BookPlace {
     /// In a file, on SQLite.
     File,
     /// On a server whose commits wait for the disk.
     Postgres,
 }
 
-impl Place {
+impl BookPlace {
     /// The server if there is to be one, and how a facility finds it.
     fn open(self) -> anyhow::Result<(Option<Postgres>, setup::Sharing)> {
         if self == Self::File {
@@ -128,7 +128,7 @@ async fn measure(arguments: &Arguments, dir: &Path) -> anyhow::Result<Report> {
     let watch = Stopwatch::start();
     people::admit(&scale, dir, &line, &facility).await?;
     let admitting = watch.elapsed();
-    let waiting = run::wanted(&*facility.order_book, clock.today()).await?;
+    let waiting = run::orders_in(&run::WANTED, &*facility.order_book, clock.today()).await?;
     let more = arguments.orders.saturating_sub(arguments.cards);
     orders::fill(&line, more).await?;
 
