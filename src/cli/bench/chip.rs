@@ -51,6 +51,8 @@ struct Figures {
     write: Traffic,
     write_share: f64,
     write_share_wanted: f64,
+    /// The files' alone.
+    files_share: f64,
     read: Traffic,
     /// Bytes of the files that were read.
     read_payload: usize,
@@ -95,13 +97,15 @@ fn measure(profile: &'static str, wanted: f64, times: Times) -> anyhow::Result<F
     };
     let spent = cpu::of_thread().saturating_sub(before);
     let payload = card.image().bytes();
+    let files = card.files.values().map(Vec::len).sum();
     Ok(Figures {
         profile,
         payload,
-        files: card.files.values().map(Vec::len).sum(),
+        files,
         write,
         write_share: share(payload, write.bytes),
         write_share_wanted: wanted,
+        files_share: share(files, write.bytes),
         read,
         read_payload,
         read_share: share(read_payload, read.bytes),
@@ -272,8 +276,8 @@ impl Figures {
             );
         };
         println!(
-            "{:<14} {} bytes stay on the chip, {} of them in files",
-            self.profile, self.payload, self.files
+            "{:<14} {} bytes stay on the chip, {} of them in files ({:.1} % of what is written), the rest keys",
+            self.profile, self.payload, self.files, self.files_share
         );
         line(
             "identify, write, seal",
