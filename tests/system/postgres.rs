@@ -23,7 +23,7 @@ use cardwright::store::postgres::{Server, version};
 use rustix::process::Signal;
 
 use super::hsm::block_on;
-use super::processes::{end_hall, signal, told};
+use super::processes::{cardwright, end_hall, signal, told};
 
 /// Enough for a dozen lots of four.
 const CARDS: &str = "48";
@@ -167,12 +167,7 @@ impl House {
 }
 
 fn rehearse(dir: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_cardwright"));
-    command
-        .env_remove("HSM_SIM_DIR")
-        .args(["rehearse", "--dir"])
-        .arg(dir);
-    command
+    cardwright(dir, &["rehearse"])
 }
 
 fn must(command: &mut Command) {
@@ -206,11 +201,7 @@ fn two_controllers_share_the_work_and_a_name_is_one_process() {
         "{}",
         told(&refused)
     );
-    let status = Command::new(env!("CARGO_BIN_EXE_cardwright"))
-        .args(["status", "--dir"])
-        .arg(house.path("K1"))
-        .output()
-        .unwrap();
+    let status = cardwright(&house.path("K1"), &["status"]).output().unwrap();
     assert!(
         told(&status).contains("Order book K2: lease for"),
         "{}",
@@ -407,17 +398,9 @@ fn a_lost_controllers_orders_are_settled_by_two_people_and_made_again() {
     first.child.wait().unwrap();
     let second = house.path("K2");
     let verb = |words: &str, person: &str| {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_cardwright"));
-        command
-            .env_remove("HSM_SIM_DIR")
-            .arg("controller")
-            .args(words.split(' '));
-        let output = command
-            .args(["--as", person, "--dir"])
-            .arg(&second)
-            .output()
-            .unwrap();
-        told(&output)
+        let words: Vec<&str> = ["controller"].into_iter().chain(words.split(' ')).collect();
+        let output = cardwright(&second, &words).args(["--as", person]).output();
+        told(&output.unwrap())
     };
     // Two people, once its lease is over: whoever may still live is not given up.
     let patience = Stopwatch::start();

@@ -6,8 +6,10 @@
 )]
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
 
+use cardwright::base::clock::{Stopwatch, pause};
 use cardwright::job::{Attempt, Phase};
 use cardwright::port::{Attempts, Ledger};
 use cardwright::sim::hall;
@@ -20,6 +22,8 @@ use super::hsm::block_on;
 const LEDGER: &str = "rehearsal/K1";
 /// A run that is disturbed ends within so many starts.
 const STARTS_MAX: usize = 6;
+/// A hall is open within this time, its readers included.
+const OPENS: Duration = Duration::from_secs(60);
 
 /// All that a process said.
 pub(crate) fn told(output: &Output) -> String {
@@ -59,6 +63,42 @@ pub(crate) fn cardwright(dir: &Path, words: &[&str]) -> Command {
 pub(crate) fn signal(process: u32, signal: Signal) -> bool {
     let process = Pid::from_raw(process.try_into().unwrap()).unwrap();
     kill_process(process, signal).is_ok()
+}
+
+/// A process that is told to end, and waited for, when its test ends.
+pub(crate) struct Ending(pub(crate) Child);
+
+impl Ending {
+    /// Ends it, which must go well.
+    pub(crate) fn ends_well(mut self) {
+        assert!(signal(self.0.id(), Signal::TERM));
+        assert!(self.0.wait().unwrap().success());
+    }
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        if matches!(self.0.try_wait(), Ok(None)) {
+            signal(self.0.id(), Signal::TERM);
+            let _ = self.0.wait();
+        }
+    }
+}
+
+/// The hall in this folder, once it is open.
+pub(crate) fn open_hall(dir: &Path) -> Ending {
+    let hall = Command::new(env!("CARGO_BIN_EXE_cardwright"))
+        .args(["sim", "hall"])
+        .arg(dir)
+        .stdin(Stdio::null())
+        .spawn();
+    let hall = Ending(hall.unwrap());
+    let watch = Stopwatch::start();
+    while hall::running(dir) != Some(hall.0.id()) {
+        assert!(watch.elapsed() < OPENS, "the hall does not open");
+        pause(Duration::from_millis(20));
+    }
+    hall
 }
 
 /// Ends the hall in this folder, which a failed test would leave behind.

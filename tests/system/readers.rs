@@ -8,7 +8,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use cardwright::base::clock::Stopwatch;
@@ -23,7 +23,7 @@ use cardwright::sim::pcscd::{READERS_MAX, reader_name};
 use rustix::process::Signal;
 
 use super::hsm::block_on;
-use super::processes::{cardwright, finish, ledger, settle_quarantined, signal, told};
+use super::processes::{Ending, cardwright, finish, ledger, open_hall, settle_quarantined, signal, told};
 use super::rehearsal::judge;
 use super::strangers::{InReader, accept_over_pcsc, beside_the_crl};
 
@@ -34,17 +34,6 @@ const CARDS: &str = "48";
 
 fn rehearse(dir: &Path) -> Command {
     cardwright(dir, &["rehearse", "--readers", "pcsc", "--cards", CARDS])
-}
-
-/// A process that ends with its test, also with one that fails.
-struct Ending(Child);
-
-impl Drop for Ending {
-    fn drop(&mut self) {
-        if matches!(self.0.try_wait(), Ok(None)) {
-            signal(self.0.id(), Signal::TERM);
-        }
-    }
 }
 
 #[test]
@@ -90,7 +79,7 @@ fn a_finished_card_is_one_to_any_program(dir: &Path) {
         .spawn()
         .unwrap();
     let mut lines = BufReader::new(shown.stdout.take().unwrap()).lines();
-    let mut shown = Ending(shown);
+    let shown = Ending(shown);
     let exported = lines.next().unwrap().unwrap();
     let socket = PathBuf::from(exported.strip_prefix("export PCSCLITE_CSOCK_NAME=").unwrap());
     let laid: Vec<String> = lines.take(2).map(Result::unwrap).collect();
@@ -135,8 +124,7 @@ fn a_finished_card_is_one_to_any_program(dir: &Path) {
         trust: &beside_the_crl(dir),
     };
     accept_over_pcsc(&strangers, &card);
-    assert!(signal(shown.0.id(), Signal::TERM));
-    assert!(shown.0.wait().unwrap().success());
+    shown.ends_well();
     assert!(!socket.exists(), "its pcscd ended with it");
 }
 
@@ -201,19 +189,7 @@ fn a_hall_takes_as_many_pcscds_as_it_needs() {
         ..hall::Plan::default()
     };
     hall::create(dir.path(), plan).unwrap();
-    let mut hall = Command::new(env!("CARGO_BIN_EXE_cardwright"))
-        .args(["sim", "hall"])
-        .arg(dir.path())
-        .spawn()
-        .unwrap();
-    let watch = Stopwatch::start();
-    while hall::running(dir.path()).is_none() {
-        assert!(
-            watch.elapsed() < Duration::from_secs(20),
-            "the hall does not open"
-        );
-        block_on(Clock::system().sleep(Duration::from_millis(20)));
-    }
+    let hall = open_hall(dir.path());
     let program = Path::new(env!("CARGO_BIN_EXE_cardwright"));
     // Six places each, and an entry of the driver always has two readers.
     for (place, count) in [(0, 6), (6, 6), (READERS_MAX, 6)] {
@@ -232,8 +208,7 @@ fn a_hall_takes_as_many_pcscds_as_it_needs() {
             "{listed:?}"
         );
     }
-    assert!(signal(hall.id(), Signal::TERM));
-    assert!(hall.wait().unwrap().success());
+    hall.ends_well();
     let pid = std::fs::read_to_string(dir.path().join("pcscd/2/pid")).unwrap();
     assert!(
         !Path::new("/proc").join(pid.trim()).exists(),

@@ -6,14 +6,13 @@
 )]
 
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use cardwright::base::clock::{Stopwatch, pause};
-use cardwright::sim::hall;
 use rustix::process::Signal;
 
-use super::processes::{cardwright, finish, signal, told};
+use super::processes::{cardwright, finish, open_hall, signal, told};
 use super::rehearsal::judge;
 
 /// With 50 cards on two machines.
@@ -26,32 +25,6 @@ const ENDS: Duration = Duration::from_secs(20);
 const HANDLES: [&str; 3] = ["-n 36", "-n 40", "-n 44"];
 /// Address space, in KiB.
 const MEMORY: [&str; 4] = ["-v 200000", "-v 300000", "-v 450000", "-v 700000"];
-
-/// The hall, which has all it wants.
-struct Hall(Child);
-
-impl Hall {
-    fn open(dir: &Path) -> Self {
-        let child = Command::new(env!("CARGO_BIN_EXE_cardwright"))
-            .args(["sim", "hall"])
-            .arg(dir.join("hall"))
-            .stdin(Stdio::null())
-            .spawn();
-        let watch = Stopwatch::start();
-        while hall::running(&dir.join("hall")).is_none() {
-            assert!(watch.elapsed() < ENDS, "the hall does not open");
-            pause(Duration::from_millis(20));
-        }
-        Self(child.unwrap())
-    }
-}
-
-impl Drop for Hall {
-    fn drop(&mut self) {
-        signal(self.0.id(), Signal::TERM);
-        let _ = self.0.wait();
-    }
-}
 
 /// A controller under this limit, to its end; true if it ended well.
 fn works_under(dir: &Path, limit: &str) -> bool {
@@ -96,7 +69,8 @@ fn survives(limits: &[&str]) {
     ];
     let prepared = cardwright(dir, &small).output().unwrap();
     assert!(prepared.status.success(), "{}", told(&prepared));
-    let hall = Hall::open(dir);
+    // The hall has all it wants.
+    let hall = open_hall(&dir.join("hall"));
     let ended_well = limits.iter().filter(|limit| works_under(dir, limit)).count();
     assert!(ended_well < limits.len(), "nothing ran out");
     drop(hall);

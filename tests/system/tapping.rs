@@ -7,52 +7,17 @@
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::process::Stdio;
 
-use cardwright::base::Clock;
 use cardwright::sim::hall;
 
-use super::processes::cardwright;
-
-/// The hall is asked so often, and so far apart, whether it is ready.
-const READY: (u32, Duration) = (500, Duration::from_millis(20));
+use super::processes::{Ending, cardwright, open_hall};
 
 fn said(words: &str, dir: &Path) -> (bool, String) {
     let words: Vec<&str> = words.split(' ').collect();
     let output = cardwright(dir, &words).output().unwrap();
     let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
     (output.status.success(), text.concat())
-}
-
-/// A process that ends with the test.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-fn enter(dir: &Path) -> Running {
-    let running = Command::new(env!("CARGO_BIN_EXE_cardwright"))
-        .args(["sim", "hall"])
-        .arg(dir)
-        .stdin(Stdio::null())
-        .spawn()
-        .unwrap();
-    let running = Running(running);
-    super::hsm::block_on(async {
-        for _ in 0..READY.0 {
-            if hall::running(dir) == Some(running.0.id()) {
-                return;
-            }
-            Clock::system().sleep(READY.1).await;
-        }
-        panic!("the hall does not open");
-    });
-    running
 }
 
 #[test]
@@ -63,10 +28,10 @@ fn a_card_on_a_desks_reader_says_what_it_is() {
     assert!(made, "{text}");
     let place = dir.join("hall");
     let boxed = hall::inventory(&place).unwrap().boxes.remove(0);
-    let _hall = enter(&place);
+    let _hall = open_hall(&place);
 
     let mut tap = cardwright(&place, &["sim", "tap", boxed.blank.as_str(), "--desk", "D1"]);
-    let mut tap = Running(tap.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap());
+    let mut tap = Ending(tap.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap());
     let mut line = String::new();
     let output = tap.0.stdout.take().unwrap();
     BufReader::new(output).read_line(&mut line).unwrap();

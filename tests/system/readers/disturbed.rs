@@ -1,6 +1,8 @@
 //! The line with a pcscd that hangs, dies and comes back, and with readers that are unplugged. The hall has two pcscds:
 //! the first serves machines 1 to 6, the second machines 7 and 8 and the desks.
 
+use std::process::Child;
+
 use cardwright::base::ids::MachineId;
 use cardwright::base::limits;
 use cardwright::job::{Event, Fact};
@@ -204,19 +206,8 @@ fn a_reader_that_is_unplugged_stops_its_idle_machine_and_lets_it_go_on() {
     assert_ne!(changed, settings);
     std::fs::write(&file, changed).unwrap();
 
-    let hall_dir = dir.join("hall");
-    let hall = Command::new(env!("CARGO_BIN_EXE_cardwright"))
-        .args(["sim", "hall"])
-        .arg(&hall_dir)
-        .spawn()
-        .unwrap();
-    let mut hall = Ending(hall);
-    let watch = Stopwatch::start();
-    while hall::running(&hall_dir).is_none() {
-        assert!(watch.elapsed() < PATIENCE, "the hall does not open");
-        wait(Duration::from_millis(20));
-    }
-    let mut controller = Ending(
+    let hall = open_hall(&dir.join("hall"));
+    let controller = Ending(
         cardwright(dir, &["run"])
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -260,10 +251,8 @@ fn a_reader_that_is_unplugged_stops_its_idle_machine_and_lets_it_go_on() {
 
     own.plug().unwrap();
     see(dir, NOTICED_WITHIN, |machines| stand(machines, &[]));
-    assert!(signal(controller.0.id(), Signal::TERM));
-    assert!(controller.0.wait().unwrap().success());
-    assert!(signal(hall.0.id(), Signal::TERM));
-    assert!(hall.0.wait().unwrap().success());
+    controller.ends_well();
+    hall.ends_well();
     let record = record(dir);
     assert!(stops(&record, &UNDISTURBED).is_empty(), "a person was needed");
 }
