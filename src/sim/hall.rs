@@ -7,7 +7,7 @@
 //! - `hall.json`, the [`Plan`]; `packs/<pack>.json`, the lists that came with the packs;
 //! - `journal.jsonl`, every move of every card, in order: the hall's one book of positions;
 //! - `cards/<blank>.json`, `.front.png`, `.back.png`: chip and faces of every card that was out of a feeder;
-//! - `stations/<name>/encoder.sock`, `printer` (a serial port), `screen.sock`, `printer.json`,
+//! - `stations/<name>/encoder.sock`, `printer` (a serial port), `screen.sock`, `printer.jsonl`,
 //!   `times.json`;
 //! - `desks/<name>/reader.sock`, `scanner` (a serial port), `screen.sock`, `hand.sock`;
 //! - `pcscd/0` …, sockets of pcscds with a virtual reader for each place, if the plan says so;

@@ -68,9 +68,13 @@ impl Card {
         self.save_chip(dir)
     }
 
-    /// Puts the chip on disk; the faces have not changed.
+    /// Puts the chip on disk; the faces have not changed. One that was only read has not either.
     pub(super) fn save_chip(&self, dir: &Path) -> io::Result<()> {
-        disk::write_json(&file(dir, &self.blank, "json"), &self.chip)
+        let (path, chip) = (file(dir, &self.blank, "json"), serde_json::to_vec(&self.chip)?);
+        if disk::read(&path)?.is_some_and(|saved| saved == chip) {
+            return Ok(());
+        }
+        disk::write(&path, &chip)
     }
 
     /// What the chip says of itself before seal.

@@ -211,7 +211,7 @@ impl Floor {
     /// The state in which a machine's printer was left.
     pub(super) fn printer(&self, station: &MachineId) -> io::Result<Option<State>> {
         match &self.keep {
-            Keep::Disk { dir, .. } => disk::read_json(&printer_file(dir, station.as_str())),
+            Keep::Disk { dir, .. } => disk::last_json(&printer_file(dir, station.as_str())),
             Keep::Memory { .. } => Ok(None),
         }
     }
@@ -219,7 +219,7 @@ impl Floor {
     /// Remembers the state of a machine's printer.
     pub(super) fn save_printer(&self, station: &MachineId, state: &State) -> io::Result<()> {
         match &self.keep {
-            Keep::Disk { dir, .. } => disk::write_json(&printer_file(dir, station.as_str()), state),
+            Keep::Disk { dir, .. } => disk::append_json(&printer_file(dir, station.as_str()), state),
             Keep::Memory { .. } => Ok(()),
         }
     }
@@ -230,11 +230,11 @@ impl Floor {
 /// # Errors
 /// The disk's.
 pub fn set_printer(dir: &Path, station: &str, state: &State) -> io::Result<()> {
-    disk::write_json(&printer_file(dir, station), state)
+    disk::append_json(&printer_file(dir, station), state)
 }
 
 fn printer_file(dir: &Path, station: &str) -> PathBuf {
-    dir.join("stations").join(station).join("printer.json")
+    dir.join("stations").join(station).join("printer.jsonl")
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -377,7 +377,7 @@ async fn planned_trouble_is_found_by_the_hall() {
     let pack = lists[1].pack.clone();
     ask(dir, "stations/S01", Instruction::LoadPack { pack }).await;
     hall.stop().await;
-    let left: crate::sim::printer::State = disk::read_json(&dir.join("stations/S01/printer.json"))
+    let left: crate::sim::printer::State = disk::last_json(&dir.join("stations/S01/printer.jsonl"))
         .unwrap()
         .unwrap();
     assert_eq!(left.plan, crate::sim::printer::Plan::default(), "it struck");
