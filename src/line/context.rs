@@ -275,6 +275,15 @@ impl Line {
         let _ = stopping.wait_for(|stopping| *stopping).await;
     }
 
+    /// Waits for a bell, for so long at most, and no longer than the line works.
+    pub async fn wait_for(&self, bell: impl Future<Output = ()>, most: Duration) {
+        tokio::select! {
+            biased;
+            () = self.stopped() => {}
+            _ = self.clock.within(most, bell) => {}
+        }
+    }
+
     /// The yield brake.
     pub fn brake(&self) -> MutexGuard<'_, Brake> {
         self.brake.lock().unwrap_or_else(PoisonError::into_inner)

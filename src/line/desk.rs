@@ -25,6 +25,7 @@ use super::progress::Activity;
 use super::settle::is_boxed;
 use super::talk::with_chip;
 use super::tenure::is_away;
+pub use boxes::seal_all;
 use placing::Put;
 
 /// A hand scanner has sent its reading within this time.
@@ -91,7 +92,7 @@ impl Desk {
                     self.pack(line, &packing).await?;
                 }
                 None => {
-                    let _ = line.clock.within(IDLE, line.floor.rung()).await;
+                    line.wait_for(line.floor.rung(), IDLE).await;
                 }
             }
         }

@@ -68,9 +68,7 @@ pub async fn feed(
                     return Ok(());
                 }
             }
-            Ok(None) => {
-                let _ = line.clock.within(IDLE, rung).await;
-            }
+            Ok(None) => line.wait_for(rung, IDLE).await,
             Err(fault) if is_away(&fault) => line.clock.sleep(AWAY).await,
             Err(fault) => return Err(fault),
         }

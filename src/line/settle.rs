@@ -18,6 +18,8 @@ use super::tenure::is_away;
 
 /// Reports in one transaction of the registry.
 const BATCH: u32 = 100;
+/// How often to look for ends when nobody rang.
+const IDLE: Duration = Duration::from_millis(500);
 /// How often a stopped position asks whether it may go on.
 pub(super) const STOPPED: Duration = Duration::from_millis(200);
 /// Pause before the registry is asked again after a failure: first, and most.
@@ -32,12 +34,7 @@ pub async fn settle(line: &Line) -> Result<(), Fault> {
     loop {
         match line.costs.of(Effort::Settle, settle_once(line)).await {
             Ok(0) if line.is_stopping() => return Ok(()),
-            Ok(0) => {
-                let _ = line
-                    .clock
-                    .within(Duration::from_millis(500), line.floor.settled())
-                    .await;
-            }
+            Ok(0) => line.wait_for(line.floor.settled(), IDLE).await,
             Ok(_) => pause = BACK_OFF_MS.0,
             // What is not told now is in the ledger, and told after the next start.
             Err(fault) if is_away(&fault) && line.is_stopping() => return Ok(()),

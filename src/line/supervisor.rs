@@ -17,7 +17,7 @@ use super::Line;
 use super::books::Meters;
 use super::checkpoint::Checkpoints;
 use super::context::Hand;
-use super::desk::Desk;
+use super::desk::{self, Desk};
 use super::feed::{Work, feed};
 use super::patience::Patient;
 use super::progress::{Activity, MachineProgress};
@@ -129,10 +129,10 @@ pub async fn run(
             outcome.map(|()| None)
         });
     }
-    let (mut outcome, mut desk) = (Ok(()), None);
+    let (mut outcome, mut desks) = (Ok(()), Vec::new());
     while let Some(ended) = tasks.join_next().await {
         match ended {
-            Ok(Ok(Some(free))) => desk = Some(free),
+            Ok(Ok(Some(free))) => desks.push(free),
             Ok(Ok(None)) => {}
             Ok(Err(fault)) => {
                 tracing::error!(code = fault.code.id, "the line stops: {fault}");
@@ -147,8 +147,8 @@ pub async fn run(
         }
     }
     outcome?;
-    if let (Ending::WhenDrained, Some(mut desk)) = (ending, desk) {
-        desk.seal_all(&line).await?;
+    if ending == Ending::WhenDrained {
+        desk::seal_all(&line, desks).await?;
         while settle_once(&line).await? > 0 {}
     }
     let mut stopped = readings::signatures(&line).await?;

@@ -1,8 +1,11 @@
 //! A desk's boxes: the next free place, sealing, and finding out what is wrong when a box does not hold what the books
 //! say. People put cards into the wrong box; the chip in the card knows where it belongs.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+
+use tokio::task::JoinSet;
 
 use super::Desk;
 use super::placing::Put;
@@ -13,13 +16,68 @@ use crate::job::fault::{BOX_MISCOUNT, WRONG_CARD};
 use crate::job::{Attempt, Fact, Phase};
 use crate::line::Line;
 use crate::line::costs::Effort;
+use crate::line::fault::TASK;
 use crate::line::packing;
-use crate::port::{Answer, Attempts, BoxStanding, Instruction};
+use crate::port::{Answer, Attempts, BoxStanding, BoxState, Instruction};
 
 /// How long the last boxes of a day wait for a person to find what is missing in one of them.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// How often.
 const VISITS: u8 = 5;
+
+/// Seals every open box that has cards in it, each desk one after the other. What does not hold what the books say is
+/// looked through by one desk when the others have done; a box in which a card is missing waits a while for a person,
+/// and stays open if nobody finds it.
+///
+/// # Errors
+/// As [`packing::seal`].
+pub async fn seal_all(line: &Arc<Line>, mut desks: Vec<Desk>) -> Result<(), Fault> {
+    for visit in 1..=VISITS {
+        let boxes = Arc::new(Mutex::new(filled(line).await?));
+        let mut sealing = JoinSet::new();
+        for desk in desks.drain(..) {
+            let (line, boxes) = (Arc::clone(line), Arc::clone(&boxes));
+            sealing.spawn(async move { desk.seal_some(&line, &boxes).await });
+        }
+        let mut outcome = Ok(());
+        while let Some(sealed) = sealing.join_next().await {
+            match sealed.map_err(|error| Fault::new(&TASK, error.to_string())) {
+                Ok(Ok(desk)) => desks.push(desk),
+                Ok(Err(fault)) | Err(fault) => outcome = outcome.and(Err(fault)),
+            }
+        }
+        outcome?;
+        let Some(desk) = desks.first_mut() else { break };
+        let mut open = 0;
+        for state in filled(line).await? {
+            let sealed = desk.seal(line, &state.label, &state.office);
+            open += usize::from(!is_sealed(&state, line.costs.of(Effort::SealBox, sealed).await)?);
+        }
+        if open == 0 || visit == VISITS {
+            break;
+        }
+        line.clock.sleep(PATIENCE).await;
+    }
+    Ok(())
+}
+
+/// Open boxes that have cards in them.
+async fn filled(line: &Line) -> Result<VecDeque<BoxState>, Fault> {
+    let mut boxes = line.ports.ledger.boxes(false).await?;
+    boxes.retain(|state| state.standing == BoxStanding::Open && state.cards > 0);
+    Ok(boxes.into())
+}
+
+/// False if it stays open for now, because its cards are not those of the books.
+fn is_sealed(state: &BoxState, sealed: Result<(), Fault>) -> Result<bool, Fault> {
+    match sealed {
+        Err(fault) if *fault.code == BOX_MISCOUNT => {
+            tracing::warn!(code = fault.code.id, "{} stays open: {fault}", state.label);
+            Ok(false)
+        }
+        sealed => sealed.map(|()| true),
+    }
+}
 
 impl Desk {
     /// The open box of an office and its next free place; a full box is sealed and another opened.
@@ -69,33 +127,14 @@ impl Desk {
         Ok((label, 1))
     }
 
-    /// Seals every open box that has cards in it. One in which a card is missing waits a while for a person, and stays
-    /// open if nobody finds it.
-    ///
-    /// # Errors
-    /// As [`packing::seal`].
-    pub async fn seal_all(&mut self, line: &Line) -> Result<(), Fault> {
-        for visit in 1..=VISITS {
-            let mut open = 0;
-            for state in line.ports.ledger.boxes(false).await? {
-                if state.standing != BoxStanding::Open || state.cards == 0 {
-                    continue;
-                }
-                let sealed = self.seal(line, &state.label, &state.office);
-                match line.costs.of(Effort::SealBox, sealed).await {
-                    Err(fault) if *fault.code == BOX_MISCOUNT => {
-                        tracing::warn!(code = fault.code.id, "{} stays open: {fault}", state.label);
-                        open += 1;
-                    }
-                    sealed => sealed?,
-                }
-            }
-            if open == 0 || visit == VISITS {
-                break;
-            }
-            line.clock.sleep(PATIENCE).await;
+    /// Seals what is as the books say, until no box is left.
+    async fn seal_some(mut self, line: &Line, boxes: &Mutex<VecDeque<BoxState>>) -> Result<Self, Fault> {
+        loop {
+            let next = boxes.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+            let Some(state) = next else { return Ok(self) };
+            let sealed = packing::seal(line, &mut *self.screen, &state.label, &state.office);
+            is_sealed(&state, line.costs.of(Effort::SealBox, sealed).await)?;
         }
-        Ok(())
     }
 
     /// Seals a box. If it does not hold what the books say, it is looked through, and then the other open boxes.
