@@ -12,6 +12,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use time::{Date, OffsetDateTime};
+use zeroize::Zeroizing;
 
 use crate::base::ids::{
     AttemptId, BlankId, BoxId, ChipId, LotId, MachineId, OfficeCode, OrderKey, PackId, SodHash,
@@ -38,8 +39,30 @@ pub trait Encoder: Send {
     async fn power_on(&mut self) -> Result<Vec<u8>, Fault>;
     /// Exchanges one APDU. Nothing is ever re-sent: past the deadline the chip is in doubt.
     async fn transmit(&mut self, command: &[u8], deadline: Duration) -> Result<Vec<u8>, Fault>;
+    /// Exchanges APDUs one upon the other while each succeeds: all answers but the last end in status 9000, and what
+    /// follows another answer is not sent. Each has the deadline for itself.
+    async fn transmit_all(
+        &mut self,
+        commands: &[Zeroizing<Vec<u8>>],
+        deadline: Duration,
+    ) -> Result<Vec<Vec<u8>>, Fault> {
+        let mut answers = Vec::with_capacity(commands.len());
+        for command in commands {
+            answers.push(self.transmit(command, deadline).await?);
+            if !answers.last().is_some_and(|answer| succeeded(answer)) {
+                break;
+            }
+        }
+        Ok(answers)
+    }
     /// Switches the field off; the chip forgets its sessions.
     async fn power_off(&mut self) -> Result<(), Fault>;
+}
+
+/// Does a response APDU say that all went well (ISO/IEC 7816-4, section 5.6)?
+#[must_use]
+pub fn succeeded(response: &[u8]) -> bool {
+    response.ends_with(&[0x90, 0x00])
 }
 
 /// A serial line: a printer or a hand scanner at its other end.

@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use zeroize::Zeroizing;
+
 use super::Fault;
 
 /// What a dialogue is told.
@@ -39,6 +41,12 @@ pub trait Dialogue {
     /// # Errors
     /// A fault ends the conversation; whether the card or the device is to blame is in its code.
     fn next(&mut self, reply: Reply<'_>) -> Result<Step<Self::Evidence>, Fault>;
+
+    /// What will be sent after the step that was asked for last, in this order, as long as each answer is a success. It
+    /// may be sent without coming back in between, and is asked for all the same.
+    fn following(&self) -> Vec<Zeroizing<Vec<u8>>> {
+        Vec::new()
+    }
 }
 
 /// Runs a dialogue against a device in the same process that answers at once.

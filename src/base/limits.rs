@@ -38,6 +38,9 @@ pub const READERS_TOLD: Duration = Duration::from_millis(500);
 pub const READERS_HUSHED: Duration = Duration::from_millis(2_000);
 /// A smart card service that does not answer, or says what makes no sense, is asked again after this time.
 pub const READERS_AGAIN: Duration = Duration::from_millis(200);
+/// Answers to commands that were sent together are held back for so long at most, and by so much later a missing one is
+/// missed.
+pub const ANSWERS_HELD: Duration = Duration::from_millis(50);
 /// One session with one chip. The slowest chips take 12 s to write; ten times that is a chip that will never be done.
 pub const CARD_SESSION_MAX: Duration = Duration::from_secs(120);
 /// A process that was killed, or asked to end, is gone within this time.

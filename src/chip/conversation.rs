@@ -5,10 +5,13 @@
 //! drives the dialogue is its only executor, nothing is spawned and nothing waits by itself. Dropping a conversation
 //! drops its keys.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
+
+use zeroize::Zeroizing;
 
 use super::fault;
 use super::link::Card;
@@ -60,6 +63,10 @@ impl<E> Dialogue for Conversation<'_, E> {
             }
         }
     }
+
+    fn following(&self) -> Vec<Zeroizing<Vec<u8>>> {
+        self.wire.slots().following.iter().cloned().collect()
+    }
 }
 
 impl<E> fmt::Debug for Conversation<'_, E> {
@@ -77,14 +84,25 @@ struct Slots {
     waiting: bool,
     command: Option<Vec<u8>>,
     answer: Option<Option<Vec<u8>>>,
+    /// What the script has announced and not sent yet.
+    following: VecDeque<Zeroizing<Vec<u8>>>,
 }
 
 impl Wire {
+    /// The script's side: it will send these commands next, unless an answer is no success.
+    pub(super) fn announce(&self, commands: impl Iterator<Item = Vec<u8>>) {
+        self.slots().following = commands.map(Zeroizing::new).collect();
+    }
+
     /// The script's side: hands over a command and waits for the answer, or nothing if the deadline passed.
     pub(super) async fn exchange(&self, command: Vec<u8>) -> Option<Vec<u8>> {
         {
             let mut slots = self.slots();
             slots.waiting = true;
+            // Whoever departs from what was announced has something else to say first.
+            if slots.following.pop_front().is_some_and(|next| *next != command) {
+                slots.following.clear();
+            }
             slots.command = Some(command);
         }
         std::future::poll_fn(|_| match self.slots().answer.take() {
@@ -135,6 +153,22 @@ mod tests {
         let mut spent = challenge();
         assert_eq!(drive(&mut spent, |_| Some(vec![1, 0x90, 0])), Ok(vec![1]));
         assert_eq!(spent.next(Reply::Elapsed).unwrap_err().code, &fault::MISUSE);
+    }
+
+    #[test]
+    fn what_is_announced_is_known_until_the_script_departs_from_it() {
+        let commands = [1, 2, 3].map(|p2| Command::new(0, 0x84, 0, p2));
+        let mut script = Conversation::new(async move |mut card| {
+            card.announce(commands.into_iter());
+            card.send(&commands[0]).await?;
+            card.send(&commands[2]).await?;
+            card.send(&commands[1]).await
+        });
+        assert!(script.next(Reply::Start).is_ok());
+        let encoded = |command: &Command<'_>| Zeroizing::new(command.encode());
+        assert_eq!(script.following(), [encoded(&commands[1]), encoded(&commands[2])]);
+        assert!(script.next(Reply::Bytes(&[0x90, 0])).is_ok());
+        assert!(script.following().is_empty(), "another was sent than announced");
     }
 
     #[test]

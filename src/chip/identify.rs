@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::apdu::{Command, Status};
 use super::conversation::Conversation;
 use super::fault;
-use super::link::Card;
+use super::link::{Card, application, elementary_file};
 use super::manager::{self, Introduced, KeySet};
 use super::profile::{ChipProfile, Expected, Managed};
 use crate::base::ids::ChipId;
@@ -78,19 +78,19 @@ pub fn identify(profile: &ChipProfile) -> Conversation<'_, Identity> {
         match profile.managed() {
             Some(managed) => manager::select(&mut card, managed).await?,
             None => {
-                card.send(&Command::new(0, 0xA4, 0x04, 0x00).le(256)).await?;
+                let select = Command::new(0, 0xA4, 0x04, 0x00).le(256);
+                let first = FileId::Com.fid().to_be_bytes();
+                card.announce([select, get_cplc()].into_iter().chain(ask_state(&first)));
+                card.send(&select).await?;
             }
         }
-        let answer = card
-            .expect("GET DATA 9F7F", &Command::new(0x80, 0xCA, 0x9F, 0x7F).le(256))
-            .await?;
+        let answer = card.expect("GET DATA 9F7F", &get_cplc()).await?;
         let cplc = cplc(&answer).ok_or_else(|| Fault::new(&fault::GARBLED, "CPLC data"))?;
         let chip = name(&profile.chip, cplc)?;
         let manager = match profile.managed() {
             Some(managed) => Some(introduction(&mut card, managed, &chip).await?),
             None => None,
         };
-        card.select_application().await?;
         let life_cycle = life_cycle(&mut card).await?;
         Ok(Identity {
             chip: ChipId::new(hex::encode(&chip)),
@@ -99,6 +99,10 @@ pub fn identify(profile: &ChipProfile) -> Conversation<'_, Identity> {
             manager,
         })
     })
+}
+
+fn get_cplc() -> Command<'static> {
+    Command::new(0x80, 0xCA, 0x9F, 0x7F).le(256)
 }
 
 /// Fabricator, type, batch and serial number, if they are such as the profile expects.
@@ -138,16 +142,23 @@ async fn introduction(card: &mut Card, managed: &Managed, chip: &[u8; 10]) -> Re
     Ok(introduced)
 }
 
-/// The state of the selected application. The dialect has no command for it, so it is read off what SELECT says: a
-/// locked chip refuses to name a protected file, an open one says whether it exists. EF.COM is the first file to be
-/// written.
+/// Selects the application and asks for its state. The dialect has no command for it, so it is read off what SELECT
+/// says: a locked chip refuses to name a protected file, an open one says whether it exists. EF.COM is the first file
+/// to be written.
 pub(super) async fn life_cycle(card: &mut Card) -> Result<LifeCycle, Fault> {
-    match card.select_file(FileId::Com.fid()).await? {
+    let first = FileId::Com.fid();
+    card.announce(ask_state(&first.to_be_bytes()).into_iter());
+    card.select_application().await?;
+    match card.select_file(first).await? {
         Status::SecurityStatus => Ok(LifeCycle::Sealed),
         Status::Success => Ok(LifeCycle::Started),
         Status::FileNotFound => Ok(LifeCycle::Blank),
         status => Err(Fault::new(&fault::REFUSED, format!("SELECT EF.COM {status}"))),
     }
+}
+
+fn ask_state(first_file: &[u8; 2]) -> [Command<'_>; 2] {
+    [application(), elementary_file(first_file)]
 }
 
 /// The 42 bytes of card production life cycle data (GlobalPlatform Card Specification 2.3.1, section H.6), with or

@@ -79,6 +79,14 @@ impl Card {
         self.commands
     }
 
+    /// These are sent next as long as each succeeds, so a reader may have them at once. In a channel nothing can be
+    /// said ahead: what is sent depends on what was answered.
+    pub(super) fn announce<'c>(&self, commands: impl Iterator<Item = Command<'c>>) {
+        if self.channel.is_none() {
+            self.wire.announce(commands.map(|command| command.encode()));
+        }
+    }
+
     /// Sends a command and returns data and status, whatever the status is.
     pub(super) async fn send(&mut self, command: &Command<'_>) -> Result<(Vec<u8>, Status), Fault> {
         self.count()?;
@@ -179,9 +187,7 @@ impl Card {
 
     /// Selects the eMRTD application.
     pub(super) async fn select_application(&mut self) -> Result<(), Fault> {
-        let (_, status) = self
-            .send(&Command::new(0, 0xA4, 0x04, 0x0C).data(&APPLICATION))
-            .await?;
+        let (_, status) = self.send(&application()).await?;
         match status {
             Status::Success => {
                 self.in_application = true;
@@ -193,11 +199,19 @@ impl Card {
 
     /// Selects an elementary file and says how the chip answered.
     pub(super) async fn select_file(&mut self, fid: u16) -> Result<Status, Fault> {
-        let (_, status) = self
-            .send(&Command::new(0, 0xA4, 0x02, 0x0C).data(&fid.to_be_bytes()))
-            .await?;
+        let (_, status) = self.send(&elementary_file(&fid.to_be_bytes())).await?;
         Ok(status)
     }
+}
+
+/// Selects the eMRTD application.
+pub(super) fn application() -> Command<'static> {
+    Command::new(0, 0xA4, 0x04, 0x0C).data(&APPLICATION)
+}
+
+/// Selects an elementary file.
+pub(super) fn elementary_file(fid: &[u8; 2]) -> Command<'_> {
+    Command::new(0, 0xA4, 0x02, 0x0C).data(fid)
 }
 
 /// A length in one byte, where zero stands for 256.

@@ -8,6 +8,7 @@ use super::apdu::{Command, Status};
 use super::conversation::Conversation;
 use super::fault;
 use super::identify::{self, LifeCycle};
+use super::link::application;
 use super::manager::Credentials;
 use super::profile::{ChipProfile, Dialect};
 use crate::base::Fault;
@@ -32,13 +33,12 @@ pub fn seal<'a>(
 ) -> Result<Conversation<'a, Sealed>, Fault> {
     match (&profile.dialect, credentials) {
         (Dialect::EmrtdApplet(open), _) => Ok(Conversation::new(async move |mut card| {
+            let lock = |[p1, p2]: [u8; 2]| Command::new(0, 0xDA, p1, p2).le(256);
+            card.announce([application()].into_iter().chain(open.steps().map(lock)));
             card.select_application().await?;
             for [p1, p2] in open.steps() {
-                card.expect(
-                    &format!("PUT DATA {p1:02X}{p2:02X}"),
-                    &Command::new(0, 0xDA, p1, p2).le(256),
-                )
-                .await?;
+                card.expect(&format!("PUT DATA {p1:02X}{p2:02X}"), &lock([p1, p2]))
+                    .await?;
             }
             Ok(Sealed::Sealed)
         })),
@@ -56,7 +56,6 @@ pub fn seal<'a>(
 #[must_use]
 pub fn probe_sealed() -> Conversation<'static, Sealed> {
     Conversation::new(async |mut card| {
-        card.select_application().await?;
         Ok(match identify::life_cycle(&mut card).await? {
             LifeCycle::Sealed => Sealed::Sealed,
             LifeCycle::Started | LifeCycle::Blank => Sealed::Open,
@@ -71,7 +70,6 @@ pub fn probe_sealed() -> Conversation<'static, Sealed> {
 #[must_use]
 pub fn refuses_writes(profile: &ChipProfile) -> Conversation<'_, ()> {
     Conversation::new(async |mut card| {
-        card.select_application().await?;
         let state = identify::life_cycle(&mut card).await?;
         if state != LifeCycle::Sealed {
             return Err(Fault::new(&fault::NOT_SEALED, format!("it says {state:?}")));

@@ -13,6 +13,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
+use zeroize::Zeroizing;
 
 use crate::base::{Clock, Fault, limits};
 use crate::port::{Answer, Encoder, Instruction, Screen};
@@ -23,6 +24,10 @@ pub const POWER_OFF: u8 = 0x00;
 pub const POWER_ON: u8 = 0x01;
 /// One APDU follows: answers with the response, empty if the chip gave none in time.
 pub const TRANSMIT: u8 = 0x02;
+/// The same, if the exchange before it succeeded (status 9000); otherwise it is not sent, and [`NOT_SENT`] says so.
+pub const FOLLOW: u8 = 0x03;
+/// The answer to an APDU that was not sent: no response is so short.
+pub const NOT_SENT: [u8; 1] = [0x00];
 /// The longest frame: an extended APDU response of 65,536 bytes and its status word.
 pub const FRAME_BYTES_MAX: usize = 65_536 + 2;
 
@@ -61,26 +66,39 @@ impl HallEncoder {
         Ok(())
     }
 
-    /// One request and its answer. The connection is kept only if both went well.
-    async fn exchange(&mut self, kind: u8, content: &[u8], deadline: Duration) -> Result<Vec<u8>, Fault> {
+    /// One request and its answer.
+    async fn exchange(&mut self, kind: u8) -> Result<Vec<u8>, Fault> {
+        let mut answers = self
+            .exchange_all(&frame(kind, &[])?, 1, limits::APDU_DEADLINE)
+            .await?;
+        Ok(answers.pop().unwrap_or_default())
+    }
+
+    /// So many requests and their answers, each within the deadline. The connection is kept only if all went well.
+    async fn exchange_all(
+        &mut self,
+        requests: &[u8],
+        count: usize,
+        deadline: Duration,
+    ) -> Result<Vec<Vec<u8>>, Fault> {
         let at = |fault: Fault| fault.at(self.path.display());
         let mut stream = self
             .stream
             .take()
             .ok_or_else(|| at(Fault::new(&fault::FIELD_OFF, "")))?;
-        let request = frame(kind, content).map_err(at)?;
-        let talk = async {
-            stream.write_all(&request).await.map_err(|error| lost(&error))?;
-            read_frame(&mut stream).await
-        };
-        let answer = self
-            .clock
-            .within(deadline, talk)
-            .await
-            .unwrap_or_else(|| Err(Fault::new(&fault::SILENT, "")))
+        let late = || Fault::new(&fault::SILENT, "");
+        // A card's commands fit into the socket's buffer: writing waits for nobody.
+        let sent = self.clock.within(deadline, stream.write_all(requests)).await;
+        let sent = sent.ok_or_else(late);
+        sent.and_then(|sent| sent.map_err(|error| lost(&error)))
             .map_err(at)?;
+        let mut answers = Vec::with_capacity(count);
+        for _ in 0..count {
+            let answer = self.clock.within(deadline, read_frame(&mut stream)).await;
+            answers.push(answer.ok_or_else(late).flatten().map_err(at)?);
+        }
         self.stream = Some(stream);
-        Ok(answer)
+        Ok(answers)
     }
 }
 
@@ -88,7 +106,7 @@ impl HallEncoder {
 impl Encoder for HallEncoder {
     async fn power_on(&mut self) -> Result<Vec<u8>, Fault> {
         self.connect().await?;
-        let atr = self.exchange(POWER_ON, &[], limits::APDU_DEADLINE).await?;
+        let atr = self.exchange(POWER_ON).await?;
         if atr.is_empty() {
             return Err(Fault::new(&fault::NO_CARD, self.path.display().to_string()));
         }
@@ -96,18 +114,33 @@ impl Encoder for HallEncoder {
     }
 
     async fn transmit(&mut self, command: &[u8], deadline: Duration) -> Result<Vec<u8>, Fault> {
-        let response = self.exchange(TRANSMIT, command, deadline).await?;
-        if response.is_empty() {
+        let command = Zeroizing::new(command.to_vec());
+        let mut responses = self.transmit_all(&[command], deadline).await?;
+        Ok(responses.pop().unwrap_or_default())
+    }
+
+    async fn transmit_all(
+        &mut self,
+        commands: &[Zeroizing<Vec<u8>>],
+        deadline: Duration,
+    ) -> Result<Vec<Vec<u8>>, Fault> {
+        let mut requests = Zeroizing::new(Vec::new());
+        for (number, command) in commands.iter().enumerate() {
+            let kind = if number == 0 { TRANSMIT } else { FOLLOW };
+            requests.extend_from_slice(&Zeroizing::new(frame(kind, command)?));
+        }
+        let mut responses = self.exchange_all(&requests, commands.len(), deadline).await?;
+        // What was not sent comes last.
+        responses.retain(|response| *response != NOT_SENT);
+        if responses.is_empty() || responses.iter().any(Vec::is_empty) {
             return Err(Fault::new(&fault::SILENT, self.path.display().to_string()));
         }
-        Ok(response)
+        Ok(responses)
     }
 
     async fn power_off(&mut self) -> Result<(), Fault> {
         self.connect().await?;
-        self.exchange(POWER_OFF, &[], limits::APDU_DEADLINE)
-            .await
-            .map(|_| ())
+        self.exchange(POWER_OFF).await.map(drop)
     }
 }
 

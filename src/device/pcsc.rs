@@ -27,6 +27,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use zeroize::Zeroizing;
 
 use crate::base::fault::Code;
 use crate::base::{Clock, Fault, limits};
@@ -96,33 +97,35 @@ impl PcscEncoder {
     /// # Errors
     /// `PCSC-014` without a session; the reader's.
     pub async fn in_transmit(&mut self) -> Result<Duration, Fault> {
-        let asked = self.exchange(&Request::Spent, limits::POWER_OFF_DEADLINE, &fault::SILENT);
-        match asked.await? {
+        match self.exchange(Request::Spent, limits::POWER_OFF_DEADLINE).await? {
             Answer::Time(nanoseconds) => Ok(Duration::from_nanos(nanoseconds)),
             _ => Err(Fault::new(&fault::UNINTELLIGIBLE, "not a time")),
         }
     }
 
-    /// One request and its answer. The process is kept only if both went well.
-    async fn exchange(
+    /// One request and its answer.
+    async fn exchange(&mut self, request: Request, limit: Duration) -> Result<Answer, Fault> {
+        let answers = self.exchange_all(&[request], || (limit, &fault::SILENT)).await?;
+        answers
+            .into_iter()
+            .next()
+            .ok_or_else(|| Fault::new(&fault::UNINTELLIGIBLE, "no answer"))
+    }
+
+    /// Requests and their answers. The process is kept only if all went well.
+    async fn exchange_all(
         &mut self,
-        request: &Request,
-        limit: Duration,
-        late: &'static Code,
-    ) -> Result<Answer, Fault> {
+        requests: &[Request],
+        limit: impl Fn() -> (Duration, &'static Code) + Send,
+    ) -> Result<Vec<Answer>, Fault> {
         let mut host = self
             .host
             .take()
             .ok_or_else(|| Fault::new(&fault::FIELD_OFF, ""))?;
-        let outcome = match self.clock.within(limit, host.ask(request)).await {
-            Some(Ok(Answer::Fault(fault))) | Some(Err(fault)) => Err(fault),
-            Some(Ok(answer)) => Ok(answer),
-            None => Err(Fault::new(late, format!("{} ms", limit.as_millis()))),
-        };
-        match outcome {
-            Ok(answer) => {
+        match host.ask_all(requests, self.clock, limit).await {
+            Ok(answers) => {
                 self.host = Some(host);
-                Ok(answer)
+                Ok(answers)
             }
             Err(fault) => {
                 self.until = None;
@@ -141,8 +144,7 @@ impl Encoder for PcscEncoder {
                 let host = Host::start(&self.program, &self.id, self.socket.as_deref())?;
                 self.host = Some(host);
             }
-            let asked = self.exchange(&Request::PowerOn, limits::READER_DEADLINE, &fault::SILENT);
-            match asked.await? {
+            match self.exchange(Request::PowerOn, limits::READER_DEADLINE).await? {
                 Answer::Atr(atr) => Ok(atr),
                 _ => Err(Fault::new(&fault::UNINTELLIGIBLE, "not an answer to reset")),
             }
@@ -153,19 +155,37 @@ impl Encoder for PcscEncoder {
     }
 
     async fn transmit(&mut self, command: &[u8], deadline: Duration) -> Result<Vec<u8>, Fault> {
-        let off = || Fault::new(&fault::FIELD_OFF, "");
+        let command = Zeroizing::new(command.to_vec());
+        let answers = self.transmit_all(&[command], deadline).await?;
+        let answer = answers.into_iter().next();
+        answer.ok_or_else(|| Fault::new(&fault::UNINTELLIGIBLE, "not sent").at(&self.id))
+    }
+
+    async fn transmit_all(
+        &mut self,
+        commands: &[Zeroizing<Vec<u8>>],
+        deadline: Duration,
+    ) -> Result<Vec<Vec<u8>>, Fault> {
         let exchanged = async {
-            let left = self.until.ok_or_else(off)?.saturating_sub(self.clock.elapsed());
-            let (limit, late) = if left < deadline {
-                (left, &fault::TOO_SLOW)
-            } else {
-                (deadline, &fault::SILENT)
+            let until = self.until.ok_or_else(|| Fault::new(&fault::FIELD_OFF, ""))?;
+            let clock = self.clock;
+            let limit = move || match until.saturating_sub(clock.elapsed()) {
+                left if left < deadline => (left, &fault::TOO_SLOW),
+                _ => (deadline + limits::ANSWERS_HELD, &fault::SILENT),
             };
-            let request = Request::Transmit(command.to_vec());
-            match self.exchange(&request, limit, late).await? {
-                Answer::Response(response) => Ok(response),
-                _ => Err(Fault::new(&fault::UNINTELLIGIBLE, "not a response")),
+            let mut requests: Vec<Request> = commands.iter().cloned().map(Request::Follow).collect();
+            if let (Some(first), Some(command)) = (requests.first_mut(), commands.first()) {
+                *first = Request::Transmit(command.clone());
             }
+            let mut responses = Vec::with_capacity(commands.len());
+            for answer in self.exchange_all(&requests, limit).await? {
+                match answer {
+                    Answer::Response(response) => responses.push(response),
+                    Answer::NotSent => break,
+                    _ => return Err(Fault::new(&fault::UNINTELLIGIBLE, "not a response")),
+                }
+            }
+            Ok(responses)
         };
         exchanged.await.map_err(|fault| fault.at(&self.id))
     }
@@ -177,10 +197,7 @@ impl Encoder for PcscEncoder {
         if self.host.is_none() {
             return Ok(());
         }
-        match self
-            .exchange(&Request::PowerOff, limits::POWER_OFF_DEADLINE, &fault::SILENT)
-            .await
-        {
+        match self.exchange(Request::PowerOff, limits::POWER_OFF_DEADLINE).await {
             Ok(Answer::Done) => {}
             Ok(_) => self.host = None,
             Err(fault) => {

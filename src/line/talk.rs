@@ -1,18 +1,39 @@
 //! Drives dialogues over ports.
 
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use zeroize::Zeroizing;
+
 use crate::base::{Dialogue, Fault, Reply, Step};
+use crate::chip::fault::MISUSE;
 use crate::port::{Encoder, Serial};
 
-/// A conversation with the chip in a reader's field.
+/// A conversation with the chip in a reader's field. What the dialogue knows to follow goes to the reader at once: the
+/// way there and back costs more than most commands.
 ///
 /// # Errors
 /// The dialogue's, or the reader's.
 pub async fn with_chip<D: Dialogue>(reader: &mut dyn Encoder, mut dialogue: D) -> Result<D::Evidence, Fault> {
     let mut step = dialogue.next(Reply::Start)?;
+    // Sent before they were asked for, with their answers.
+    let mut ahead = VecDeque::new();
     loop {
         step = match step {
             Step::Send(command, deadline) => {
-                let answer = reader.transmit(&command, deadline).await?;
+                let command = Zeroizing::new(command);
+                let answer = match ahead.pop_front() {
+                    Some((sent, answer)) if sent == command => answer,
+                    Some(_) => return Err(Fault::new(&MISUSE, "another command than was announced")),
+                    None => {
+                        let mut commands = vec![command];
+                        commands.extend(dialogue.following());
+                        let mut answers = reader.transmit_all(&commands, deadline).await?.into_iter();
+                        let first = answers.next();
+                        ahead.extend(commands.into_iter().skip(1).zip(answers));
+                        first.ok_or_else(|| Fault::new(&MISUSE, "no answer"))?
+                    }
+                };
                 dialogue.next(Reply::Bytes(&answer))?
             }
             Step::Wait(_) => dialogue.next(Reply::Elapsed)?,
@@ -37,7 +58,7 @@ pub async fn with_serial<D: Dialogue>(
                 *deadline
             }
             Step::Wait(deadline) => *deadline,
-            Step::Done(_) => std::time::Duration::ZERO,
+            Step::Done(_) => Duration::ZERO,
         };
         step = match step {
             Step::Done(evidence) => return Ok(evidence),
@@ -52,3 +73,6 @@ pub async fn with_serial<D: Dialogue>(
         };
     }
 }
+
+#[cfg(test)]
+mod tests;

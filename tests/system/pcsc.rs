@@ -15,6 +15,7 @@ use cardwright::device::pcsc::{PcscEncoder, PcscFields, ReaderId, Watched, fault
 use cardwright::port::{Encoder, Fields, Seen};
 use cardwright::sim::pcscd::{Pcscd, READERS_MAX, reader_name};
 use cardwright::sim::vpicc::Leaves;
+use zeroize::Zeroizing;
 
 use bench::{Place, chip, program};
 
@@ -167,6 +168,72 @@ async fn a_card_that_leaves_in_the_middle_of_a_command_is_in_doubt() {
     place.come_back();
     encoder.power_on().await.unwrap();
     assert_eq!(encoder.transmit(&ASK, SOON).await.unwrap().len(), ANSWER_BYTES);
+}
+
+/// Commands that go together are sent one upon the other, as long as each succeeds; one that tears is the last.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_commands_that_go_together_none_follows_a_refusal_or_a_tear() {
+    let dir = tempfile::tempdir().unwrap();
+    let pcscd = Pcscd::start(dir.path(), 1).unwrap();
+    let place = Place::new(Some(chip(1)));
+    let _card = place.connect(&pcscd, 0);
+    let mut encoder = encoder(&pcscd, 0);
+    let no_file = [0x00, 0xA4, 0x02, 0x0C, 0x02, 0x01, 0x01];
+    let together = |commands: &[&[u8]]| -> Vec<Zeroizing<Vec<u8>>> {
+        commands
+            .iter()
+            .map(|command| Zeroizing::new(command.to_vec()))
+            .collect()
+    };
+
+    encoder.power_on().await.unwrap();
+    let before = place.commands();
+    let answers = encoder
+        .transmit_all(&together(&[&ASK, &SELECT, &no_file, &ASK, &ASK]), SOON)
+        .await
+        .unwrap();
+    assert_eq!(answers.len(), 3);
+    assert_eq!(
+        (answers[0].len(), &answers[1][..], &answers[2][..]),
+        (ANSWER_BYTES, &[0x90, 0x00][..], &[0x6A, 0x82][..])
+    );
+    assert_eq!(place.commands(), before + 3, "two were not sent");
+    assert_eq!(
+        encoder.transmit(&SELECT, SOON).await.unwrap(),
+        [0x90, 0x00],
+        "the session goes on"
+    );
+
+    let before = place.commands();
+    place.leave_once(Leaves::Within);
+    assert_eq!(
+        code(
+            encoder
+                .transmit_all(&together(&[&SELECT, &SELECT, &SELECT]), SOON)
+                .await
+        ),
+        fault::REMOVED.id
+    );
+    assert_eq!(place.commands(), before + 1);
+    place.come_back();
+
+    // Each has the deadline for itself, and those that came in time do not help the one that hangs.
+    encoder.power_on().await.unwrap();
+    place.pace(Duration::from_millis(150));
+    let short = Duration::from_millis(400);
+    assert_eq!(
+        encoder
+            .transmit_all(&together(&[&SELECT[..]; 3]), short)
+            .await
+            .unwrap()
+            .len(),
+        3
+    );
+    place.pace(Duration::from_millis(800));
+    assert_eq!(
+        code(encoder.transmit_all(&together(&[&SELECT[..]; 3]), short).await),
+        fault::SILENT.id
+    );
 }
 
 /// What the eyes see once it is as wanted, and that it came within this time.

@@ -35,7 +35,6 @@ pub(super) async fn write(
     image: &CardImage<'_>,
     credentials: &Credentials<'_>,
 ) -> Result<Written, Fault> {
-    card.select_application().await?;
     if life_cycle(card).await? == LifeCycle::Sealed {
         return Err(Fault::new(&fault::ALREADY_SEALED, ""));
     }

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use zeroize::Zeroizing;
 
 use crate::base::Fault;
 use crate::line::desk::Desk;
@@ -61,6 +62,13 @@ impl<D: ?Sized> Metered<D> {
     }
 }
 
+impl Metered<dyn Encoder> {
+    fn count(&self, command: &[u8], answer: &[u8]) {
+        Meter::add(&self.meter.apdus, 1);
+        Meter::add(&self.meter.chip_bytes, command.len() + answer.len());
+    }
+}
+
 #[async_trait]
 impl Encoder for Metered<dyn Encoder> {
     async fn power_on(&mut self) -> Result<Vec<u8>, Fault> {
@@ -69,9 +77,20 @@ impl Encoder for Metered<dyn Encoder> {
 
     async fn transmit(&mut self, command: &[u8], deadline: Duration) -> Result<Vec<u8>, Fault> {
         let answer = self.device.transmit(command, deadline).await?;
-        Meter::add(&self.meter.apdus, 1);
-        Meter::add(&self.meter.chip_bytes, command.len() + answer.len());
+        self.count(command, &answer);
         Ok(answer)
+    }
+
+    async fn transmit_all(
+        &mut self,
+        commands: &[Zeroizing<Vec<u8>>],
+        deadline: Duration,
+    ) -> Result<Vec<Vec<u8>>, Fault> {
+        let answers = self.device.transmit_all(commands, deadline).await?;
+        for (command, answer) in commands.iter().zip(&answers) {
+            self.count(command, answer);
+        }
+        Ok(answers)
     }
 
     async fn power_off(&mut self) -> Result<(), Fault> {

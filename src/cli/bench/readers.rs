@@ -12,11 +12,12 @@ use serde::Serialize;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::task::JoinSet;
+use zeroize::Zeroizing;
 
 use super::Times;
 use super::chip::Card;
 use crate::base::clock::Stopwatch;
-use crate::base::{Clock, Fault, hex, limits};
+use crate::base::{Clock, Fault, hex};
 use crate::cli::scratch::Scratch;
 use crate::device::pcsc::PcscEncoder;
 use crate::port::Encoder;
@@ -88,14 +89,14 @@ pub(super) fn main(times: Times) -> anyhow::Result<bool> {
 async fn measure(times: Times) -> anyhow::Result<Figures> {
     let scratch = Scratch::new(None)?;
     let pcscd = Pcscd::start(&scratch.dir, READERS_MAX)?;
-    let (plain, secure) = (Card::new(PLAIN)?, Card::new(SECURE)?);
+    let (plain, secure) = (Arc::new(Card::new(PLAIN)?), Card::new(SECURE)?);
     let commands = recorded(&plain).await?;
 
     let place = Place::lay(&pcscd, 0, Chip::blank(1, 1, &plain.profile), Duration::ZERO)?;
     let mut client = Client::start(&pcscd, &commands)?;
     let mut encoder = PcscEncoder::open(&reader_name(0), Some(pcscd.socket()), Clock::system());
     // Once unmeasured: pcscd finds the card, caches are filled.
-    replay(&mut encoder, &commands).await?;
+    write(&mut encoder, &plain).await?;
     let (mut headlong, mut told, mut ours, mut pipe) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let watch = Stopwatch::start();
     while told.len() < ROUNDS_MIN || watch.elapsed().as_secs() < times.seconds {
@@ -108,7 +109,7 @@ async fn measure(times: Times) -> anyhow::Result<Figures> {
         }
         told.push(within);
         place.put(Chip::blank(1, 1, &plain.profile));
-        let (whole, within) = replay(&mut encoder, &commands).await?;
+        let (whole, within) = write(&mut encoder, &plain).await?;
         ours.push(within);
         pipe.push(whole.saturating_sub(within));
     }
@@ -137,27 +138,26 @@ async fn measure(times: Times) -> anyhow::Result<Figures> {
         plain_us,
         secure_us,
         reading_us,
-        all: side_by_side(&pcscd, &plain, &commands).await?,
+        all: side_by_side(&pcscd, &plain).await?,
     })
 }
 
 /// All readers at a time, each with a chip that takes its time for each command.
-async fn side_by_side(pcscd: &Pcscd, card: &Card, commands: &[Vec<u8>]) -> anyhow::Result<Side> {
+async fn side_by_side(pcscd: &Pcscd, card: &Arc<Card>) -> anyhow::Result<Side> {
     let mut work = JoinSet::new();
-    let commands: Arc<[Vec<u8>]> = commands.into();
     for reader in 0..READERS_MAX {
         let blank = || Chip::blank(1, 1, &card.profile);
         let place = Place::lay(pcscd, reader, blank(), PACE)?;
         let blanks: Vec<Chip> = (0..ROUNDS).map(|_| blank()).collect();
         let mut encoder = PcscEncoder::open(&reader_name(reader), Some(pcscd.socket()), Clock::system());
-        let commands = Arc::clone(&commands);
+        let card = Arc::clone(card);
         work.spawn(async move {
             let mut spent = Duration::ZERO;
             for blank in blanks {
                 place.put(blank);
-                spent += replay(&mut encoder, &commands).await?.0;
+                spent += write(&mut encoder, &card).await?.0;
             }
-            Ok::<_, Fault>(spent.as_secs_f64())
+            anyhow::Ok(spent.as_secs_f64())
         });
     }
     let mut spent = Vec::new();
@@ -186,15 +186,14 @@ async fn recorded(card: &Card) -> anyhow::Result<Vec<Vec<u8>>> {
     Ok(chip.heard)
 }
 
-/// The commands in one session: the time of all exchanges, and how much of it was spent within PC/SC.
-async fn replay(encoder: &mut PcscEncoder, commands: &[Vec<u8>]) -> Result<(Duration, Duration), Fault> {
+/// Writes a chip in one session, as the line does: the time of all exchanges, and how much of it was spent within
+/// PC/SC.
+async fn write(encoder: &mut PcscEncoder, card: &Card) -> anyhow::Result<(Duration, Duration)> {
     encoder.power_on().await?;
     let before = encoder.in_transmit().await?;
-    let watch = Stopwatch::start();
-    for command in commands {
-        encoder.transmit(command, limits::APDU_DEADLINE).await?;
-    }
-    let whole = watch.elapsed();
+    let mut timed = Timed::new(encoder);
+    card.write_at(&mut timed).await?;
+    let whole = timed.spent;
     let within = encoder.in_transmit().await?.saturating_sub(before);
     encoder.power_off().await?;
     Ok((whole, within))
@@ -206,16 +205,11 @@ async fn between(
     talk: impl AsyncFnOnce(&mut dyn Encoder) -> anyhow::Result<()>,
 ) -> anyhow::Result<f64> {
     encoder.power_on().await?;
-    let mut timed = Timed {
-        encoder,
-        exchanges: Vec::new(),
-    };
+    let mut timed = Timed::new(encoder);
     let watch = Stopwatch::start();
     talk(&mut timed).await?;
-    let own = watch
-        .elapsed()
-        .saturating_sub(timed.exchanges.iter().sum::<Duration>());
-    let count = timed.exchanges.len();
+    let own = watch.elapsed().saturating_sub(timed.spent);
+    let count = timed.commands;
     encoder.power_off().await?;
     Ok(own.as_secs_f64() * 1e6 / number(count.max(1)))
 }
@@ -251,8 +245,8 @@ impl Figures {
             self.told_us
         );
         println!(
-            "in transmit, our reader's process      {:>9.1} µs, {:.3} times the first (at most {OURS_TO_RAW_MAX}), {:.3} \
-             times the second",
+            "in transmit, our reader's process      {:>9.1} µs, {:.3} times the first (at most {OURS_TO_RAW_MAX}), \
+             {:.3} times the second",
             self.ours_us, self.ratio, self.ratio_when_told
         );
         println!("pipe to that process and back          {:>9.1} µs", self.pipe_us);
@@ -384,7 +378,18 @@ impl Encoder for AtHand {
 /// A reader whose exchanges are timed.
 struct Timed<'a> {
     encoder: &'a mut PcscEncoder,
-    exchanges: Vec<Duration>,
+    spent: Duration,
+    commands: usize,
+}
+
+impl<'a> Timed<'a> {
+    fn new(encoder: &'a mut PcscEncoder) -> Self {
+        Self {
+            encoder,
+            spent: Duration::ZERO,
+            commands: 0,
+        }
+    }
 }
 
 #[async_trait]
@@ -396,8 +401,21 @@ impl Encoder for Timed<'_> {
     async fn transmit(&mut self, command: &[u8], deadline: Duration) -> Result<Vec<u8>, Fault> {
         let watch = Stopwatch::start();
         let answer = self.encoder.transmit(command, deadline).await;
-        self.exchanges.push(watch.elapsed());
+        self.spent += watch.elapsed();
+        self.commands += 1;
         answer
+    }
+
+    async fn transmit_all(
+        &mut self,
+        commands: &[Zeroizing<Vec<u8>>],
+        deadline: Duration,
+    ) -> Result<Vec<Vec<u8>>, Fault> {
+        let watch = Stopwatch::start();
+        let answers = self.encoder.transmit_all(commands, deadline).await?;
+        self.spent += watch.elapsed();
+        self.commands += answers.len();
+        Ok(answers)
     }
 
     async fn power_off(&mut self) -> Result<(), Fault> {

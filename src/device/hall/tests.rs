@@ -85,6 +85,43 @@ async fn no_card_and_no_answer_are_told_apart_and_nothing_is_sent_twice() {
 }
 
 #[tokio::test]
+async fn commands_go_together_and_the_rest_is_not_sent_after_a_refusal() {
+    let (_folder, path, listener) = socket();
+    let (seen, mut requests) = tokio::sync::mpsc::unbounded_channel();
+    tokio::spawn(reader(listener, move |request| {
+        seen.send(request.to_vec()).unwrap();
+        Some(match request {
+            [POWER_ON] => vec![0x3B],
+            [TRANSMIT, ..] => vec![0x90, 0x00],
+            [FOLLOW, 2] => vec![0x6A, 0x80],
+            [FOLLOW, 3] => NOT_SENT.to_vec(),
+            _ => Vec::new(),
+        })
+    }));
+    let commands = |commands: &[u8]| -> Vec<Zeroizing<Vec<u8>>> {
+        commands
+            .iter()
+            .map(|command| Zeroizing::new(vec![*command]))
+            .collect()
+    };
+    let mut encoder = HallEncoder::new(path, Clock::system());
+    encoder.power_on().await.unwrap();
+    let answers = encoder.transmit_all(&commands(&[1, 2, 3]), SHORT).await.unwrap();
+    assert_eq!(answers, [[0x90, 0x00], [0x6A, 0x80]]);
+    let heard = [
+        vec![POWER_ON],
+        vec![TRANSMIT, 1],
+        vec![FOLLOW, 2],
+        vec![FOLLOW, 3],
+    ];
+    for request in heard {
+        assert_eq!(requests.recv().await.unwrap(), request);
+    }
+    let silent = encoder.transmit_all(&commands(&[1, 4]), SHORT).await.unwrap_err();
+    assert_eq!(silent.code, &fault::SILENT);
+}
+
+#[tokio::test]
 async fn too_long_an_answer_is_refused() {
     let (_folder, path, listener) = socket();
     tokio::spawn(reader(listener, |_| Some(vec![0; FRAME_BYTES_MAX + 1])));

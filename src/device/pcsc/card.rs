@@ -8,6 +8,7 @@ use pcsc::{Attribute, Card, Context, Disposition, Error, Protocols, ReaderState,
 
 use crate::base::clock::{Stopwatch, pause};
 use crate::base::{Fault, limits};
+use crate::port::succeeded;
 
 use super::choose::ReaderId;
 use super::frame::{Answer, RESPONSE_BYTES_MAX, Reader, Request};
@@ -30,6 +31,8 @@ pub(super) struct Service {
     /// In exchanges, so far.
     spent: Duration,
     answer: Vec<u8>,
+    /// The last exchange did.
+    succeeded: bool,
 }
 
 impl Service {
@@ -43,6 +46,7 @@ impl Service {
             watch: Watch::default(),
             spent: Duration::ZERO,
             answer: vec![0; RESPONSE_BYTES_MAX],
+            succeeded: false,
         }
     }
 
@@ -53,6 +57,8 @@ impl Service {
             Request::Watch { ports } => self.watch(ports).map(Answer::Readers),
             Request::PowerOn => self.power_on().map(Answer::Atr),
             Request::Transmit(command) => self.transmit(&command).map(Answer::Response),
+            Request::Follow(command) if self.succeeded => self.transmit(&command).map(Answer::Response),
+            Request::Follow(_) => Ok(Answer::NotSent),
             Request::PowerOff => self.power_off().map(|()| Answer::Done),
             Request::Spent => {
                 let nanoseconds = self.spent.as_nanos();
@@ -142,11 +148,15 @@ impl Service {
         let Some((card, _)) = &self.card else {
             return Err(Fault::new(&fault::FIELD_OFF, ""));
         };
+        self.succeeded = false;
         let watch = Stopwatch::start();
         let answer = card.transmit(command, &mut self.answer);
         self.spent += watch.elapsed();
         match answer {
-            Ok(answer @ [_, _, ..]) => Ok(answer.to_vec()),
+            Ok(answer @ [_, _, ..]) => {
+                self.succeeded = succeeded(answer);
+                Ok(answer.to_vec())
+            }
             // Without a status word it is no answer. Some drivers say so of a card that is gone.
             Ok(_) => Err(self.under_way(Error::CommDataLost)),
             Err(error) => Err(self.under_way(error)),

@@ -13,14 +13,18 @@
 //! | `12` | controller | exchange this command APDU, 4 to 65,544 bytes |
 //! | `13` | controller | end the session |
 //! | `17` | controller | how long have exchanges taken so far? |
+//! | `18` | controller | as `12`, if what was exchanged before succeeded (status 9000) |
 //! | `20` | process | readers: for each, a byte of [`flags`](Reader) and three texts (name, USB port, serial number), each with a length byte before it |
 //! | `21` | process | the session has begun: the answer to reset, at most 33 bytes |
 //! | `22` | process | the response APDU, 2 to 65,538 bytes |
 //! | `23` | process | the session is over |
 //! | `24` | process | time within PC/SC for all exchanges, in nanoseconds (8 bytes, big-endian) |
+//! | `25` | process | not sent, because what was exchanged before did not succeed |
 //! | `2F` | process | a fault: its code in 8 letters, then its circumstances in UTF-8 |
 //!
 //! Whatever is longer, shorter or of another kind ends the conversation: a process that says it is killed.
+
+use zeroize::Zeroizing;
 
 use crate::base::Fault;
 
@@ -49,11 +53,13 @@ const LIST_PORTS: u8 = 0x14;
 const WATCH: u8 = 0x15;
 const WATCH_PORTS: u8 = 0x16;
 const SPENT: u8 = 0x17;
+const FOLLOW: u8 = 0x18;
 const READERS: u8 = 0x20;
 const ATR: u8 = 0x21;
 const RESPONSE: u8 = 0x22;
 const DONE: u8 = 0x23;
 const TIME: u8 = 0x24;
+const NOT_SENT: u8 = 0x25;
 const FAULT: u8 = 0x2F;
 
 /// A card is in its field.
@@ -77,7 +83,9 @@ pub(super) enum Request {
     /// Begin a session.
     PowerOn,
     /// Exchange an APDU.
-    Transmit(Vec<u8>),
+    Transmit(Zeroizing<Vec<u8>>),
+    /// Exchange an APDU if the one before it succeeded.
+    Follow(Zeroizing<Vec<u8>>),
     /// End the session.
     PowerOff,
     /// How long have exchanges taken?
@@ -93,6 +101,8 @@ pub(super) enum Answer {
     Atr(Vec<u8>),
     /// The chip's answer.
     Response(Vec<u8>),
+    /// The APDU was to follow another, which did not succeed.
+    NotSent,
     /// The session is over.
     Done,
     /// Time within PC/SC for all exchanges, in nanoseconds.
@@ -133,7 +143,8 @@ impl Request {
             Self::Watch { ports: true } => frame(WATCH_PORTS, &[]),
             Self::PowerOn => frame(POWER_ON, &[]),
             Self::Transmit(command) if is_command(command) => frame(TRANSMIT, command),
-            Self::Transmit(_) => None,
+            Self::Follow(command) if is_command(command) => frame(FOLLOW, command),
+            Self::Transmit(_) | Self::Follow(_) => None,
             Self::PowerOff => frame(POWER_OFF, &[]),
             Self::Spent => frame(SPENT, &[]),
         }
@@ -147,7 +158,12 @@ impl Request {
             [WATCH] => Some(Self::Watch { ports: false }),
             [WATCH_PORTS] => Some(Self::Watch { ports: true }),
             [POWER_ON] => Some(Self::PowerOn),
-            [TRANSMIT, command @ ..] if is_command(command) => Some(Self::Transmit(command.to_vec())),
+            [TRANSMIT, command @ ..] if is_command(command) => {
+                Some(Self::Transmit(Zeroizing::new(command.to_vec())))
+            }
+            [FOLLOW, command @ ..] if is_command(command) => {
+                Some(Self::Follow(Zeroizing::new(command.to_vec())))
+            }
             [POWER_OFF] => Some(Self::PowerOff),
             [SPENT] => Some(Self::Spent),
             _ => None,
@@ -162,6 +178,7 @@ impl Answer {
             Self::Readers(readers) => frame(READERS, &encode_readers(readers)),
             Self::Atr(atr) if atr.len() <= ATR_BYTES_MAX => frame(ATR, atr),
             Self::Response(response) if is_response(response) => frame(RESPONSE, response),
+            Self::NotSent => frame(NOT_SENT, &[]),
             Self::Done => frame(DONE, &[]),
             Self::Time(nanoseconds) => frame(TIME, &nanoseconds.to_be_bytes()),
             Self::Fault(fault) => encode_fault(fault),
@@ -178,6 +195,7 @@ impl Answer {
             [READERS, readers @ ..] => parse_readers(readers).map(Self::Readers),
             [ATR, atr @ ..] if atr.len() <= ATR_BYTES_MAX => Some(Self::Atr(atr.to_vec())),
             [RESPONSE, response @ ..] if is_response(response) => Some(Self::Response(response.to_vec())),
+            [NOT_SENT] => Some(Self::NotSent),
             [DONE] => Some(Self::Done),
             [TIME, time @ ..] => Some(Self::Time(u64::from_be_bytes(time.try_into().ok()?))),
             [FAULT, fault @ ..] => parse_fault(fault).map(Self::Fault),
@@ -293,10 +311,12 @@ mod tests {
     proptest! {
         #[test]
         fn whatever_is_asked_is_understood(command in proptest::collection::vec(any::<u8>(), 0..600)) {
-            let asked = Request::Transmit(command.clone());
-            match asked.encode() {
-                Some(frame) => prop_assert_eq!(Request::parse(content(&frame)), Some(asked)),
-                None => prop_assert!(command.len() < 4),
+            let command = Zeroizing::new(command);
+            for asked in [Request::Transmit(command.clone()), Request::Follow(command.clone())] {
+                match asked.encode() {
+                    Some(frame) => prop_assert_eq!(Request::parse(content(&frame)), Some(asked)),
+                    None => prop_assert!(command.len() < 4),
+                }
             }
         }
 
@@ -313,6 +333,7 @@ mod tests {
                 Answer::Atr(response[..response.len().min(ATR_BYTES_MAX)].to_vec()),
                 Answer::Response(response),
                 Answer::Done,
+                Answer::NotSent,
                 Answer::Time(time),
                 Answer::Fault(Fault::new(fault::ALL[code], detail)),
             ];
@@ -347,10 +368,11 @@ mod tests {
 
     #[test]
     fn the_longest_apdus_pass_and_no_longer_ones() {
-        let longest = Request::Transmit(vec![0; COMMAND_BYTES_MAX]);
+        let longest = Request::Transmit(Zeroizing::new(vec![0; COMMAND_BYTES_MAX]));
         let frame = longest.encode().unwrap();
         assert_eq!(Request::parse(content(&frame)), Some(longest));
-        assert_eq!(Request::Transmit(vec![0; COMMAND_BYTES_MAX + 1]).encode(), None);
+        let too_long = Zeroizing::new(vec![0; COMMAND_BYTES_MAX + 1]);
+        assert_eq!(Request::Transmit(too_long).encode(), None);
         assert_eq!(Request::parse(&vec![TRANSMIT; COMMAND_BYTES_MAX + 2]), None);
 
         let longest = Answer::Response(vec![0; RESPONSE_BYTES_MAX]);

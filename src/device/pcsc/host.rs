@@ -2,10 +2,14 @@
 
 use std::path::Path;
 use std::process::Stdio;
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
+use zeroize::Zeroizing;
+
+use crate::base::fault::Code;
 use crate::base::{Clock, Fault, limits};
 
 use super::choose::ReaderId;
@@ -60,17 +64,46 @@ impl Host {
 
     /// One request and its answer, however long it takes.
     pub(super) async fn ask(&mut self, request: &Request) -> Result<Answer, Fault> {
-        let lost = |error: std::io::Error| Fault::new(&fault::LOST, error.kind().to_string());
-        let nonsense = || Fault::new(&fault::UNINTELLIGIBLE, "");
-        let frame = request
-            .encode()
-            .ok_or_else(|| Fault::new(&fault::NO_COMMAND, ""))?;
-        self.requests.write_all(&frame).await.map_err(lost)?;
-        let mut head = [0; LENGTH_BYTES];
-        self.answers.read_exact(&mut head).await.map_err(lost)?;
-        let mut answer = vec![0; frame::length(head).ok_or_else(nonsense)?];
-        self.answers.read_exact(&mut answer).await.map_err(lost)?;
-        Answer::parse(&answer).ok_or_else(nonsense)
+        self.requests
+            .write_all(&encode(request)?)
+            .await
+            .map_err(|error| lost(&error))?;
+        receive(&mut self.answers).await
+    }
+
+    /// Requests that are answered in order, each answer in its own time: as long as `limit` says when its turn comes,
+    /// or it is late. A fault ends the conversation.
+    pub(super) async fn ask_all(
+        &mut self,
+        requests: &[Request],
+        clock: Clock,
+        limit: impl Fn() -> (Duration, &'static Code),
+    ) -> Result<Vec<Answer>, Fault> {
+        let mut frames = Zeroizing::new(Vec::new());
+        for request in requests {
+            frames.extend_from_slice(&encode(request)?);
+        }
+        let Self {
+            requests: pipe,
+            answers,
+            ..
+        } = self;
+        let send = async { pipe.write_all(&frames).await.map_err(|error| lost(&error)) };
+        // Beside the writing: the other end reads on only when it has answered.
+        let hear = async {
+            let mut heard = Vec::with_capacity(requests.len());
+            for _ in requests {
+                let (limit, late) = limit();
+                match clock.within(limit, receive(answers)).await {
+                    Some(Ok(Answer::Fault(fault)) | Err(fault)) => return Err(fault),
+                    Some(Ok(answer)) => heard.push(answer),
+                    None => return Err(Fault::new(late, format!("{} ms", limit.as_millis()))),
+                }
+            }
+            Ok(heard)
+        };
+        let ((), heard) = tokio::try_join!(send, hear)?;
+        Ok(heard)
     }
 
     /// Kills the process; pcscd resets the card of a client that is gone.
@@ -89,4 +122,30 @@ impl Host {
     pub(super) fn pid(&self) -> Option<u32> {
         self.child.id()
     }
+}
+
+fn encode(request: &Request) -> Result<Zeroizing<Vec<u8>>, Fault> {
+    let frame = request
+        .encode()
+        .ok_or_else(|| Fault::new(&fault::NO_COMMAND, ""))?;
+    Ok(Zeroizing::new(frame))
+}
+
+async fn receive(answers: &mut ChildStdout) -> Result<Answer, Fault> {
+    let nonsense = || Fault::new(&fault::UNINTELLIGIBLE, "");
+    let mut head = [0; LENGTH_BYTES];
+    answers
+        .read_exact(&mut head)
+        .await
+        .map_err(|error| lost(&error))?;
+    let mut answer = vec![0; frame::length(head).ok_or_else(nonsense)?];
+    answers
+        .read_exact(&mut answer)
+        .await
+        .map_err(|error| lost(&error))?;
+    Answer::parse(&answer).ok_or_else(nonsense)
+}
+
+fn lost(error: &std::io::Error) -> Fault {
+    Fault::new(&fault::LOST, error.kind().to_string())
 }

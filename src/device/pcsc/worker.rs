@@ -5,13 +5,14 @@
 //! controller is gone ends even then and leaves its reader to the next one.
 
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, BufReader, Read, Write};
 use std::os::fd::AsFd;
 use std::sync::mpsc::{Receiver, sync_channel};
 
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Signal, getpid, kill_process};
 
+use crate::base::clock::Stopwatch;
 use crate::base::limits;
 
 use super::choose::ReaderId;
@@ -31,13 +32,29 @@ pub fn run(id: ReaderId) -> io::Result<()> {
         .name("other end".to_owned())
         .spawn(move || outlast(&ended))?;
     let mut service = Service::new(id);
-    let mut requests = io::stdin().lock();
-    // Without the line buffer of standard output: a frame goes in one piece, whatever is in it.
+    let mut requests = BufReader::new(File::from(io::stdin().as_fd().try_clone_to_owned()?));
+    // Without the line buffer of standard output: frames go in one piece, whatever is in them.
     let mut answers = File::from(io::stdout().as_fd().try_clone_to_owned()?);
+    let mut unsaid = Vec::new();
+    let mut held = Stopwatch::start();
     while let Some(request) = next(&mut requests)? {
-        answers.write_all(&service.answer(request).encode())?;
+        if unsaid.is_empty() {
+            held = Stopwatch::start();
+        }
+        unsaid.append(&mut service.answer(request).encode());
+        // To wake the controller between two quick exchanges would slow the second.
+        if held.elapsed() >= limits::ANSWERS_HELD || !is_more_asked(&requests)? {
+            answers.write_all(&unsaid)?;
+            unsaid.clear();
+        }
     }
     Ok(())
+}
+
+/// Is there a further request already?
+fn is_more_asked(requests: &BufReader<File>) -> io::Result<bool> {
+    let mut pipe = [PollFd::new(requests.get_ref(), PollFlags::IN)];
+    Ok(!requests.buffer().is_empty() || poll(&mut pipe, Some(&Timespec::default()))? > 0)
 }
 
 /// Waits until nobody holds the other end of the pipe; then this process ends, in order or by force.
@@ -83,13 +100,15 @@ impl Service {
 
 #[cfg(test)]
 mod tests {
+    use zeroize::Zeroizing;
+
     use super::*;
 
     #[test]
     fn requests_are_read_one_by_one_and_nothing_else() {
         let asked = [
             Request::PowerOn,
-            Request::Transmit(vec![0, 0x84, 0, 0, 8]),
+            Request::Transmit(Zeroizing::new(vec![0, 0x84, 0, 0, 8])),
             Request::PowerOff,
         ];
         let bytes: Vec<u8> = asked

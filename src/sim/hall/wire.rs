@@ -2,8 +2,9 @@
 //!
 //! A reader takes and gives frames: length in four bytes, big-endian, then the payload. A request begins with its kind:
 //! `00` field off, answered by an empty frame; `01` field on, answered by the answer to reset, or empty if there is no
-//! card in the field; `02` and a command APDU, answered by the response APDU, or empty if there is no answer. A client
-//! that leaves takes the field with it.
+//! card in the field; `02` and a command APDU, answered by the response APDU, or empty if there is no answer; `03` and
+//! one that is to be sent only if the one before it succeeded, answered by one byte if it is not. A client that leaves
+//! takes the field with it.
 //!
 //! A hand takes the number of a blank as a line, holds that card onto the reader, says `here` or `not here` as a line,
 //! and puts the card back where it was when the client leaves.
@@ -21,7 +22,8 @@ use tokio::task::JoinSet;
 use super::desk::Desk;
 use super::times::Timekeeper;
 use crate::base::ids::{BlankId, MachineId};
-use crate::port::{Answer, Instruction};
+use crate::device::hall::{FOLLOW, NOT_SENT, POWER_OFF, POWER_ON, TRANSMIT};
+use crate::port::{Answer, Instruction, succeeded};
 use crate::sim::chip::Chip;
 
 /// The longest request: an extended APDU with its kind.
@@ -144,6 +146,7 @@ fn listen(path: &Path) -> io::Result<UnixListener> {
 
 async fn read_chips(client: UnixStream, reader: &impl Reader, time: &Timekeeper) -> io::Result<()> {
     let mut client = BufReader::new(client);
+    let mut before = Vec::new();
     loop {
         let length = usize::try_from(client.read_u32().await?).unwrap_or(usize::MAX);
         if length > REQUEST_BYTES_MAX {
@@ -151,25 +154,35 @@ async fn read_chips(client: UnixStream, reader: &impl Reader, time: &Timekeeper)
         }
         let mut request = vec![0; length];
         client.read_exact(&mut request).await?;
-        let answer = reader.with_chip(|chip| answer(chip, &request));
+        let sent = request.first() != Some(&FOLLOW) || succeeded(&before);
+        let answer = if sent {
+            reader.with_chip(|chip| answer(chip, &request))
+        } else {
+            Some(NOT_SENT.to_vec())
+        };
         let answer = answer.ok_or(io::ErrorKind::InvalidData)?;
-        time.exchange(request.len() + answer.len()).await;
+        if sent {
+            time.exchange(request.len() + answer.len()).await;
+        }
         let length = u32::try_from(answer.len()).map_err(io::Error::other)?;
         client
             .write_all(&[&length.to_be_bytes(), answer.as_slice()].concat())
             .await?;
+        before = answer;
     }
 }
 
 /// The answer to a request; nothing to what is none.
 fn answer(chip: Option<&mut Chip>, request: &[u8]) -> Option<Vec<u8>> {
     match request {
-        [0x00] => {
+        [POWER_OFF] => {
             chip.map(Chip::power_off);
             Some(Vec::new())
         }
-        [0x01] => Some(chip.map(Chip::power_on).unwrap_or_default()),
-        [0x02, command @ ..] => Some(chip.map(|chip| chip.transmit(command)).unwrap_or_default()),
+        [POWER_ON] => Some(chip.map(Chip::power_on).unwrap_or_default()),
+        [TRANSMIT | FOLLOW, command @ ..] => {
+            Some(chip.map(|chip| chip.transmit(command)).unwrap_or_default())
+        }
         _ => None,
     }
 }
