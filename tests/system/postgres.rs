@@ -316,7 +316,7 @@ fn what_a_promoted_standby_has_lost_is_known_to_the_ledgers_and_not_made_again()
     house.judge(&standby);
     let told = [house.log("K1"), house.log("K2")].join("\n");
     assert!(
-        told.contains("the last server had lost that this lot has the order"),
+        told.contains("the last server had lost where this order stands"),
         "{told}"
     );
 }
