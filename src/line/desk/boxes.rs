@@ -12,7 +12,7 @@ use super::placing::Put;
 use crate::audit::paper;
 use crate::base::ids::{BoxId, OfficeCode};
 use crate::base::{Blame, Fault};
-use crate::job::fault::{BOX_MISCOUNT, WRONG_CARD};
+use crate::job::fault::{BOX_MISCOUNT, STOPPING, WRONG_CARD};
 use crate::job::{Attempt, Fact, Phase};
 use crate::line::Line;
 use crate::line::costs::Effort;
@@ -25,40 +25,38 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// How often.
 const VISITS: u8 = 5;
 
-/// Seals every open box that has cards in it, each desk one after the other. What does not hold what the books say is
-/// looked through by one desk when the others have done; a box in which a card is missing waits a while for a person,
-/// and stays open if nobody finds it.
+/// Seals every open box that has cards in it, each desk one box after the other. What does not hold what the books say
+/// is looked through by one desk when all have done; a box in which a card is missing waits a while for a person, and
+/// stays open if nobody finds it.
 ///
 /// # Errors
 /// As [`packing::seal`].
 pub async fn seal_all(line: &Arc<Line>, mut desks: Vec<Desk>) -> Result<(), Fault> {
-    for visit in 1..=VISITS {
-        let boxes = Arc::new(Mutex::new(filled(line).await?));
-        let mut sealing = JoinSet::new();
-        for desk in desks.drain(..) {
-            let (line, boxes) = (Arc::clone(line), Arc::clone(&boxes));
-            sealing.spawn(async move { desk.seal_some(&line, &boxes).await });
-        }
-        let mut outcome = Ok(());
-        while let Some(sealed) = sealing.join_next().await {
-            match sealed.map_err(|error| Fault::new(&TASK, error.to_string())) {
-                Ok(Ok(desk)) => desks.push(desk),
-                Ok(Err(fault)) | Err(fault) => outcome = outcome.and(Err(fault)),
-            }
-        }
-        outcome?;
-        let Some(desk) = desks.first_mut() else { break };
-        let mut open = 0;
-        for state in filled(line).await? {
-            let sealed = desk.seal(line, &state.label, &state.office);
-            open += usize::from(!is_sealed(&state, line.costs.of(Effort::SealBox, sealed).await)?);
-        }
-        if open == 0 || visit == VISITS {
-            break;
-        }
-        line.clock.sleep(PATIENCE).await;
+    desks.retain(|desk| !line.progress.is_stopped(&desk.id));
+    let boxes = Arc::new(Mutex::new(filled(line).await?));
+    let mut sealing = JoinSet::new();
+    for desk in desks {
+        let (line, boxes) = (Arc::clone(line), Arc::clone(&boxes));
+        sealing.spawn(async move { desk.seal_some(&line, &boxes).await });
     }
-    Ok(())
+    let (mut outcome, mut able, mut unable) = (Ok(()), None, None);
+    while let Some(sealed) = sealing.join_next().await {
+        match sealed.map_err(|error| Fault::new(&TASK, error.to_string())) {
+            Ok(Ok(Ok(desk))) => able = Some(desk),
+            Ok(Ok(Err(fault))) => unable = Some(fault),
+            Ok(Err(fault)) | Err(fault) => outcome = outcome.and(Err(fault)),
+        }
+    }
+    outcome?;
+    match (able, unable) {
+        (Some(mut desk), _) => desk.seal_rest(line).await,
+        (None, Some(fault)) => Err(fault),
+        (None, None) => {
+            let boxes = filled(line).await?.len();
+            tracing::error!(boxes, "every desk stands: the boxes stay open");
+            Ok(())
+        }
+    }
 }
 
 /// Open boxes that have cards in them.
@@ -66,17 +64,6 @@ async fn filled(line: &Line) -> Result<VecDeque<BoxState>, Fault> {
     let mut boxes = line.ports.ledger.boxes(false).await?;
     boxes.retain(|state| state.standing == BoxStanding::Open && state.cards > 0);
     Ok(boxes.into())
-}
-
-/// False if it stays open for now, because its cards are not those of the books.
-fn is_sealed(state: &BoxState, sealed: Result<(), Fault>) -> Result<bool, Fault> {
-    match sealed {
-        Err(fault) if *fault.code == BOX_MISCOUNT => {
-            tracing::warn!(code = fault.code.id, "{} stays open: {fault}", state.label);
-            Ok(false)
-        }
-        sealed => sealed.map(|()| true),
-    }
 }
 
 impl Desk {
@@ -127,14 +114,54 @@ impl Desk {
         Ok((label, 1))
     }
 
-    /// Seals what is as the books say, until no box is left.
-    async fn seal_some(mut self, line: &Line, boxes: &Mutex<VecDeque<BoxState>>) -> Result<Self, Fault> {
+    /// Seals what is as the books say, until no box is left. A desk that fails by itself leaves its box to the others:
+    /// the inner error is why.
+    async fn seal_some(
+        mut self,
+        line: &Line,
+        boxes: &Mutex<VecDeque<BoxState>>,
+    ) -> Result<Result<Self, Fault>, Fault> {
+        let waiting = || boxes.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
-            let next = boxes.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
-            let Some(state) = next else { return Ok(self) };
+            let Some(state) = waiting().pop_front() else {
+                return Ok(Ok(self));
+            };
             let sealed = packing::seal(line, &mut *self.screen, &state.label, &state.office);
-            is_sealed(&state, line.costs.of(Effort::SealBox, sealed).await)?;
+            match line.costs.of(Effort::SealBox, sealed).await {
+                Err(fault) if *fault.code == BOX_MISCOUNT => {}
+                Err(fault)
+                    if *fault.code == STOPPING
+                        || matches!(fault.blame(), Blame::Device | Blame::Operator) =>
+                {
+                    tracing::warn!(desk = %self.id, code = fault.code.id, "closes no more boxes: {fault}");
+                    waiting().push_back(state);
+                    return Ok(Err(fault));
+                }
+                sealed => sealed?,
+            }
         }
+    }
+
+    /// Seals what the others left, and looks for what is missing.
+    async fn seal_rest(&mut self, line: &Line) -> Result<(), Fault> {
+        for visit in 1..=VISITS {
+            let mut open = 0;
+            for state in filled(line).await? {
+                let sealed = self.seal(line, &state.label, &state.office);
+                match line.costs.of(Effort::SealBox, sealed).await {
+                    Err(fault) if *fault.code == BOX_MISCOUNT => {
+                        tracing::warn!(code = fault.code.id, "{} stays open: {fault}", state.label);
+                        open += 1;
+                    }
+                    sealed => sealed?,
+                }
+            }
+            if open == 0 || visit == VISITS {
+                break;
+            }
+            line.clock.sleep(PATIENCE).await;
+        }
+        Ok(())
     }
 
     /// Seals a box. If it does not hold what the books say, it is looked through, and then the other open boxes.

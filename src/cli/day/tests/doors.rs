@@ -10,7 +10,7 @@ use super::*;
 use crate::base::ids::{MachineId, PackId};
 use crate::device::hall::fault::NOBODY;
 use crate::job::{Event, Phase, Step};
-use crate::port::{Answer, Attempts, Instruction, Screen};
+use crate::port::{Answer, Attempts, BoxStanding, Instruction, Ledger, Screen};
 
 /// What a person does with an instruction before it is followed.
 type Whim = Box<dyn FnMut(&Instruction) -> Option<Result<Answer, Fault>> + Send>;
@@ -93,6 +93,36 @@ async fn a_screen_that_nobody_answers_stops_its_position_alone() {
     assert_eq!(day.work_with(stations, desks).await.unwrap(), End::Done);
     assert_eq!(stops(&day, &machine), 2);
     assert!(stops(&day, &desk) >= 3);
+    in_the_end_all_is_well(&day).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_desk_that_nobody_answers_leaves_its_boxes_to_the_others() {
+    let day = Day::new(Plan {
+        desks: 2,
+        ..watched(21, 8)
+    })
+    .await
+    .unwrap();
+    day.admit(day.requests()).await.unwrap();
+    let mut desks = day.desks().unwrap();
+    let unanswered = Arc::new(Mutex::new(0));
+    let screen = day.hall.screen(&desks[0].id).unwrap();
+    let count = Arc::clone(&unanswered);
+    let whim: Whim = Box::new(move |asked| {
+        let counts = matches!(asked, Instruction::CountBox { .. });
+        *count.lock().unwrap() += u32::from(counts);
+        counts.then(|| Err(Fault::new(&NOBODY, "")))
+    });
+    desks[0].screen = Box::new(Willful { screen, whim });
+    let stations = day.stations().unwrap();
+    assert_eq!(day.work_with(stations, desks).await.unwrap(), End::Done);
+    assert!(*unanswered.lock().unwrap() > 0);
+    let boxes = day.ledger.boxes(true).await.unwrap();
+    assert!(
+        boxes.iter().all(|state| state.standing == BoxStanding::Sealed),
+        "{boxes:?}"
+    );
     in_the_end_all_is_well(&day).await;
 }
 
