@@ -86,17 +86,18 @@ impl HallEncoder {
             .stream
             .take()
             .ok_or_else(|| at(Fault::new(&fault::FIELD_OFF, "")))?;
-        let late = || Fault::new(&fault::SILENT, "");
-        // A card's commands fit into the socket's buffer: writing waits for nobody.
-        let sent = self.clock.within(deadline, stream.write_all(requests)).await;
-        let sent = sent.ok_or_else(late);
-        sent.and_then(|sent| sent.map_err(|error| lost(&error)))
-            .map_err(at)?;
-        let mut answers = Vec::with_capacity(count);
-        for _ in 0..count {
-            let answer = self.clock.within(deadline, read_frame(&mut stream)).await;
-            answers.push(answer.ok_or_else(late).flatten().map_err(at)?);
-        }
+        let (mut heard, mut said) = tokio::io::split(&mut stream);
+        let send = async { said.write_all(requests).await.map_err(|error| lost(&error)) };
+        // Beside the writing: the other end reads on only when it has answered.
+        let hear = async {
+            let mut answers = Vec::with_capacity(count);
+            for _ in 0..count {
+                let answer = self.clock.within(deadline, read_frame(&mut heard)).await;
+                answers.push(answer.unwrap_or_else(|| Err(Fault::new(&fault::SILENT, "")))?);
+            }
+            Ok(answers)
+        };
+        let ((), answers) = tokio::try_join!(send, hear).map_err(at)?;
         self.stream = Some(stream);
         Ok(answers)
     }

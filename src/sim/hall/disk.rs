@@ -24,15 +24,21 @@ pub(super) fn write_json(path: &Path, value: &impl Serialize) -> io::Result<()> 
     write(path, &serde_json::to_vec(value)?)
 }
 
+/// Begins a file of lines with this value, whatever was in it.
+pub(super) fn start_json(path: &Path, value: &impl Serialize) -> io::Result<()> {
+    write(path, &line(value)?)
+}
+
 /// Adds a value as a line of JSON. Of such a file the last whole line counts.
 pub(super) fn append_json(path: &Path, value: &impl Serialize) -> io::Result<()> {
+    let mut file = File::options().create(true).append(true).open(path)?;
+    file.write_all(&line(value)?)
+}
+
+fn line(value: &impl Serialize) -> io::Result<Vec<u8>> {
     let mut line = serde_json::to_vec(value)?;
     line.push(b'\n');
-    File::options()
-        .create(true)
-        .append(true)
-        .open(path)?
-        .write_all(&line)
+    Ok(line)
 }
 
 /// Reads the value that was added last, and forgets those before it; nothing if there is no such file.

@@ -230,7 +230,7 @@ impl Floor {
 /// # Errors
 /// The disk's.
 pub fn set_printer(dir: &Path, station: &str, state: &State) -> io::Result<()> {
-    disk::append_json(&printer_file(dir, station), state)
+    disk::start_json(&printer_file(dir, station), state)
 }
 
 fn printer_file(dir: &Path, station: &str) -> PathBuf {
