@@ -124,7 +124,7 @@ async fn until_death(house: &mut House, point: Point, nth: u32) -> anyhow::Resul
 }
 
 /// At which coming: the first in the first round, then by lot. In the middle of an act each exchange with the device is
-/// a coming, and acts take many.
+/// a coming, and so is each lot of commands that go together; acts take many.
 fn coming(point: Point, round: u32, dice: &Entropy) -> anyhow::Result<u32> {
     let span = match (point.act, point.moment) {
         (Act::Step(Step::Encode), Moment::MidAct) => 60,

@@ -246,17 +246,15 @@ impl Trap {
     /// Does an act at a door; if it is to be cut in the middle, the process dies after the act was begun: a request
     /// that can go out at once has gone out, and its answer is not known.
     async fn cut<F: Future>(&self, act: Option<Act>, doing: F) -> F::Output {
-        let Some(act) = act.filter(|act| self.is_last(*act, MidAct)) else {
-            return doing.await;
-        };
-        let mut doing = std::pin::pin!(doing);
-        std::future::poll_fn(|context| {
-            let _begun = doing.as_mut().poll(context);
-            std::task::Poll::Ready(())
-        })
-        .await;
-        tracing::warn!(act = act.name(), "the controller dies in the middle");
-        die()
+        match act.filter(|act| self.is_last(*act, MidAct)) {
+            Some(act) => die_in(act, doing).await,
+            None => doing.await,
+        }
+    }
+
+    /// Is it in the middle of this act that the process is to die?
+    fn waits_in(&self, act: Act) -> bool {
+        self.point == (Point { act, moment: MidAct })
     }
 
     fn begins(&self, machine: &MachineId, attempt: AttemptId, step: Step) {
@@ -273,6 +271,18 @@ impl Trap {
         let state = locked(&self.state);
         state.doing.get(machine).map(|(_, step)| Act::Step(*step))
     }
+}
+
+/// Dies when this was begun.
+async fn die_in<T>(act: Act, doing: impl Future) -> T {
+    let mut doing = std::pin::pin!(doing);
+    std::future::poll_fn(|context| {
+        let _begun = doing.as_mut().poll(context);
+        std::task::Poll::Ready(())
+    })
+    .await;
+    tracing::warn!(act = act.name(), "the controller dies in the middle");
+    die()
 }
 
 /// No destructor runs, nothing is flushed, nobody is told.

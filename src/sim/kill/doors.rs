@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use zeroize::Zeroizing;
 
 use super::{Act, Moment, Trap};
 use crate::base::ids::MachineId;
@@ -13,7 +14,7 @@ use crate::chip::diversify::{Derivation, Master};
 use crate::job::Step;
 use crate::port::{
     Answer, Encoder, Instruction, KeyInfo, KeyPurpose, Papers, Registry, Report, Screen, Serial, Signer,
-    Statement, StopList,
+    Statement, StopList, succeeded,
 };
 
 /// At which place a device stands, and so which act it serves.
@@ -97,6 +98,29 @@ impl Encoder for Trapped<Box<dyn Encoder>> {
             .trap
             .cut(act, self.door.transmit(command, deadline))
             .await
+    }
+
+    /// Where the controller is to die in the middle of this act, what goes together is one coming, with all of it on
+    /// its way, and then each command by itself is another.
+    async fn transmit_all(
+        &mut self,
+        commands: &[Zeroizing<Vec<u8>>],
+        deadline: Duration,
+    ) -> Result<Vec<Vec<u8>>, Fault> {
+        let Some(act) = self.spot.act().filter(|act| self.spot.trap.waits_in(*act)) else {
+            return self.door.transmit_all(commands, deadline).await;
+        };
+        if self.spot.trap.is_last(act, Moment::MidAct) {
+            return super::die_in(act, self.door.transmit_all(commands, deadline)).await;
+        }
+        let mut answers = Vec::with_capacity(commands.len());
+        for command in commands {
+            answers.push(self.transmit(command, deadline).await?);
+            if !answers.last().is_some_and(|answer| succeeded(answer)) {
+                break;
+            }
+        }
+        Ok(answers)
     }
 
     async fn power_off(&mut self) -> Result<(), Fault> {
