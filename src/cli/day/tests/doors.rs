@@ -100,7 +100,8 @@ async fn a_screen_that_nobody_answers_stops_its_position_alone() {
 async fn a_desk_that_nobody_answers_leaves_its_boxes_to_the_others() {
     let day = Day::new(Plan {
         desks: 2,
-        ..watched(21, 8)
+        // Too few to fill a box: it is closed in the evening.
+        ..watched(21, 2)
     })
     .await
     .unwrap();
@@ -117,7 +118,7 @@ async fn a_desk_that_nobody_answers_leaves_its_boxes_to_the_others() {
     desks[0].screen = Box::new(Willful { screen, whim });
     let stations = day.stations().unwrap();
     assert_eq!(day.work_with(stations, desks).await.unwrap(), End::Done);
-    assert!(*unanswered.lock().unwrap() > 0);
+    assert_eq!(*unanswered.lock().unwrap(), 1);
     let boxes = day.ledger.boxes(true).await.unwrap();
     assert!(
         boxes.iter().all(|state| state.standing == BoxStanding::Sealed),
