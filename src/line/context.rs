@@ -254,6 +254,7 @@ impl Line {
         self.hsm.hurry();
         self.work.notify_waiters();
         self.floor.ring();
+        self.floor.settle();
     }
 
     /// Is the line stopping?
@@ -273,15 +274,6 @@ impl Line {
         let mut stopping = self.stopping.subscribe();
         // The sender lives as long as the line, so this ends only by the value.
         let _ = stopping.wait_for(|stopping| *stopping).await;
-    }
-
-    /// Waits for a bell, for so long at most, and no longer than the line works.
-    pub async fn wait_for(&self, bell: impl Future<Output = ()>, most: Duration) {
-        tokio::select! {
-            biased;
-            () = self.stopped() => {}
-            _ = self.clock.within(most, bell) => {}
-        }
     }
 
     /// The yield brake.

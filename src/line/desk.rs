@@ -92,7 +92,7 @@ impl Desk {
                     self.pack(line, &packing).await?;
                 }
                 None => {
-                    line.wait_for(line.floor.rung(), IDLE).await;
+                    let _ = line.clock.within(IDLE, line.floor.rung()).await;
                 }
             }
         }

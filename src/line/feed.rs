@@ -68,7 +68,9 @@ pub async fn feed(
                     return Ok(());
                 }
             }
-            Ok(None) => line.wait_for(rung, IDLE).await,
+            Ok(None) => {
+                let _ = line.clock.within(IDLE, rung).await;
+            }
             Err(fault) if is_away(&fault) => line.clock.sleep(AWAY).await,
             Err(fault) => return Err(fault),
         }

@@ -34,7 +34,9 @@ pub async fn settle(line: &Line) -> Result<(), Fault> {
     loop {
         match line.costs.of(Effort::Settle, settle_once(line)).await {
             Ok(0) if line.is_stopping() => return Ok(()),
-            Ok(0) => line.wait_for(line.floor.settled(), IDLE).await,
+            Ok(0) => {
+                let _ = line.clock.within(IDLE, line.floor.settled()).await;
+            }
             Ok(_) => pause = BACK_OFF_MS.0,
             // What is not told now is in the ledger, and told after the next start.
             Err(fault) if is_away(&fault) && line.is_stopping() => return Ok(()),

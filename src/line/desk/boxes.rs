@@ -33,6 +33,8 @@ const VISITS: u8 = 5;
 /// As [`packing::seal`].
 pub async fn seal_all(line: &Arc<Line>, mut desks: Vec<Desk>) -> Result<(), Fault> {
     desks.retain(|desk| !line.progress.is_stopped(&desk.id));
+    // They came to their end in any order.
+    desks.sort_by(|one, other| one.id.cmp(&other.id));
     let boxes = Arc::new(Mutex::new(filled(line).await?));
     let mut sealing = JoinSet::new();
     for desk in desks {
