@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 
 use crate::base::Entropy;
 use crate::base::clock::{Stopwatch, pause};
@@ -122,8 +122,14 @@ impl Pcscd {
     /// # Errors
     /// The system's.
     pub fn hold(&self, held: bool) -> io::Result<()> {
-        let signal = if held { Signal::STOP } else { Signal::CONT };
-        Ok(kill_process(self.process()?, signal)?)
+        let process = self.process()?;
+        if !held {
+            return Ok(kill_process(process, Signal::CONT)?);
+        }
+        kill_process(process, Signal::STOP)?;
+        // Its other threads go on until each has seen the signal, and may serve one command more.
+        waitid(WaitId::Pid(process), WaitIdOptions::STOPPED).map(drop)?;
+        Ok(())
     }
 
     /// Starts it again if it is dead, with the same readers on the same ports; false if it lives.

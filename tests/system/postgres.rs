@@ -23,7 +23,7 @@ use cardwright::store::postgres::{Server, version};
 use rustix::process::Signal;
 
 use super::hsm::block_on;
-use super::processes::{cardwright, end_hall, signal, told};
+use super::processes::{cardwright, end_hall, freeze, signal, told};
 
 /// Enough for a dozen lots of four.
 const CARDS: &str = "48";
@@ -223,7 +223,7 @@ fn a_frozen_controller_that_wakes_up_makes_no_second_card() {
     let patience = Stopwatch::start();
     loop {
         if house.ask(LOOSE) != "0" {
-            assert!(signal(process, Signal::STOP));
+            assert!(freeze(process));
             if house.ask(LOOSE) != "0" {
                 break;
             }

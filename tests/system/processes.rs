@@ -14,7 +14,7 @@ use cardwright::job::{Attempt, Phase};
 use cardwright::port::{Attempts, Ledger};
 use cardwright::sim::hall;
 use cardwright::store::SqliteLedger;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 
 use super::hsm::block_on;
 
@@ -63,6 +63,12 @@ pub(crate) fn cardwright(dir: &Path, words: &[&str]) -> Command {
 pub(crate) fn signal(process: u32, signal: Signal) -> bool {
     let process = Pid::from_raw(process.try_into().unwrap()).unwrap();
     kill_process(process, signal).is_ok()
+}
+
+/// Stops our child, and returns when all of its threads stand; false if it is gone.
+pub(crate) fn freeze(process: u32) -> bool {
+    let child = Pid::from_raw(process.try_into().unwrap()).unwrap();
+    signal(process, Signal::STOP) && waitid(WaitId::Pid(child), WaitIdOptions::STOPPED).is_ok()
 }
 
 /// A process that is told to end, and waited for, when its test ends.
