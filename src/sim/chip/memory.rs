@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use super::manager::{self, Manager};
 use super::proof::Keys;
 use super::terminal::TrustPoints;
-use crate::base::hex;
+use crate::base::{Entropy, hex};
 use crate::chip::ChipProfile;
 
 /// An answer to reset for profiles that name none.
@@ -48,7 +48,13 @@ pub(super) struct Memory {
     #[serde(default)]
     pub(super) terminal: TrustPoints,
     seed: [u8; 32],
+    /// Not kept: reading a card then leaves its file as it was. One that is read from a file draws on from anywhere.
+    #[serde(skip, default = "anywhere")]
     draws: u64,
+}
+
+fn anywhere() -> u64 {
+    u64::from_be_bytes(Entropy::system().bytes().unwrap_or_default()) >> 1
 }
 
 /// An RSA key that comes in two commands.
@@ -98,7 +104,7 @@ impl Memory {
         known.unwrap_or_else(|| PLAIN_ATR.to_vec())
     }
 
-    /// Fresh randomness: the same chip with the same history draws the same.
+    /// Fresh randomness: the same chip with the same history draws the same while it is in memory.
     pub(super) fn random(&mut self) -> ChaCha20Rng {
         self.draws += 1;
         let mut random = ChaCha20Rng::from_seed(self.seed);
