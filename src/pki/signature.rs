@@ -133,7 +133,7 @@ impl PublicKey {
                 Some(verify_ecdsa(*curve, point, *hash, message, signature))
             }
             (Self::Elliptic { curve, point, .. }, SignatureAlgorithm::EcdsaPlain(hash)) => {
-                Some(curve.verifies(point, &hash.digest(message), signature))
+                Some(verify_plain(*curve, point, *hash, message, signature))
             }
             (Self::Rsa(key), algorithm) => ring_rsa(algorithm, rsa_bits(key)).map(|verifier| {
                 UnparsedPublicKey::new(verifier, key)
@@ -166,6 +166,18 @@ fn verify_ecdsa(curve: EllipticCurve, point: &[u8], hash: Hash, message: &[u8], 
         None => ecdsa::plain(signature, curve.bytes())
             .is_some_and(|plain| curve.verifies(point, &hash.digest(message), &plain)),
     }
+}
+
+/// ECDSA as `r ‖ s`: by ring where it knows curve and digest together.
+fn verify_plain(curve: EllipticCurve, point: &[u8], hash: Hash, message: &[u8], signature: &[u8]) -> bool {
+    let known: &'static dyn VerificationAlgorithm = match (curve, hash) {
+        (EllipticCurve::P256, Hash::Sha256) => &ring_signature::ECDSA_P256_SHA256_FIXED,
+        (EllipticCurve::P384, Hash::Sha384) => &ring_signature::ECDSA_P384_SHA384_FIXED,
+        _ => return curve.verifies(point, &hash.digest(message), signature),
+    };
+    UnparsedPublicKey::new(known, point)
+        .verify(message, signature)
+        .is_ok()
 }
 
 /// How ring verifies RSA signatures with keys of this length, if it does.
