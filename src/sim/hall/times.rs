@@ -15,6 +15,9 @@ use crate::base::Clock;
 /// A machine's file.
 const FILE: &str = "times.json";
 
+/// A timer is set in whole milliseconds, and whoever waits for it is woken within another.
+const GRAIN: Duration = Duration::from_millis(2);
+
 /// How a machine spent its time. What it was not busy while it made lots, it waited: for the controller, or for this
 /// hall's own computing.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
@@ -52,6 +55,8 @@ pub(super) struct Timekeeper {
 struct State {
     /// When the last act of the present lot ended.
     last: Option<Duration>,
+    /// What the acts so far took too long for the grain of timers alone.
+    late: Duration,
     times: Times,
 }
 
@@ -65,15 +70,26 @@ impl Timekeeper {
         }
     }
 
-    /// A device is at work for so long, if delays are waited for.
+    /// A device is at work for so long, if delays are waited for. What timers are too coarse for, the next acts make
+    /// good, or hundreds of short ones would make a device slower than it is built; whatever else delays it counts as
+    /// waiting.
     pub(super) async fn pause(&self, time: Duration) {
         if !self.real_time {
             return;
         }
         let begun = self.clock.elapsed();
-        self.clock.sleep(time).await;
+        let left = {
+            let mut state = self.state();
+            let made_good = time.min(state.late);
+            state.late -= made_good;
+            time - made_good
+        };
+        if !left.is_zero() {
+            self.clock.sleep(left).await;
+        }
         let mut state = self.state();
         let now = self.clock.elapsed();
+        state.late += now.saturating_sub(begun).saturating_sub(left).min(GRAIN);
         let since = state.last.replace(now).unwrap_or(begun);
         state.times.busy += time;
         state.times.active += now.saturating_sub(since);
@@ -99,5 +115,31 @@ impl Timekeeper {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Timers are set in whole milliseconds, and virtual ones wake exactly then.
+    #[tokio::test(start_paused = true)]
+    async fn many_short_acts_take_as_long_as_they_should() {
+        let keeper = Timekeeper {
+            clock: Clock::system(),
+            real_time: true,
+            reader: ReaderPace::default(),
+            state: Mutex::default(),
+        };
+        let act = Duration::from_micros(300);
+        for _ in 0..1_000 {
+            keeper.pause(act).await;
+        }
+        let Times { active, busy } = keeper.state().times;
+        assert_eq!(busy, act * 1_000);
+        assert!(
+            active.saturating_sub(busy) <= Duration::from_millis(1),
+            "{active:?}"
+        );
     }
 }
