@@ -46,17 +46,29 @@ pub trait Encoder: Send {
         commands: &[Zeroizing<Vec<u8>>],
         deadline: Duration,
     ) -> Result<Vec<Vec<u8>>, Fault> {
-        let mut answers = Vec::with_capacity(commands.len());
-        for command in commands {
-            answers.push(self.transmit(command, deadline).await?);
-            if !answers.last().is_some_and(|answer| succeeded(answer)) {
-                break;
-            }
-        }
-        Ok(answers)
+        one_by_one(self, commands, deadline).await
     }
     /// Switches the field off; the chip forgets its sessions.
     async fn power_off(&mut self) -> Result<(), Fault>;
+}
+
+/// As [`Encoder::transmit_all`], with each APDU sent when the one before it was answered.
+///
+/// # Errors
+/// The reader's.
+pub async fn one_by_one(
+    reader: &mut (impl Encoder + ?Sized),
+    commands: &[Zeroizing<Vec<u8>>],
+    deadline: Duration,
+) -> Result<Vec<Vec<u8>>, Fault> {
+    let mut answers = Vec::with_capacity(commands.len());
+    for command in commands {
+        answers.push(reader.transmit(command, deadline).await?);
+        if !answers.last().is_some_and(|answer| succeeded(answer)) {
+            break;
+        }
+    }
+    Ok(answers)
 }
 
 /// Does a response APDU say that all went well (ISO/IEC 7816-4, section 5.6)?

@@ -47,7 +47,7 @@ pub(super) async fn write(
     }
     Ok(Written {
         commands: card.commands(),
-        bytes: files.iter().map(|file| file.contents.len()).sum(),
+        bytes: image.files.values().map(Vec::len).sum(),
     })
 }
 
@@ -58,7 +58,6 @@ fn put_data(put: &Put) -> Command<'_> {
 /// What it takes to write one file.
 struct FileWriting<'a> {
     file: FileId,
-    contents: &'a [u8],
     name: [u8; 2],
     /// Its size and name, as the applet wants to be told.
     descriptor: [u8; 6],
@@ -79,7 +78,6 @@ impl<'a> FileWriting<'a> {
         }
         Self {
             file,
-            contents,
             name,
             descriptor: [0x63, 0x04, size_high, size_low, name[0], name[1]],
             blocks,

@@ -1,6 +1,7 @@
 use async_trait::async_trait;
 
 use super::*;
+use crate::port::one_by_one;
 
 const DEADLINE: Duration = Duration::from_secs(1);
 const GOOD: [u8; 2] = [0x90, 0x00];
@@ -69,14 +70,7 @@ impl Encoder for Refusing {
         deadline: Duration,
     ) -> Result<Vec<Vec<u8>>, Fault> {
         self.given.push(commands.len());
-        let mut answers = Vec::new();
-        for command in commands {
-            answers.push(self.transmit(command, deadline).await?);
-            if answers.last().is_some_and(|answer| *answer != GOOD) {
-                break;
-            }
-        }
-        Ok(answers)
+        one_by_one(self, commands, deadline).await
     }
 
     async fn power_off(&mut self) -> Result<(), Fault> {

@@ -14,7 +14,7 @@ use crate::chip::diversify::{Derivation, Master};
 use crate::job::Step;
 use crate::port::{
     Answer, Encoder, Instruction, KeyInfo, KeyPurpose, Papers, Registry, Report, Screen, Serial, Signer,
-    Statement, StopList, succeeded,
+    Statement, StopList, one_by_one,
 };
 
 /// At which place a device stands, and so which act it serves.
@@ -113,14 +113,7 @@ impl Encoder for Trapped<Box<dyn Encoder>> {
         if self.spot.trap.is_last(act, Moment::MidAct) {
             return super::die_in(act, self.door.transmit_all(commands, deadline)).await;
         }
-        let mut answers = Vec::with_capacity(commands.len());
-        for command in commands {
-            answers.push(self.transmit(command, deadline).await?);
-            if !answers.last().is_some_and(|answer| succeeded(answer)) {
-                break;
-            }
-        }
-        Ok(answers)
+        one_by_one(self, commands, deadline).await
     }
 
     async fn power_off(&mut self) -> Result<(), Fault> {
