@@ -44,15 +44,16 @@ struct Traffic {
 #[derive(Debug, Serialize)]
 struct Figures {
     profile: &'static str,
-    /// Bytes that stay on the chip, and those of them that are files'.
+    /// Bytes of the files.
     payload: usize,
-    files: usize,
+    /// Bytes that stay on the chip: files, and keys with their curves.
+    kept: usize,
     /// Identify, write and seal.
     write: Traffic,
     write_share: f64,
     write_share_wanted: f64,
-    /// The files' alone.
-    files_share: f64,
+    /// Of all that stays.
+    kept_share: f64,
     read: Traffic,
     /// Bytes of the files that were read.
     read_payload: usize,
@@ -96,16 +97,16 @@ fn measure(profile: &'static str, wanted: f64, times: Times) -> anyhow::Result<F
         }
     };
     let spent = cpu::of_thread().saturating_sub(before);
-    let payload = card.image().bytes();
-    let files = card.files.values().map(Vec::len).sum();
+    let payload = card.files.values().map(Vec::len).sum();
+    let kept = card.image().bytes();
     Ok(Figures {
         profile,
         payload,
-        files,
+        kept,
         write,
         write_share: share(payload, write.bytes),
         write_share_wanted: wanted,
-        files_share: share(files, write.bytes),
+        kept_share: share(kept, write.bytes),
         read,
         read_payload,
         read_share: share(read_payload, read.bytes),
@@ -276,8 +277,8 @@ impl Figures {
             );
         };
         println!(
-            "{:<14} {} bytes stay on the chip, {} of them in files ({:.1} % of what is written), the rest keys",
-            self.profile, self.payload, self.files, self.files_share
+            "{:<14} {} bytes stay on the chip, {} of them in files: {:.1} % of what is written, keys included",
+            self.profile, self.kept, self.payload, self.kept_share
         );
         line(
             "identify, write, seal",
