@@ -72,13 +72,16 @@ pub struct Proven {
     pub cards: u64,
 }
 
-/// What is read of the record's fact.
+/// The fact that seals a box, as the record has it.
 #[derive(Deserialize)]
-struct Sealed {
-    #[serde(rename = "box")]
-    label: String,
-    cards: u64,
-    manifest: String,
+#[serde(rename_all = "snake_case")]
+enum Fact {
+    BoxSealed {
+        #[serde(rename = "box")]
+        label: String,
+        cards: u64,
+        manifest: String,
+    },
 }
 
 impl Proof {
@@ -134,16 +137,19 @@ impl Proof {
         if record.kind != SEALED {
             return Err(outside("the record seals no box"));
         }
-        let sealed: Sealed =
-            serde_json::from_str(&record.body).map_err(|_| outside("the record seals no box"))?;
-        if sealed.manifest != hex::encode(&commitment(&self.keyed.0, manifest).0) {
-            return Err(Fault::new(&fault::MANIFEST_OTHER, sealed.label));
+        let Fact::BoxSealed {
+            label,
+            cards,
+            manifest: committed,
+        } = serde_json::from_str(&record.body).map_err(|_| outside("the record seals no box"))?;
+        if committed != hex::encode(&commitment(&self.keyed.0, manifest).0) {
+            return Err(Fault::new(&fault::MANIFEST_OTHER, label));
         }
         Ok(Proven {
             head,
             seq: record.seq,
-            label: sealed.label,
-            cards: sealed.cards,
+            label,
+            cards,
         })
     }
 }
@@ -160,7 +166,7 @@ mod tests {
     /// A ledger of seven records; the fifth seals a box.
     fn sample(key: &TestKey) -> Proof {
         let body = format!(
-            "{{\"fact\":\"box_sealed\",\"box\":\"X-001\",\"cards\":2,\"manifest\":\"{}\"}}",
+            "{{\"box_sealed\":{{\"box\":\"X-001\",\"cards\":2,\"manifest\":\"{}\"}}}}",
             commitment(&KEYED.0, MANIFEST)
         );
         let mut chain = Chain::new("L");

@@ -8,7 +8,7 @@ use super::Step;
 
 /// One event in the life of an attempt.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case", tag = "event")]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Event {
     /// The attempt exists: it belongs to a lot on a machine.
     Planned {
@@ -114,7 +114,7 @@ pub enum Event {
 
 /// What shows that a step is done.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case", tag = "step")]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Evidence {
     /// The chip at the position named itself, and the supplier's list knows it.
     Bind {

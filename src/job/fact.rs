@@ -50,7 +50,7 @@ pub enum SignerChange {
 
 /// One fact. The order of facts is the order in which they became true.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case", tag = "fact")]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Fact {
     /// The first record of every ledger.
     Opened {
@@ -71,13 +71,11 @@ pub enum Fact {
         /// Which.
         attempt: AttemptId,
         /// What.
-        #[serde(flatten)]
         event: Event,
     },
     /// A lot was claimed for a machine.
     LotClaimed {
         /// The lot.
-        #[serde(flatten)]
         lot: Lot,
     },
     /// Every card of the lot has left the machine.
@@ -99,7 +97,6 @@ pub enum Fact {
     /// Blanks moved by a person, or found defective by a machine.
     Stock {
         /// The move.
-        #[serde(flatten)]
         step: Move,
     },
     /// A blank that is no card is waste, and is known by name: it is never used again.

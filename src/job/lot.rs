@@ -6,6 +6,7 @@ use crate::base::ids::{LotId, MachineId, OfficeCode, OrderKey};
 
 /// A lot given to a machine.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct Lot {
     /// Which.
     pub id: LotId,

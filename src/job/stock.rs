@@ -13,6 +13,7 @@ use super::fault::STOCK;
 
 /// Blanks of one pack go from one place to another.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct Move {
     /// The pack.
     pub pack: PackId,

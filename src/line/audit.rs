@@ -3,20 +3,30 @@
 //! Every record is read from the first on: its place in the chain, its transition by the same rules that made it, and
 //! at each signed head the Merkle root that was signed. Then the state tables are compared with what the records amount
 //! to. The ledger may be in use meanwhile: what differs only because the reading is behind is read again.
+//!
+//! Three things go on at a time: records are fetched, those before them are read along the chain, and what those before
+//! these say is folded.
 
-use std::collections::BTreeMap;
+mod along;
 
-use crate::audit::Checkpoint;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::mpsc;
+
+use crate::audit::Verifier;
+use crate::base::Fault;
 use crate::base::ids::{AttemptId, BlankId, ChipId, OrderKey, PackId};
-use crate::base::{Fault, hex};
 use crate::job::{Attempt, Fact, Phase, apply};
 use crate::port::{Attempts, BoxState, Entry, Ledger, RawEntry};
 
-use super::books::{Books, Brought};
+use super::books::{self, Books, Brought};
 use super::fault::{STATE_DIFFERS, TOO_BUSY, unreadable};
+use along::{Along, Page};
 
 /// Records read at once.
-const PAGE: u32 = 2_000;
+const PAGE: u32 = 500;
+/// Pages that wait between fetching and reading, and between reading and folding.
+const PAGES_AHEAD: usize = 2;
 /// Times that the tables are compared while records keep coming.
 const COMPARISONS_MAX: u32 = 50;
 /// Differences named one by one; after these it is clear enough.
@@ -88,17 +98,19 @@ impl Used {
 /// # Errors
 /// Only when the ledger cannot be read; what is wrong with it is in the answer.
 pub async fn audit(ledger: &dyn Ledger, key: Option<&[u8]>, notes: &[Note]) -> Result<Audited, Fault> {
+    let mut along = Along::new(ledger.name());
+    let flaws = match key {
+        Some(key) => along.collect(ledger, key, notes).await?,
+        None => Vec::new(),
+    };
     let mut reading = Reading {
-        books: Books::new(ledger.name()),
-        heads: BTreeMap::new(),
-        flaws: Vec::new(),
+        along: Arc::new(Mutex::new(along)),
+        books: Books::default(),
+        flaws,
         signed: 0,
         held: 0,
         used: Used::default(),
     };
-    if let Some(key) = key {
-        reading.collect(ledger, key, notes).await?;
-    }
     for _ in 0..COMPARISONS_MAX {
         if let Err(flaw) = reading.catch_up(ledger).await? {
             // Behind the first bad record nothing can be told from the state tables.
@@ -120,19 +132,20 @@ pub async fn audit(ledger: &dyn Ledger, key: Option<&[u8]>, notes: &[Note]) -> R
 /// # Errors
 /// The ledger's, or its first bad record.
 pub async fn books_at(ledger: &dyn Ledger, at_unix_ns: i64) -> Result<Books, Fault> {
-    let mut books = Books::new(ledger.name());
+    let (mut chain, mut books) = (Verifier::new(ledger.name()), Books::default());
     loop {
         let page = ledger.entries_after(books.size(), PAGE).await?;
         for entry in &page {
             if entry.at_unix_ns >= at_unix_ns {
                 return Ok(books);
             }
-            if let Some(missing) = books.misses(entry)
-                && let Some(attempt) = before(ledger, missing, entry).await?
+            let told = books::read(&mut chain, entry)?;
+            if let Some(missing) = books.misses(&told.fact)
+                && let Some(attempt) = before(ledger, missing, told.seq).await?
             {
                 books.recall(attempt);
             }
-            if let Brought::End(attempt) = books.take(entry)? {
+            if let Brought::End(attempt) = books.take(told)? {
                 books.set_aside(attempt);
             }
         }
@@ -142,45 +155,39 @@ pub async fn books_at(ledger: &dyn Ledger, at_unix_ns: i64) -> Result<Books, Fau
     }
 }
 
+/// Fetches the records after this one, as long as somebody wants them. A number that lies is the first bad record: what
+/// is fetched after it is not looked at.
+async fn fetch(
+    ledger: &dyn Ledger,
+    mut after: u64,
+    wanted: mpsc::Sender<Vec<RawEntry>>,
+) -> Result<(), Fault> {
+    loop {
+        let page = ledger.entries_after(after, PAGE).await?;
+        let Some(last) = page.last() else { return Ok(()) };
+        after = last.seq;
+        if wanted.send(page).await.is_err() {
+            return Ok(());
+        }
+    }
+}
+
+fn lock(along: &Mutex<Along>) -> MutexGuard<'_, Along> {
+    along.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 struct Reading {
+    along: Arc<Mutex<Along>>,
     books: Books,
-    /// Signed heads that are not reached yet, by the number of records they cover.
-    heads: BTreeMap<u64, Vec<Head>>,
     flaws: Vec<Fault>,
     signed: u64,
     held: u64,
     used: Used,
 }
 
-struct Head {
-    name: String,
-    content: Content,
-}
-
-enum Content {
-    /// A note: the whole checkpoint, its signature checked.
-    Note(Box<Checkpoint>),
-    /// A record: the chain's head, which is signed too, must be put in first.
-    Record {
-        root: String,
-        at_unix_s: i64,
-        signature: String,
-        key: Vec<u8>,
-    },
-}
-
 impl Reading {
     fn end(mut self) -> Audited {
-        let size = self.books.size();
-        for (signed, heads) in std::mem::take(&mut self.heads) {
-            for head in heads {
-                let cut = crate::audit::BadRecord {
-                    seq: size,
-                    flaw: crate::audit::Flaw::Cut { signed },
-                };
-                self.flaws.push(Fault::from(cut).at(head.name));
-            }
-        }
+        self.flaws.extend(lock(&self.along).cut());
         Audited {
             books: self.books,
             signed: self.signed,
@@ -190,108 +197,70 @@ impl Reading {
         }
     }
 
-    /// All signed heads, inside the ledger and outside.
-    async fn collect(&mut self, ledger: &dyn Ledger, key: &[u8], notes: &[Note]) -> Result<(), Fault> {
-        for Entry { seq, fact, .. } in ledger.history("checkpoint").await? {
-            let Fact::Checkpoint {
-                size,
-                root,
-                at_unix_s,
-                signature,
-            } = fact
-            else {
-                continue;
-            };
-            let content = Content::Record {
-                root,
-                at_unix_s,
-                signature,
-                key: key.to_vec(),
-            };
-            let name = format!("record {seq}");
-            self.heads.entry(size).or_default().push(Head { name, content });
-        }
-        for note in notes {
-            match Checkpoint::open_note(&note.text, key) {
-                Ok(checkpoint) => self.heads.entry(checkpoint.size).or_default().push(Head {
-                    name: note.name.clone(),
-                    content: Content::Note(Box::new(checkpoint)),
-                }),
-                Err(fault) => self.flaws.push(fault.at(&note.name)),
+    /// Reads to the end; the inner error is the first bad record. Behind it nothing is fetched or read any more.
+    async fn catch_up(&mut self, ledger: &dyn Ledger) -> Result<Result<(), Fault>, Fault> {
+        let (to_read, mut fetched) = mpsc::channel::<Vec<RawEntry>>(PAGES_AHEAD);
+        let (to_fold, read) = mpsc::channel(PAGES_AHEAD);
+        let along = Arc::clone(&self.along);
+        let reading = tokio::spawn(async move {
+            while let Some(entries) = fetched.recv().await {
+                let page = lock(&along).read(&entries);
+                if to_fold.send(page).await.is_err() {
+                    return;
+                }
             }
+        });
+        let fetching = fetch(ledger, self.books.size(), to_read);
+        let (folded, reading, fetched) = tokio::join!(self.fold_all(ledger, read), reading, fetching);
+        if let Err(flaw) = folded? {
+            return Ok(Err(flaw));
         }
-        Ok(())
+        reading.map_err(|error| unreadable(error.to_string()))?;
+        fetched.map(Ok)
     }
 
-    /// Reads to the end; the inner error is the first bad record. One page is fetched while the one before is read.
-    async fn catch_up(&mut self, ledger: &dyn Ledger) -> Result<Result<(), Fault>, Fault> {
-        let mut page = ledger.entries_after(self.books.size(), PAGE).await?;
-        while let Some(last) = page.last() {
-            // A number that lies is the first bad record: what is fetched after it is not looked at.
-            let next = ledger.entries_after(last.seq, PAGE);
-            let (next, read) = tokio::join!(next, self.read(ledger, &page));
-            if let Err(flaw) = read? {
+    async fn fold_all(
+        &mut self,
+        ledger: &dyn Ledger,
+        mut read: mpsc::Receiver<Page>,
+    ) -> Result<Result<(), Fault>, Fault> {
+        while let Some(page) = read.recv().await {
+            if let Err(flaw) = self.fold(ledger, page).await? {
                 return Ok(Err(flaw));
             }
-            page = next?;
         }
         Ok(Ok(()))
     }
 
-    /// Reads these records.
-    async fn read(&mut self, ledger: &dyn Ledger, page: &[RawEntry]) -> Result<Result<(), Fault>, Fault> {
+    /// Folds what was read.
+    async fn fold(&mut self, ledger: &dyn Ledger, page: Page) -> Result<Result<(), Fault>, Fault> {
         let mut ended = Vec::new();
-        for entry in page {
-            if let Some(missing) = self.books.misses(entry)
-                && let Some(attempt) = before(ledger, missing, entry).await?
+        let mut heads = page.heads.into_iter().peekable();
+        for told in page.told {
+            let seq = told.seq;
+            if let Some(missing) = self.books.misses(&told.fact)
+                && let Some(attempt) = before(ledger, missing, seq).await?
             {
                 self.books.recall(attempt);
             }
-            match self.books.take(entry) {
+            match self.books.take(told) {
                 Ok(Brought::Nothing) => {}
                 Ok(Brought::End(attempt)) => ended.push(attempt),
                 Ok(Brought::Blanks(blanks)) => self.listed(ledger, blanks).await?,
                 Err(flaw) => return Ok(Err(flaw)),
             }
-            self.reach(entry.seq);
+            while let Some((_, holds)) = heads.next_if(|(reached, _)| *reached == seq) {
+                match holds {
+                    Ok(()) => (self.signed, self.held) = (seq, self.held + 1),
+                    Err(fault) => self.flaws.push(fault),
+                }
+            }
+        }
+        if let Some(flaw) = page.flaw {
+            return Ok(Err(flaw));
         }
         self.settle(ledger, ended).await?;
         Ok(Ok(()))
-    }
-
-    /// Compares with the heads that were signed over exactly the records read so far.
-    fn reach(&mut self, seq: u64) {
-        for head in self.heads.remove(&seq).unwrap_or_default() {
-            match self.holds(&head.content) {
-                Ok(()) => (self.signed, self.held) = (seq, self.held + 1),
-                Err(fault) => self.flaws.push(fault.at(head.name)),
-            }
-        }
-    }
-
-    fn holds(&self, content: &Content) -> Result<(), Fault> {
-        let chain = self.books.chain();
-        match content {
-            Content::Note(checkpoint) => chain.agrees(checkpoint).map_err(Fault::from),
-            Content::Record {
-                root,
-                at_unix_s,
-                signature,
-                key,
-            } => {
-                let checkpoint = chain.verified().checkpoint(*at_unix_s);
-                if checkpoint.root.to_string() != *root {
-                    let flaw = crate::audit::Flaw::Rewritten;
-                    return Err(crate::audit::BadRecord {
-                        seq: checkpoint.size,
-                        flaw,
-                    }
-                    .into());
-                }
-                let signature = hex::decode(signature).unwrap_or_default();
-                crate::audit::seal::verify(key, checkpoint.text().as_bytes(), &signature)
-            }
-        }
     }
 
     /// Attempts that are over and equal to their rows need no place in memory. All of a page at once: a question for
@@ -386,11 +355,11 @@ async fn used(ledger: &dyn Ledger) -> Result<Used, Fault> {
     }
 }
 
-/// An attempt as it was before this record, from its own history.
-async fn before(ledger: &dyn Ledger, id: AttemptId, entry: &RawEntry) -> Result<Option<Attempt>, Fault> {
+/// An attempt as it was before the record of this number, from its own history.
+async fn before(ledger: &dyn Ledger, id: AttemptId, record: u64) -> Result<Option<Attempt>, Fault> {
     let mut state = None;
     for Entry { seq, fact, .. } in ledger.history(&id.to_string()).await? {
-        if seq >= entry.seq {
+        if seq >= record {
             break;
         }
         if let Fact::Attempt { attempt, event } = fact {

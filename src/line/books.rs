@@ -2,23 +2,24 @@
 //! state tables, the token and the printers say.
 
 mod meters;
+mod record;
 mod signatures;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::audit::chain::{ChainEntry, Link};
-use crate::audit::{Balance, Hash, Verifier};
+use crate::audit::Balance;
 use crate::base::Fault;
 use crate::base::ids::{AttemptId, BlankId, BoxId, ChipId, LotId, PackId};
 use crate::job::fault::ILLEGAL;
 use crate::job::lot::Lot;
 use crate::job::stock::{Stock, implied, told};
 use crate::job::{Attempt, Event, Evidence, Fact, apply};
-use crate::port::{BoxStanding, BoxState, RawEntry};
+use crate::port::{BoxStanding, BoxState};
 
-use super::fault::{RECORD_FORBIDDEN, RECORD_MISLABELLED, unreadable};
+use super::fault::{RECORD_FORBIDDEN, unreadable};
 
 pub use meters::{Meters, Reading};
+pub use record::{Told, link, read};
 pub use signatures::{Judgement, Signatures, Tally};
 
 /// What came in with one pack.
@@ -31,10 +32,9 @@ pub struct PackIn {
 }
 
 /// Everything that the entries read so far amount to.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Books {
-    chain: Verifier,
-    at_unix_ns: i64,
+    size: u64,
     /// Attempts that were not set aside with [`Self::set_aside`].
     pub attempts: BTreeMap<AttemptId, Attempt>,
     /// How many attempts there are.
@@ -67,61 +67,21 @@ pub enum Brought {
 }
 
 impl Books {
-    /// Before the first entry of the ledger of this name.
-    #[must_use]
-    pub fn new(ledger: &str) -> Self {
-        Self {
-            chain: Verifier::new(ledger),
-            at_unix_ns: i64::MIN,
-            attempts: BTreeMap::new(),
-            planned: 0,
-            stock: Stock::default(),
-            written_off: BTreeSet::new(),
-            packs: BTreeMap::new(),
-            boxes: BTreeMap::new(),
-            lots: BTreeMap::new(),
-            meters: Meters::default(),
-            signatures: Signatures::default(),
-        }
-    }
-
     /// Entries read so far.
     #[must_use]
     pub fn size(&self) -> u64 {
-        self.chain.verified().size()
+        self.size
     }
 
-    /// When the last of them was written, in nanoseconds since 1970-01-01 UTC.
-    #[must_use]
-    pub fn at_unix_ns(&self) -> i64 {
-        self.at_unix_ns
-    }
-
-    /// The chain as verified so far.
-    #[must_use]
-    pub fn chain(&self) -> &Verifier {
-        &self.chain
-    }
-
-    /// Reads the next entry.
+    /// Takes in what the next entry says.
     ///
     /// # Errors
-    /// `AUDIT-001` to `AUDIT-004` if it is not what was written; `LIN-011` if its columns contradict its content;
     /// `LIN-010` if the rules forbid what it says; nothing of it is taken then, and nothing after it can be.
-    pub fn take(&mut self, entry: &RawEntry) -> Result<Brought, Fault> {
-        link(&mut self.chain, entry)?;
-        let fact: Fact = serde_json::from_slice(&entry.body)
-            .map_err(|error| unreadable(format!("record {}: {error}", entry.seq)))?;
-        if fact.kind() != entry.kind || fact.subject() != entry.subject {
-            return Err(Fault::new(&RECORD_MISLABELLED, format!("record {}", entry.seq)));
-        }
-        self.at_unix_ns = entry.at_unix_ns;
-        self.fold(entry.seq, fact).map_err(|fault| {
-            Fault::new(
-                &RECORD_FORBIDDEN,
-                format!("record {}: {}", entry.seq, fault.detail),
-            )
-        })
+    pub fn take(&mut self, told: Told) -> Result<Brought, Fault> {
+        let seq = told.seq;
+        self.size = seq;
+        self.fold(seq, told.fact)
+            .map_err(|fault| Fault::new(&RECORD_FORBIDDEN, format!("record {seq}: {}", fault.detail)))
     }
 
     /// Lets go of an attempt that nothing more is expected of; [`Self::recall`] brings it back if something comes.
@@ -129,14 +89,15 @@ impl Books {
         self.attempts.remove(&attempt);
     }
 
-    /// Does this entry need an attempt that was set aside?
+    /// Does this fact need an attempt that was set aside?
     #[must_use]
-    pub fn misses(&self, entry: &RawEntry) -> Option<AttemptId> {
-        if !entry.subject.starts_with('O') || entry.kind == "planned" {
-            return None;
+    pub fn misses(&self, fact: &Fact) -> Option<AttemptId> {
+        match fact {
+            Fact::Attempt { attempt, event } if !matches!(event, Event::Planned { .. }) => {
+                (!self.attempts.contains_key(attempt)).then_some(*attempt)
+            }
+            _ => None,
         }
-        let id = entry.subject.parse().ok()?;
-        (!self.attempts.contains_key(&id)).then_some(id)
     }
 
     /// Brings back an attempt that was set aside, as it was.
@@ -312,26 +273,4 @@ impl Books {
             _ => Err(Fault::new(&ILLEGAL, format!("box {label} is not {from:?}"))),
         }
     }
-}
-
-/// Holds a record against the chain before it: the first flaw is an error.
-///
-/// # Errors
-/// `AUDIT-…` for the flaw, `LIN-001` for a hash that is none.
-pub(super) fn link(chain: &mut Verifier, entry: &RawEntry) -> Result<(), Fault> {
-    let hash =
-        Hash::from_slice(&entry.hash).ok_or_else(|| unreadable(format!("hash of record {}", entry.seq)))?;
-    let link = Link {
-        seq: entry.seq,
-        prev: chain.verified().head(),
-        hash,
-    };
-    let content = ChainEntry {
-        seq: entry.seq,
-        controller: &entry.controller,
-        at_unix_ns: entry.at_unix_ns,
-        kind: &entry.kind,
-        body: &entry.body,
-    };
-    chain.feed(&content, &link).map_err(Fault::from)
 }

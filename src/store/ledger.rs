@@ -1,6 +1,7 @@
 //! The ledger on SQLite: one writer with group commit, many readers.
 
 mod check;
+mod page;
 mod second;
 mod writer;
 
@@ -389,18 +390,13 @@ impl Ledger for SqliteLedger {
     }
 
     async fn entries_after(&self, seq: u64, limit: u32) -> Result<Vec<RawEntry>, Fault> {
-        let rows = sqlx::query(
-            "SELECT seq, at, controller, kind, subject, body, hash FROM entry WHERE seq > $1 ORDER BY seq LIMIT $2",
-        )
-        .bind(int(seq))
-        .bind(i64::from(limit))
-        .fetch_all(&self.pool)
-        .await
-        .map_err(|error| database(&error))?;
-        rows.iter()
-            .map(raw)
-            .collect::<Result<_, _>>()
-            .map_err(|error| database(&error))
+        let page: Option<Vec<u8>> = sqlx::query_scalar(page::QUESTION)
+            .bind(int(seq))
+            .bind(i64::from(limit))
+            .fetch_one(&self.pool)
+            .await
+            .map_err(|error| database(&error))?;
+        page::entries(&page.unwrap_or_default())
     }
 
     async fn received(&self) -> Result<Vec<(PackId, u64)>, Fault> {
@@ -434,18 +430,6 @@ fn lock(path: &Path) -> Result<File, Fault> {
     file.try_lock()
         .map_err(|_| Fault::new(&LOCKED, beside.display().to_string()))?;
     Ok(file)
-}
-
-fn raw(row: &SqliteRow) -> Result<RawEntry, sqlx::Error> {
-    Ok(RawEntry {
-        seq: uint(row.try_get(0)?),
-        at_unix_ns: row.try_get(1)?,
-        controller: row.try_get(2)?,
-        kind: row.try_get(3)?,
-        subject: row.try_get(4)?,
-        body: row.try_get(5)?,
-        hash: row.try_get(6)?,
-    })
 }
 
 fn box_state(columns: (String, String, i64, String)) -> Result<BoxState, Fault> {

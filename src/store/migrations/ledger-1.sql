@@ -5,7 +5,7 @@ CREATE TABLE entry (
     controller TEXT NOT NULL,    -- name#token: the token fences off an older run of the same controller
     kind       TEXT NOT NULL,
     subject    TEXT NOT NULL,
-    body       BLOB NOT NULL,    -- the fact in JSON
+    body       BLOB NOT NULL,    -- the fact in JSON, under its name
     hash       BLOB NOT NULL     -- chained: covers this row and the hash before it
 ) STRICT;
 CREATE INDEX entry_subject ON entry (subject);

@@ -125,3 +125,19 @@ async fn an_upgrade_killed_at_any_statement_loses_nothing() {
         assert_eq!(refused.code.id, "STO-011");
     }
 }
+
+#[tokio::test]
+async fn nothing_is_kept_aside_on_disk() {
+    const IN_MEMORY: i64 = 2;
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("aside.db");
+    let writer = opened(&path, &[OLD]).await.unwrap();
+    let reader = open_to_read(&path).await.unwrap();
+    for pool in [writer, reader] {
+        let aside: i64 = sqlx::query_scalar("PRAGMA temp_store")
+            .fetch_one(&pool)
+            .await
+            .unwrap();
+        assert_eq!(aside, IN_MEMORY);
+    }
+}
