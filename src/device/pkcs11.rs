@@ -144,7 +144,7 @@ impl Hsm {
         let failed = |what: &str| Fault::new(&fault::SELF_TEST, format!("{key}: {what}"));
         let label = key.to_owned();
         let (point, protection) = self
-            .ask(Effect::None, move |connection, _| {
+            .ask(Effect::None, move |connection| {
                 let protection = operation::protection(connection, &label)?;
                 Ok((operation::public_point(connection, &label)?, protection))
             })
@@ -184,7 +184,7 @@ impl Hsm {
     async fn ask<T: Send + 'static>(
         &self,
         effect: Effect,
-        work: impl FnMut(&mut Connection, &Library) -> Result<T, Trouble> + Send + 'static,
+        work: impl FnMut(&mut Connection) -> Result<T, Trouble> + Send + 'static,
     ) -> Result<T, Fault> {
         let stopped = || Fault::new(&fault::STOPPED, "");
         let (reply, answer) = oneshot::channel();
@@ -222,7 +222,7 @@ impl std::fmt::Debug for Hsm {
 impl Signer for Hsm {
     async fn sign(&self, key: &str, digest: [u8; 32]) -> Result<[u8; 64], Fault> {
         let key = key.to_owned();
-        self.ask(Effect::None, move |hsm, _| operation::sign(hsm, &key, &digest))
+        self.ask(Effect::None, move |hsm| operation::sign(hsm, &key, &digest))
             .await
     }
 
@@ -234,23 +234,19 @@ impl Signer for Hsm {
             ));
         }
         let key = key.to_owned();
-        self.ask(Effect::Change, move |hsm, library| {
-            operation::generate(hsm, library, &key, purpose)
-        })
-        .await
+        self.ask(Effect::Change, move |hsm| operation::generate(hsm, &key, purpose))
+            .await
     }
 
     async fn hmac(&self, key: &str, data: &[u8]) -> Result<[u8; 32], Fault> {
         let (key, data) = (key.to_owned(), Secret::new(data.to_vec()));
-        self.ask(Effect::None, move |hsm, _| {
-            operation::hmac(hsm, &key, data.expose())
-        })
-        .await
+        self.ask(Effect::None, move |hsm| operation::hmac(hsm, &key, data.expose()))
+            .await
     }
 
     async fn seal(&self, key: &str, associated: &[u8], plain: &[u8]) -> Result<Vec<u8>, Fault> {
         let (key, associated, plain) = (key.to_owned(), associated.to_vec(), Secret::new(plain.to_vec()));
-        self.ask(Effect::None, move |hsm, _| {
+        self.ask(Effect::None, move |hsm| {
             operation::seal(hsm, &key, &associated, plain.expose())
         })
         .await
@@ -258,7 +254,7 @@ impl Signer for Hsm {
 
     async fn open(&self, key: &str, associated: &[u8], sealed: &[u8]) -> Result<Secret<Vec<u8>>, Fault> {
         let (key, associated, sealed) = (key.to_owned(), associated.to_vec(), sealed.to_vec());
-        self.ask(Effect::None, move |hsm, _| {
+        self.ask(Effect::None, move |hsm| {
             operation::open(hsm, &key, &associated, &sealed)
         })
         .await
@@ -270,7 +266,7 @@ impl Signer for Hsm {
             return Err(Fault::new(&fault::REFUSED, "not a point of P-256"));
         }
         let (key, peer) = (key.to_owned(), *peer);
-        self.ask(Effect::None, move |hsm, _| operation::agree(hsm, &key, &peer))
+        self.ask(Effect::None, move |hsm| operation::agree(hsm, &key, &peer))
             .await
     }
 
@@ -280,7 +276,7 @@ impl Signer for Hsm {
             .blocks()
             .ok_or_else(|| Fault::new(&fault::REQUEST, format!("a chip key of {bits} bits")))?;
         let (key, scheme) = (key.to_owned(), wanted.scheme);
-        self.ask(Effect::None, move |hsm, _| {
+        self.ask(Effect::None, move |hsm| {
             operation::derive(hsm, &key, scheme, &blocks, bits)
         })
         .await
@@ -293,27 +289,25 @@ impl Signer for Hsm {
             Master::TripleDes(value) => (KeyPurpose::ChipMasterTripleDes, value.expose().to_vec()),
         };
         let value = Secret::new(value);
-        self.ask(Effect::Change, move |hsm, library| {
-            operation::take_in(hsm, library, &key, purpose, value.expose())
+        self.ask(Effect::Change, move |hsm| {
+            operation::take_in(hsm, &key, purpose, value.expose())
         })
         .await
     }
 
     async fn random(&self, length: usize) -> Result<Vec<u8>, Fault> {
-        self.ask(Effect::None, move |hsm, _| operation::random(hsm, length))
+        self.ask(Effect::None, move |hsm| operation::random(hsm, length))
             .await
     }
 
     async fn keys(&self) -> Result<Vec<KeyInfo>, Fault> {
-        self.ask(Effect::None, |hsm, _| operation::keys(hsm)).await
+        self.ask(Effect::None, |hsm| operation::keys(hsm)).await
     }
 
     async fn destroy(&self, key: &str) -> Result<(), Fault> {
         let key = key.to_owned();
-        self.ask(Effect::Change, move |hsm, library| {
-            operation::destroy(hsm, library, &key)
-        })
-        .await
+        self.ask(Effect::Change, move |hsm| operation::destroy(hsm, &key))
+            .await
     }
 }
 

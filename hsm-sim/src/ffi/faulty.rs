@@ -3,7 +3,7 @@
 
 use std::ffi::c_void;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
 use cryptoki_sys::*;
 
@@ -18,8 +18,15 @@ const SIGNATURE: CK_ULONG = 64;
 /// DER of the object identifier prime256v1 (SEC 2 §2.4.2).
 const PRIME256V1: [u8; 10] = [0x06, 0x08, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x03, 0x01, 0x07];
 
-/// Calls the module behind.
+/// Calls the module behind, while no fault takes away what the call works with.
 macro_rules! behind {
+    ($($call:tt)+) => {{
+        let _under_way = CALLS.read().unwrap_or_else(PoisonError::into_inner);
+        handed!($($call)+)
+    }};
+}
+/// Calls the module behind.
+macro_rules! handed {
     ($name:ident($($argument:expr),* $(,)?)) => {{
         let function = BEHIND.get().and_then(|behind| behind.module.$name);
         match function.ok_or(CKR_FUNCTION_NOT_SUPPORTED) {
@@ -33,6 +40,10 @@ macro_rules! behind {
 }
 static BEHIND: OnceLock<Behind> = OnceLock::new();
 static DEVICE: Mutex<Option<Device>> = Mutex::new(None);
+/// Held by every call under way, and alone by a fault that ends sessions or the login: a device of its own does that
+/// between two calls, while a library in this process may be in the middle of one. SoftHSM2 2.6 then goes on with what
+/// is freed already.
+static CALLS: RwLock<()> = RwLock::new(());
 
 /// The module behind, and the list that is given away in its place.
 struct Behind {
@@ -87,6 +98,7 @@ fn faulty(module: &CK_FUNCTION_LIST) -> CK_FUNCTION_LIST {
         C_GetSlotList: Some(C_GetSlotList),
         C_GetTokenInfo: Some(C_GetTokenInfo),
         C_OpenSession: Some(C_OpenSession),
+        C_CloseSession: Some(C_CloseSession),
         C_Login: Some(C_Login),
         C_GetSessionInfo: Some(C_GetSessionInfo),
         C_CreateObject: Some(C_CreateObject),
@@ -95,11 +107,15 @@ fn faulty(module: &CK_FUNCTION_LIST) -> CK_FUNCTION_LIST {
         C_SetAttributeValue: Some(C_SetAttributeValue),
         C_FindObjectsInit: Some(C_FindObjectsInit),
         C_FindObjects: Some(C_FindObjects),
+        C_FindObjectsFinal: Some(C_FindObjectsFinal),
         C_EncryptInit: Some(C_EncryptInit),
+        C_Encrypt: Some(C_Encrypt),
         C_DecryptInit: Some(C_DecryptInit),
+        C_Decrypt: Some(C_Decrypt),
         C_SignInit: Some(C_SignInit),
         C_Sign: Some(C_Sign),
         C_VerifyInit: Some(C_VerifyInit),
+        C_Verify: Some(C_Verify),
         C_GenerateKey: Some(C_GenerateKey),
         C_GenerateKeyPair: Some(C_GenerateKeyPair),
         C_WrapKey: Some(C_WrapKey),
@@ -133,11 +149,14 @@ fn present() -> Outcome<()> {
 fn begin(session: CK_SESSION_HANDLE) -> Outcome<()> {
     let (order, delay) = with(Device::begin);
     crate::fault::freeze(delay);
-    match order? {
-        None => Ok(()),
-        Some(Order::CloseSessions) => close_sessions(session),
+    let Some(order) = order? else {
+        return Ok(());
+    };
+    let _alone = CALLS.write().unwrap_or_else(PoisonError::into_inner);
+    match order {
+        Order::CloseSessions => close_sessions(session),
         // SAFETY: takes no pointer.
-        Some(Order::LogOut) => unsafe { behind!(C_Logout(session)) }.or(Ok(())),
+        Order::LogOut => unsafe { handed!(C_Logout(session)) }.or(Ok(())),
     }
 }
 
@@ -150,9 +169,9 @@ fn close_sessions(session: CK_SESSION_HANDLE) -> Outcome<()> {
         ulDeviceError: 0,
     };
     // SAFETY: `info` is valid for writing during the call.
-    unsafe { behind!(C_GetSessionInfo(session, &raw mut info)) }?;
+    unsafe { handed!(C_GetSessionInfo(session, &raw mut info)) }?;
     // SAFETY: takes no pointer.
-    unsafe { behind!(C_CloseAllSessions(info.slotID)) }
+    unsafe { handed!(C_CloseAllSessions(info.slotID)) }
 }
 
 /// The first look.
@@ -214,6 +233,7 @@ handed_on! { asks:
         slot: CK_SLOT_ID, flags: CK_FLAGS, application: *mut c_void, notify: CK_NOTIFY,
         session: *mut CK_SESSION_HANDLE
     );
+    fn C_CloseSession(session: CK_SESSION_HANDLE);
     fn C_GetSessionInfo(session: CK_SESSION_HANDLE, info: *mut CK_SESSION_INFO);
     fn C_DestroyObject(session: CK_SESSION_HANDLE, object: CK_OBJECT_HANDLE);
     fn C_GetAttributeValue(
@@ -224,6 +244,19 @@ handed_on! { asks:
     );
     fn C_FindObjects(
         session: CK_SESSION_HANDLE, objects: *mut CK_OBJECT_HANDLE, most: CK_ULONG, count: *mut CK_ULONG
+    );
+    fn C_FindObjectsFinal(session: CK_SESSION_HANDLE);
+    fn C_Encrypt(
+        session: CK_SESSION_HANDLE, data: *mut CK_BYTE, length: CK_ULONG,
+        encrypted: *mut CK_BYTE, room: *mut CK_ULONG
+    );
+    fn C_Decrypt(
+        session: CK_SESSION_HANDLE, encrypted: *mut CK_BYTE, length: CK_ULONG,
+        data: *mut CK_BYTE, room: *mut CK_ULONG
+    );
+    fn C_Verify(
+        session: CK_SESSION_HANDLE, data: *mut CK_BYTE, length: CK_ULONG,
+        signature: *mut CK_BYTE, signature_length: CK_ULONG
     );
 }
 

@@ -36,8 +36,17 @@ pub(super) struct Library {
     pin: AuthPin,
     source: Option<PinSource>,
     age: RwLock<Age>,
-    refused: Mutex<Option<&'static Code>>,
+    login: Mutex<Login>,
     changes: Mutex<()>,
+}
+
+/// The one login that all sessions share. Whoever logs in holds it.
+#[derive(Default)]
+struct Login {
+    /// How often the PIN was accepted.
+    times: u64,
+    /// Why it was not, for good.
+    refused: Option<&'static Code>,
 }
 
 /// Which initialization of the library this is, and where the token was found in it.
@@ -59,7 +68,7 @@ impl Library {
                 pin: AuthPin::from(pin.expose().as_str()),
                 source: config.pin.clone(),
                 age: RwLock::new(Age { number: 0, slot }),
-                refused: Mutex::new(None),
+                login: Mutex::default(),
                 changes: Mutex::new(()),
             }),
             Err(trouble) => {
@@ -98,6 +107,15 @@ impl Library {
         self.changes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// How often this process has logged in so far; waits for a login under way.
+    pub(super) fn logins(&self) -> u64 {
+        self.login_state().times
+    }
+
+    fn login_state(&self) -> MutexGuard<'_, Login> {
+        self.login.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Opens a read-write session. It is closed by [`close`] only: a handle of an earlier age may be somebody else's
     /// now.
     pub(super) fn open(&self, age: &Age) -> Result<Session, Error> {
@@ -106,8 +124,8 @@ impl Library {
 
     /// Sees to it that the user is logged in, trying the PIN at most once, and never again after a refusal.
     pub(super) fn login(&self, session: &Session, age: &Age) -> Result<(), Trouble> {
-        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(code) = *refused {
+        let mut login = self.login_state();
+        if let Some(code) = login.refused {
             return Err(Trouble::Final(Fault::new(code, "not tried again")));
         }
         if is_logged_in(session)? {
@@ -119,6 +137,7 @@ impl Library {
         });
         match tried {
             Ok(()) => {
+                login.times += 1;
                 if let Some(source) = &self.source {
                     source.accepted();
                 }
@@ -138,7 +157,7 @@ impl Library {
                     ) => &fault::PIN,
                     error => return Err(Trouble::Device(error)),
                 };
-                *refused = Some(code);
+                login.refused = Some(code);
                 if let Some(source) = &self.source {
                     source.refused(code);
                 }
@@ -146,7 +165,7 @@ impl Library {
             }
             Err(other) => {
                 if let Trouble::Final(fault) = &other {
-                    *refused = Some(fault.code);
+                    login.refused = Some(fault.code);
                 }
                 Err(other)
             }

@@ -1,5 +1,7 @@
 //! What the daemon does with its keys, each as one function on one session.
 
+use std::sync::Arc;
+
 use cryptoki::error::{Error, RvError};
 use cryptoki::mechanism::Mechanism;
 use cryptoki::mechanism::aead::GcmParams;
@@ -10,7 +12,7 @@ use zeroize::Zeroizing;
 
 use super::fault;
 use super::identity::{identifier, is_secret, purpose as purpose_of};
-use super::library::{Library, Trouble};
+use super::library::Trouble;
 use super::worker::{Connection, recovers};
 use crate::base::{Fault, Secret};
 use crate::chip::diversify::Scheme;
@@ -161,11 +163,11 @@ pub(super) fn derive(
 /// Puts a chip master with a known value into the token; a label that exists is refused.
 pub(super) fn take_in(
     connection: &mut Connection,
-    library: &Library,
     label: &str,
     purpose: KeyPurpose,
     master: &[u8],
 ) -> Result<(), Trouble> {
+    let library = Arc::clone(&connection.library);
     let _alone = library.changes();
     may_make(connection, label)?;
     let key_type = match purpose {
@@ -197,10 +199,10 @@ pub(super) fn random(connection: &Connection, length: usize) -> Result<Vec<u8>, 
 /// Makes a key; a label that exists is refused.
 pub(super) fn generate(
     connection: &mut Connection,
-    library: &Library,
     label: &str,
     purpose: KeyPurpose,
 ) -> Result<Vec<u8>, Trouble> {
+    let library = Arc::clone(&connection.library);
     let _alone = library.changes();
     may_make(connection, label)?;
     if is_secret(purpose) {
@@ -231,7 +233,8 @@ fn may_make(connection: &Connection, label: &str) -> Result<(), Trouble> {
 }
 
 /// Destroys every object of a key.
-pub(super) fn destroy(connection: &mut Connection, library: &Library, label: &str) -> Result<(), Trouble> {
+pub(super) fn destroy(connection: &mut Connection, label: &str) -> Result<(), Trouble> {
+    let library = Arc::clone(&connection.library);
     let _alone = library.changes();
     connection.forget(label);
     let mut found = Vec::new();
@@ -251,7 +254,10 @@ pub(super) fn destroy(connection: &mut Connection, library: &Library, label: &st
 
 /// All keys of this daemon, in the order of their labels.
 pub(super) fn keys(connection: &Connection) -> Result<Vec<KeyInfo>, Trouble> {
-    connection.need_login()?;
+    connection.logged_in(|| visible_keys(connection))
+}
+
+fn visible_keys(connection: &Connection) -> Result<Vec<KeyInfo>, Trouble> {
     let session = &connection.session;
     let mut keys = Vec::new();
     for class in [ObjectClass::PRIVATE_KEY, ObjectClass::SECRET_KEY] {

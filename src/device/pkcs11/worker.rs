@@ -33,6 +33,8 @@ pub(super) struct Worker {
 pub(super) struct Connection {
     /// The session itself.
     pub(super) session: Session,
+    /// The library it belongs to.
+    pub(super) library: Arc<Library>,
     age: u64,
     keys: HashMap<String, (ObjectClass, ObjectHandle)>,
 }
@@ -70,7 +72,7 @@ impl Worker {
             let job = match jobs.take(keep_alive) {
                 Turn::Job(job) => job,
                 Turn::Idle => {
-                    if let Err(fault) = self.perform(|connection, _| connection.need_login()) {
+                    if let Err(fault) = self.perform(|connection| connection.need_login()) {
                         tracing::warn!(code = fault.code.id, "an idle HSM session is lost: {fault}");
                     }
                     continue;
@@ -88,7 +90,7 @@ impl Worker {
     /// Does one piece of work, recovering and doing it again where that is allowed.
     pub(super) fn perform<T>(
         &mut self,
-        mut work: impl FnMut(&mut Connection, &Library) -> Result<T, Trouble>,
+        mut work: impl FnMut(&mut Connection) -> Result<T, Trouble>,
     ) -> Result<T, Fault> {
         let mut last: Option<Rung> = None;
         let mut outcome = self.attempt(&mut work);
@@ -128,16 +130,16 @@ impl Worker {
 
     fn attempt<T>(
         &mut self,
-        work: &mut impl FnMut(&mut Connection, &Library) -> Result<T, Trouble>,
+        work: &mut impl FnMut(&mut Connection) -> Result<T, Trouble>,
     ) -> Result<T, Trouble> {
         let library = Arc::clone(&self.loaded);
         let age = library.age();
         let connection = self.connect(&library, &age)?;
-        work(connection, &library)
+        work(connection)
     }
 
     /// The session, opened anew if there is none or another thread has restarted the library.
-    fn connect(&mut self, library: &Library, age: &Age) -> Result<&mut Connection, Trouble> {
+    fn connect(&mut self, library: &Arc<Library>, age: &Age) -> Result<&mut Connection, Trouble> {
         self.seen = age.number;
         let current = self
             .connection
@@ -149,6 +151,7 @@ impl Worker {
                 let session = library.open(age)?;
                 Connection {
                     session,
+                    library: Arc::clone(library),
                     age: age.number,
                     keys: HashMap::new(),
                 }
@@ -208,21 +211,28 @@ impl Connection {
         }
     }
 
-    /// All keys of this class and label. Nothing found while nobody is logged in proves nothing, and another thread may
-    /// have logged in since the search: so nothing has to be found twice.
+    /// All keys of this class and label.
     pub(super) fn find(&self, class: ObjectClass, label: &str) -> Result<Vec<ObjectHandle>, Trouble> {
-        for _ in 0..2 {
-            let found = self.session.find_objects(&[
+        self.logged_in(|| {
+            Ok(self.session.find_objects(&[
                 Attribute::Token(true),
                 Attribute::Class(class),
                 Attribute::Label(label.as_bytes().to_vec()),
-            ])?;
-            if !found.is_empty() {
+            ])?)
+        })
+    }
+
+    /// What a search finds from whose beginning to whose end the user was logged in: without login private keys are
+    /// not there, and nobody says so. If somebody logged in meanwhile, somebody may have been logged out as well.
+    pub(super) fn logged_in<T>(&self, search: impl Fn() -> Result<T, Trouble>) -> Result<T, Trouble> {
+        loop {
+            let logins = self.library.logins();
+            let found = search()?;
+            self.need_login()?;
+            if self.library.logins() == logins {
                 return Ok(found);
             }
-            self.need_login()?;
         }
-        Ok(Vec::new())
     }
 
     /// Private keys can be seen now.
