@@ -10,7 +10,7 @@ ifdef CI
 export CARGO_INCREMENTAL = 0
 endif
 
-.PHONY: help run test lint bench sim crash fuzz deps test-deps clean
+.PHONY: help run test lint bench sim crash soak fuzz deps test-deps clean
 
 help: ## what can be done here
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 11
@@ -19,8 +19,16 @@ run: deps ## rehearse: a simulated hall makes, proves and packs cards
 	cargo build --release --workspace
 	target/release/cardwright rehearse
 
+# One more test at a time than there are processors: for a third of their time tests wait for devices' deadlines.
+define tests
+	if cargo nextest --version >/dev/null 2>&1; \
+		then NEXTEST_TEST_THREADS=$$(($$(nproc) + 1)) cargo nextest run $(1); \
+		else cargo test $(2); \
+	fi
+endef
+
 test: test-deps lint ## everything that must hold before a push
-	if cargo nextest --version >/dev/null 2>&1; then cargo nextest run --workspace; else cargo test --workspace --lib --bins --tests; fi
+	$(call tests,--workspace,--workspace --lib --bins --tests)
 	cargo test --workspace --doc
 
 lint: test-deps ## formatting and lints; a warning is a failure
@@ -51,6 +59,14 @@ crash: deps test-deps ## kill the daemon at every kill point, thrice; cut its po
 	rm -rf target/rot
 	target/release/cardwright rehearse --dir target/rot --cards 20 --stations 2 --desks 1
 	target/release/cardwright sim rot target/rot/ledger.db --flips 20000
+
+# Tests in which something breaks that is not simulated: processes, servers, readers, disks, tokens, clocks.
+BREAKS := bad_hsm:: canaries:: crash:: disturbed epochs:: halt:: hsm:: ledger:: pcsc:: postgres:: second_copy:: \
+	shortage:: signing::
+TIMES ?= 5
+
+soak: test-deps ## everything that breaks for real, TIMES times over
+	for n in $$(seq $(TIMES)); do $(call tests,--test system $(BREAKS),--test system -- $(BREAKS)); done
 
 # What coverage needs of the compiler; all of it is stable. SECONDS for each target, TARGETS for some of them only.
 FUZZ_FLAGS := -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \

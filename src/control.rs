@@ -38,6 +38,7 @@ pub mod status;
 pub mod stock;
 mod subject;
 mod tell;
+mod waiting;
 pub mod whereabouts;
 pub mod wire;
 

@@ -3,13 +3,18 @@
 use clap::{Args, Subcommand};
 
 use crate::base::ids::{BlankId, ChipId, MachineId, SodHash};
-use crate::control::{Request, card};
+use crate::control::{Request, card, cards};
 
 use super::ask::{self, Options};
 
 /// What to do with a card.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
+    /// The cards that a person must find and tap, each with its blank and what happened; exit code 1 if there are any.
+    List {
+        #[command(flatten)]
+        options: Options,
+    },
     /// Say what a card is and where it belongs.
     #[command(after_help = "\
 Examples:
@@ -53,7 +58,10 @@ struct By {
 /// # Errors
 /// When the operating system refuses threads.
 pub fn main(verb: Verb) -> anyhow::Result<bool> {
-    let Verb::Identify(Identify { by, options }) = verb;
+    let Identify { by, options } = match verb {
+        Verb::Identify(identify) => identify,
+        Verb::List { options } => return ask::ask(&options, Request::Cards(cards::Request::List)),
+    };
     let request = match by {
         By { tap: Some(desk), .. } => card::Request::Tap {
             desk: MachineId(desk),

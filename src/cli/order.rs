@@ -1,14 +1,33 @@
 //! `cardwright order …`: one order's history, and what a person may change about it.
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 
+use crate::base::ids::OrderKey;
 use crate::control::{Name, Request, order};
+use crate::port::OrderState;
 
 use super::ask::{self, Options};
 
 /// What to do with an order.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
+    /// The orders that stand in one place, oldest first, with their offices and days: by default those that are held,
+    /// each with the reason.
+    #[command(after_help = "\
+Examples:
+  cardwright order list                      what somebody must decide about
+  cardwright order list waiting              what no machine was given yet
+  cardwright order list boxed --after O0000200   the next page")]
+    List {
+        /// Where they stand.
+        #[arg(value_enum, default_value = "held")]
+        state: State,
+        /// From the order after this on.
+        #[arg(long, value_name = "ORDER", value_parser = key, default_value = "O0000000", hide_default_value = true)]
+        after: OrderKey,
+        #[command(flatten)]
+        options: Options,
+    },
     /// Tell the whole history of an order, a person's orders, a card or a box, in plain words.
     #[command(after_help = "\
 Examples:
@@ -46,6 +65,33 @@ Example:
     Cancel(Change),
 }
 
+/// Where orders stand.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum State {
+    /// Waiting for a machine.
+    Waiting,
+    /// Held by a rule or a person.
+    Held,
+    /// Given to a machine.
+    Given,
+    /// Their good cards are in boxes.
+    Boxed,
+    /// Cancelled.
+    Cancelled,
+}
+
+impl From<State> for OrderState {
+    fn from(state: State) -> Self {
+        match state {
+            State::Waiting => Self::Waiting,
+            State::Held => Self::Held,
+            State::Given => Self::InLot,
+            State::Boxed => Self::Boxed,
+            State::Cancelled => Self::Cancelled,
+        }
+    }
+}
+
 /// A change to an order.
 #[derive(Args, Debug)]
 #[command(after_help = "\
@@ -67,6 +113,14 @@ pub struct Change {
 /// When the operating system refuses threads.
 pub fn main(verb: Verb) -> anyhow::Result<bool> {
     let (options, request) = match verb {
+        Verb::List {
+            state,
+            after,
+            options,
+        } => {
+            let state = state.into();
+            (options, order::Request::List { state, after })
+        }
         Verb::Show { what, options } => (options, order::Request::Show { what: Name(what) }),
         Verb::Hold(Change {
             order,
@@ -98,4 +152,9 @@ pub fn main(verb: Verb) -> anyhow::Result<bool> {
         }) => (options, order::Request::Cancel { order, reason }),
     };
     ask::ask(&options, Request::Order(request))
+}
+
+fn key(text: &str) -> Result<OrderKey, String> {
+    text.parse()
+        .map_err(|()| "an order's number is needed, as O0000042".to_owned())
 }

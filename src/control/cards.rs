@@ -19,7 +19,7 @@ use super::refused::{
     BEYOND, DAMAGED, MISCOUNT, MISPRINTED, MIXED_UP, MUTE, SAMPLE, SPOIL_CODE, UNDER_WAY, UNTOLD,
 };
 use super::stock::moved;
-use super::{Answer, Who, reason, record};
+use super::{Answer, Who, reason, record, waiting};
 
 /// Reasons a person may give, and the code they are recorded under.
 const CODES: [(&str, &Code); 5] = [
@@ -36,6 +36,8 @@ const UNREPORTED_MAX: u32 = 10_000;
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "do", deny_unknown_fields)]
 pub enum Request {
+    /// All that a person must find.
+    List,
     /// It is waste.
     Spoil {
         /// Which.
@@ -86,6 +88,7 @@ impl Request {
 /// What the rules refuse; the ledger's.
 pub async fn act(line: &Line, who: &Who, request: Request) -> Result<Answer, Fault> {
     match request {
+        Request::List => waiting::cards(line).await,
         Request::Spoil { card, code, reason } => spoil(line, who, &card, &code, &reason).await,
         Request::Found { card } => found(line, who, &card).await,
         Request::Accept { card } => accept(line, who, &card).await,

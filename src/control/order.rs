@@ -4,17 +4,25 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::base::Fault;
+use crate::base::ids::OrderKey;
 use crate::job::{Attempt, Fact};
 use crate::line::Line;
 use crate::port::{Attempts, BoxState, Entry, Order, OrderChange, OrderState};
 
 use super::subject::{Name, Subject, one_order, resolve};
-use super::{Answer, Who, reason, record, tell};
+use super::{Answer, Who, reason, record, tell, waiting};
 
 /// What can be asked about an order.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "do", deny_unknown_fields)]
 pub enum Request {
+    /// Those that stand so.
+    List {
+        /// Where they stand.
+        state: OrderState,
+        /// From the one after this on.
+        after: OrderKey,
+    },
     /// The whole history of whatever this names.
     Show {
         /// An order, registry request, personal number, blank, chip, EF.SOD hash or box.
@@ -59,6 +67,7 @@ pub enum Request {
 /// too late: an order that was given to a machine is made (law 9).
 pub async fn act(line: &Line, who: &Who, request: Request) -> Result<Answer, Fault> {
     match request {
+        Request::List { state, after } => waiting::orders(line, state, after).await,
         Request::Show { what } => show(line, &what).await,
         Request::Hold { order, reason } => {
             let text = super::reason(&reason)?;

@@ -7,6 +7,7 @@ pub mod fault;
 #[cfg(test)]
 mod tests;
 
+use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -206,7 +207,7 @@ async fn connect(path: &std::path::Path, clock: Clock) -> Result<UnixStream, Fau
     loop {
         match UnixStream::connect(path).await {
             Ok(stream) => return Ok(stream),
-            Err(_) if tries < CONNECT_TRIES => {
+            Err(error) if is_not_up(&error) && tries < CONNECT_TRIES => {
                 tries += 1;
                 clock.sleep(CONNECT_PAUSE).await;
             }
@@ -215,6 +216,11 @@ async fn connect(path: &std::path::Path, clock: Clock) -> Result<UnixStream, Fau
             }
         }
     }
+}
+
+fn is_not_up(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionRefused, NotFound};
+    matches!(error.kind(), NotFound | ConnectionRefused)
 }
 
 fn frame(kind: u8, content: &[u8]) -> Result<Vec<u8>, Fault> {
@@ -242,6 +248,6 @@ async fn read_frame(stream: &mut (impl AsyncRead + Unpin)) -> Result<Vec<u8>, Fa
     Ok(payload)
 }
 
-fn lost(error: &std::io::Error) -> Fault {
+fn lost(error: &io::Error) -> Fault {
     Fault::new(&fault::LOST, error.kind().to_string())
 }

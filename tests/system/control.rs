@@ -26,7 +26,7 @@ use cardwright::job::Fact;
 use cardwright::line::context::KeyLabels;
 use cardwright::line::{Line, Ports, Rules};
 use cardwright::pki::TrustStore;
-use cardwright::port::{Admission, KeyPurpose, NewOrder, Signer};
+use cardwright::port::{Admission, KeyPurpose, NewOrder, OrderState, Signer};
 use cardwright::sim::memory::{
     MemoryLedger, MemoryOrderBook, MemoryPapers, MemoryRegistry, MemorySigner, Power,
 };
@@ -250,6 +250,14 @@ async fn an_order_is_found_by_every_name_and_changed_by_its_own() {
         reason: reason.clone(),
     };
     assert_eq!(change(hold.clone()).await.unwrap().data["order"]["state"], "held");
+    let list = |state, after| change(order::Request::List { state, after });
+    let held = list(OrderState::Held, OrderKey(0)).await.unwrap();
+    assert!(held.text.contains(&order) && held.text.contains("the office asks"));
+    assert_eq!(held.data["orders"][0]["request"], "R-1");
+    for (state, after) in [(OrderState::Waiting, OrderKey(0)), (OrderState::Held, key)] {
+        let none = list(state, after).await.unwrap();
+        assert_eq!(none.data["orders"], serde_json::json!([]), "{}", none.text);
+    }
     let priority = order::Request::Priority {
         order: order.clone(),
         priority: 200,

@@ -10,13 +10,10 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
 use cardwright::base::clock::{Stopwatch, pause};
-use cardwright::job::{Attempt, Phase};
-use cardwright::port::{Attempts, Ledger};
 use cardwright::sim::hall;
 use cardwright::store::SqliteLedger;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
-
-use super::hsm::block_on;
+use serde_json::Value;
 
 /// The name of a rehearsal's ledger.
 const LEDGER: &str = "rehearsal/K1";
@@ -135,15 +132,15 @@ pub(crate) fn finish(rehearse: impl Fn() -> Command, dir: &Path) -> String {
 
 /// A card whose state is unknown is taken for waste; where nobody knows which blank it was, two people say so.
 pub(crate) fn settle_quarantined(dir: &Path) {
-    for attempt in quarantined(dir) {
-        let id = attempt.id.to_string();
-        if attempt.chip.is_some() {
-            let spoil = ["spoil", &id, "--code", "damaged", "--reason", "lay in quarantine"];
+    for card in quarantined(dir) {
+        let id = card["attempt"].as_str().unwrap();
+        if card["chip"].is_string() {
+            let spoil = ["spoil", id, "--code", "damaged", "--reason", "lay in quarantine"];
             let output = cardwright(dir, &spoil).output().unwrap();
             assert!(output.status.success(), "{}", told(&output));
         } else {
             for person in ["an", "binh"] {
-                cardwright(dir, &["found", &id, "--not-found", "--as", person])
+                cardwright(dir, &["found", id, "--not-found", "--as", person])
                     .output()
                     .unwrap();
             }
@@ -152,12 +149,10 @@ pub(crate) fn settle_quarantined(dir: &Path) {
     assert_eq!(quarantined(dir).len(), 0);
 }
 
-fn quarantined(dir: &Path) -> Vec<Attempt> {
-    block_on(async {
-        let ledger = ledger(dir).await;
-        let mut open = ledger.attempts(Attempts::Open).await.unwrap();
-        ledger.close().await;
-        open.retain(|attempt| attempt.phase == Phase::Quarantined);
-        open
-    })
+fn quarantined(dir: &Path) -> Vec<Value> {
+    let output = cardwright(dir, &["card", "list", "--json"]).output().unwrap();
+    let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let cards = told["cards"].as_array().unwrap().clone();
+    assert_eq!(output.status.code(), Some(i32::from(!cards.is_empty())));
+    cards
 }

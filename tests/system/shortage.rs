@@ -18,7 +18,7 @@ use super::rehearsal::judge;
 /// With 50 cards on two machines.
 const CARDS: &str = "50";
 /// A controller that has too little may stand still instead of ending; then somebody ends it.
-const PATIENCE: Duration = Duration::from_secs(15);
+const PATIENCE: Duration = Duration::from_secs(8);
 /// Its machines finish what they have begun.
 const ENDS: Duration = Duration::from_secs(20);
 /// Handles: some are enough to start, and none of these for everything.
