@@ -41,6 +41,7 @@ pub mod station;
 pub mod supervisor;
 pub mod talk;
 pub mod tap;
+pub mod telling;
 pub mod tenure;
 pub mod timekeeper;
 pub mod vault;

@@ -443,7 +443,7 @@ pub trait Registry: Send + Sync {
     async fn stop_list(&self) -> Result<StopList, Fault>;
     /// A fresh answer: which of these requests must not become cards now, and why.
     async fn stopped(&self, requests: &[String]) -> Result<BTreeMap<String, String>, Fault>;
-    /// Tells an outcome; the same key twice counts once.
+    /// Tells outcomes; the same key twice counts once. All of them or, if one is not taken (`REG-001`), none.
     async fn report(&self, reports: &[Report]) -> Result<(), Fault>;
     /// Its own books, in order of request id, after this id.
     async fn statement(&self, after: &str, limit: u32) -> Result<Vec<Statement>, Fault>;

@@ -107,8 +107,8 @@ impl Manifest {
         Ok(Hash::of(&[&self.canonical()?]))
     }
 
-    /// Is this a manifest that may be sealed? At least one card and no more than a box holds, slots counted from 1, no
-    /// attempt, order or chip twice.
+    /// Is this a manifest that may be sealed? At least one card and no more than a box holds, slots in their order, no
+    /// attempt, order or chip twice. A slot is missing where a card was taken out again.
     ///
     /// # Errors
     /// `MANIFEST_REFUSED`, naming the line.
@@ -123,10 +123,13 @@ impl Manifest {
         }
         let mut orders = std::collections::BTreeSet::new();
         let mut chips = std::collections::BTreeSet::new();
-        for (line, slot) in self.lines.iter().zip(1u16..) {
-            if line.slot != slot {
-                return Err(refused(format!("slot {} stands where {slot} should", line.slot)));
+        let mut last = 0;
+        for line in &self.lines {
+            let slot = line.slot;
+            if slot <= last || usize::from(slot) > BOX_CARDS_MAX {
+                return Err(refused(format!("slot {slot} stands after slot {last}")));
             }
+            last = slot;
             if !orders.insert(line.attempt.order) {
                 return Err(refused(format!(
                     "slot {slot}: order {} is in the box twice",

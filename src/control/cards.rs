@@ -401,7 +401,7 @@ async fn turned_up(line: &Line, who: &Who, attempt: &Attempt) -> Result<(), Faul
 async fn to_desk(line: &Line, by: Vec<PersonId>, attempt: &Attempt) -> Result<(), Fault> {
     record(line, vec![Fact::attempt(attempt.id, Event::Found { by })]).await?;
     if let Some(order) = line.ports.book.order(attempt.id.order).await? {
-        line.floor.tray(Lot {
+        line.tray(Lot {
             id: attempt.lot,
             office: order.office,
             profile: order.profile,
@@ -431,9 +431,8 @@ async fn in_open_box(line: &Line, attempt: &Attempt) -> Result<(), Fault> {
 /// A desk that is packing this office's cards may have this one in hand; none takes it up while what is returned lives.
 async fn at_no_desk<'a>(line: &'a Line, attempt: &Attempt) -> Result<Held<'a>, Fault> {
     let order = line.ports.book.order(attempt.id.order).await?;
-    let office = order
-        .ok_or_else(|| Fault::new(&UNKNOWN, attempt.id.to_string()))?
-        .office;
+    let order = order.ok_or_else(|| Fault::new(&UNKNOWN, attempt.id.to_string()))?;
+    let office = line.destination(&order.office);
     let packing = || {
         Fault::new(
             &UNDER_WAY,

@@ -179,7 +179,7 @@ async fn close(line: &Line, who: &Who, id: LotId) -> Result<Answer, Fault> {
         .iter()
         .any(|attempt| attempt.phase == Phase::Did(Step::Deliver))
     {
-        line.floor.tray(lot);
+        line.tray(lot);
     }
     line.work.notify_waiters();
     tracing::info!(lot = %id, by = ?who.people(), "closed by hand");

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::base::Fault;
-use crate::base::ids::OrderKey;
+use crate::base::ids::{OfficeCode, OrderKey};
 use crate::job::{Attempt, Fact};
 use crate::line::Line;
 use crate::port::{Attempts, BoxState, Entry, Order, OrderChange, OrderState};
@@ -192,10 +192,16 @@ pub(super) async fn show_box(line: &Line, found: &BoxState) -> Result<Answer, Fa
 
 /// An office by code and name.
 pub(super) fn office(line: &Line, order: &Order) -> String {
-    line.rules.offices.get(&order.office).map_or_else(
-        || order.office.to_string(),
-        |office| format!("{} {}", order.office, office.name),
-    )
+    let named = |code: &OfficeCode| {
+        let known = line.rules.offices.get(code);
+        known.map_or_else(|| code.to_string(), |office| format!("{code} {}", office.name))
+    };
+    let destination = line.destination(&order.office);
+    if destination == order.office {
+        named(&destination)
+    } else {
+        format!("{}, now {}", named(&order.office), named(&destination))
+    }
 }
 
 async fn change(

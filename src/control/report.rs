@@ -75,7 +75,8 @@ async fn day(line: &Line, date: Date) -> Result<DayReport, Fault> {
     let mut offices: BTreeMap<OfficeCode, OfficeDay> = BTreeMap::new();
     each_order(line, &STATES, |order| {
         if order.received <= date {
-            count(office(line, &mut offices, &order.office), order, &house, date);
+            let destination = line.destination(&order.office);
+            count(office(line, &mut offices, &destination), order, &house, date);
         }
     })
     .await?;

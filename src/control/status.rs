@@ -81,6 +81,14 @@ pub async fn status(line: &Line, _who: &Who) -> Result<Answer, Fault> {
     let clock = line.hsm.time.standing();
     text.push(format!("Clock     {clock}"));
     text.extend(hsm.iter().map(|words| format!("HSM       {words}")));
+    let not_taken = line.not_taken.attempts();
+    if !not_taken.is_empty() {
+        let cards: Vec<String> = not_taken.iter().map(ToString::to_string).collect();
+        text.push(format!(
+            "Registry  DOES NOT TAKE what is reported of {}",
+            cards.join(", ")
+        ));
+    }
     text.push(format!("Privacy   {}", holding.line()));
     text.push("Signers".to_owned());
     text.extend(signers.iter().map(|signer| format!("  {}", one_signer(signer))));
@@ -100,6 +108,7 @@ pub async fn status(line: &Line, _who: &Who) -> Result<Answer, Fault> {
         "boxes": boxes,
         "clock": clock.to_string(),
         "hsm": hsm,
+        "not_taken": not_taken,
         "privacy": holding.data(),
         "signers": signers.iter().map(signer_data).collect::<Vec<_>>(),
     });
@@ -108,7 +117,7 @@ pub async fn status(line: &Line, _who: &Who) -> Result<Answer, Fault> {
     Ok(Answer {
         text: text.join("\n"),
         data,
-        good: machines.good && signs && holding.is_good(),
+        good: machines.good && signs && holding.is_good() && not_taken.is_empty(),
     })
 }
 

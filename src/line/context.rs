@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use crate::base::ids::AttemptId;
+use crate::base::ids::{AttemptId, OfficeCode};
 use crate::base::limits::STOP_LIST_AGE_MAX;
 use crate::base::{Clock, Entropy, Fault, Mode};
 use crate::chip::{ChipProfile, Terminal};
@@ -16,9 +16,11 @@ use crate::config::ChipMasters;
 use crate::document::CardProfile;
 use crate::document::face::Press;
 use crate::dossier::name::Glyphs;
+use crate::dossier::office::Resolution;
 use crate::dossier::{Holidays, OfficeTable};
 use crate::job::brake::Brake;
 use crate::job::fault::STALE_STOP_LIST;
+use crate::job::lot::Lot;
 use crate::job::{Attempt, Event, Fact, Term, apply};
 use crate::pki::{CvCertificate, SignerKey, TrustStore};
 use crate::port::{BundlePart, Fields, Ledger, OrderBook, Papers, Registry, Signer, StopList};
@@ -31,6 +33,7 @@ use super::progress::Progress;
 use super::remembered::Remembered;
 use super::retention::Epochs;
 use super::signers::Signers;
+use super::telling::NotTaken;
 use super::tenure::Tenure;
 
 /// The doors to the world.
@@ -160,6 +163,8 @@ pub struct Line {
     unrecorded: AtomicBool,
     /// Held while the registry is told of cards, and while a card it may have been told of is revoked.
     pub telling: tokio::sync::Mutex<()>,
+    /// What the registry does not take.
+    pub not_taken: NotTaken,
     /// Rings when orders may have become available.
     pub work: tokio::sync::Notify,
 }
@@ -206,6 +211,7 @@ impl Line {
             stopping: watch::Sender::new(false),
             unrecorded: AtomicBool::new(false),
             telling: tokio::sync::Mutex::default(),
+            not_taken: NotTaken::default(),
             work: tokio::sync::Notify::new(),
         }
     }
@@ -246,6 +252,23 @@ impl Line {
     /// The ledger's.
     pub async fn event(&self, attempt: AttemptId, event: Event) -> Result<(), Fault> {
         self.record(vec![Fact::attempt(attempt, event)], Vec::new()).await
+    }
+
+    /// Where cards for an office go today: to it or, once it is closed, to its successor.
+    #[must_use]
+    pub fn destination(&self, office: &OfficeCode) -> OfficeCode {
+        match self.rules.offices.resolve(office, self.clock.today()) {
+            Resolution::Succeeded(_, successor) => successor.code.clone(),
+            Resolution::Current(_) | Resolution::Expired(_) | Resolution::NotYet(_) | Resolution::Unknown => {
+                office.clone()
+            }
+        }
+    }
+
+    /// A tray is ready for a desk, which packs it for whoever stands for its office today.
+    pub fn tray(&self, lot: Lot) {
+        let office = self.destination(&lot.office);
+        self.floor.tray(Lot { office, ..lot });
     }
 
     /// Asks everything to finish the cards in the machines and claim no more.

@@ -107,7 +107,7 @@ impl Desk {
             hand.record(line).await?;
         }
         if !emptied.as_ref().is_ok_and(|emptied| *emptied) {
-            line.floor.tray(packing.lot.clone());
+            line.tray(packing.lot.clone());
         }
         emptied?;
         self.close(line, packing).await
@@ -388,11 +388,16 @@ impl Desk {
     }
 
     /// After a crash: does the card lie where it was to be put? That some card does is not enough, so the one that lies
-    /// there is tapped. Asked for all boxes of the office: a card of another lot may lie in the very place that this
-    /// lot's first card would be given.
+    /// there is tapped. Asked for all boxes of the office and of those it stands for: a card of another lot may lie in
+    /// the very place that this lot's first card would be given.
     async fn settle_doubts(&mut self, line: &Line, packing: &Packing<'_>) -> Result<(), Fault> {
-        let boxes = line.ports.ledger.boxes_of(&packing.lot.office).await?;
-        for attempt in line.ports.ledger.attempts(Attempts::Boxing).await? {
+        let doubts = line.ports.ledger.attempts(Attempts::Boxing).await?;
+        if doubts.is_empty() {
+            return Ok(());
+        }
+        let mut boxes = line.ports.ledger.boxes(false).await?;
+        boxes.retain(|state| line.destination(&state.office) == packing.lot.office);
+        for attempt in doubts {
             let Some(Aim::Slot(label, slot)) = attempt.aim.clone() else {
                 continue;
             };

@@ -76,8 +76,8 @@ impl Floor {
         })
     }
 
-    /// A tray is ready for a desk.
-    pub fn tray(&self, lot: Lot) {
+    /// A tray is ready for a desk: [`super::Line::tray`] says for whom.
+    pub(super) fn tray(&self, lot: Lot) {
         self.state().trays.insert(lot.id, lot);
         self.bell.notify_waiters();
     }

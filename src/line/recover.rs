@@ -69,7 +69,7 @@ pub async fn books(line: &Line) -> Result<Found, Fault> {
         let Some(order) = line.ports.book.order(first.id.order).await? else {
             continue;
         };
-        line.floor.tray(Lot {
+        line.tray(Lot {
             id,
             office: order.office,
             profile: order.profile,

@@ -14,6 +14,7 @@ use crate::port::{Attempts, OrderState, Outcome, Report, Standing};
 use super::Line;
 use super::costs::Effort;
 use super::progress::Activity;
+use super::telling;
 use super::tenure::is_away;
 
 /// Reports in one transaction of the registry.
@@ -57,34 +58,37 @@ pub async fn settle(line: &Line) -> Result<(), Fault> {
 pub async fn settle_once(line: &Line) -> Result<usize, Fault> {
     // What is told must be what is recorded as told: nobody may revoke a card in between.
     let _told = line.telling.lock().await;
-    let over = line.ports.ledger.attempts(Attempts::Unreported(BATCH)).await?;
+    telling::offer_again(line);
+    let over = telling::untold(line, BATCH).await?;
     if over.is_empty() {
         return Ok(0);
     }
-    let mut reports = Vec::with_capacity(over.len());
-    for attempt in &over {
-        reports.push(report(line, attempt).await?);
+    let count = over.len();
+    let mut ends = Vec::with_capacity(count);
+    for attempt in over {
+        let report = report(line, &attempt).await?;
+        ends.push((attempt, report));
     }
     // The order book first: a controller that was given up by two people is refused there, and its cards, for which
     // others are made, are never told as good. Both are told before the ledger: a crash between them repeats this
     // batch, and the registry counts each key once.
-    let good = over.iter().filter(|attempt| attempt.is_good());
-    let boxed: Vec<Standing> = good.map(is_boxed).collect();
+    let good = ends.iter().filter(|(attempt, _)| attempt.is_good());
+    let boxed: Vec<Standing> = good.map(|(attempt, _)| is_boxed(attempt)).collect();
     line.ports.book.set_states(&boxed).await?;
-    line.ports.registry.report(&reports).await?;
+    let told = telling::tell(line, ends).await?;
     // A remake may begin only now: the registry knows of the chip that must never be accepted (law 2).
-    for attempt in over.iter().filter(|attempt| !attempt.is_good()) {
+    for attempt in told.iter().filter(|attempt| !attempt.is_good()) {
         follow(line, attempt).await?;
     }
-    let facts = over
+    let facts = told
         .iter()
         .map(|attempt| Fact::attempt(attempt.id, Event::Reported))
         .collect();
     line.record(facts, Vec::new()).await?;
-    if boxed.len() < over.len() {
+    if boxed.len() < count {
         line.work.notify_waiters();
     }
-    Ok(over.len())
+    Ok(count)
 }
 
 /// A good card is in its box.

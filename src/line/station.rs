@@ -171,7 +171,7 @@ impl Station {
                     .await?;
                 recover::passed_over(line, lot).await?;
                 line.forget_lot(lot.id);
-                line.floor.tray(lot.clone());
+                line.tray(lot.clone());
             }
         }
         Ok(())

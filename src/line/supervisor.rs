@@ -24,7 +24,7 @@ use super::progress::{Activity, MachineProgress};
 use super::settle::{settle, settle_once};
 use super::station::Station;
 use super::tenure::is_away;
-use super::{readings, recover, retention, tenure, watch};
+use super::{readings, recover, retention, telling, tenure, watch};
 
 /// How often the stop list is fetched.
 const STOP_LIST: Duration = Duration::from_secs(60);
@@ -321,7 +321,7 @@ async fn left(line: &Line) -> Result<(bool, bool), Fault> {
 
 /// Does every card that is not done lie in quarantine, and does the registry know of all others?
 async fn only_quarantined(line: &Line) -> Result<bool, Fault> {
-    let untold = line.ports.ledger.attempts(Attempts::Unreported(1)).await?;
+    let untold = telling::untold(line, 1).await?;
     let open = line.ports.ledger.attempts(Attempts::Open).await?;
     let waits = |attempt: &Attempt| attempt.phase == Phase::Quarantined;
     Ok(untold.is_empty() && !open.is_empty() && open.iter().all(waits))

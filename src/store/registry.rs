@@ -10,10 +10,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use sqlx::Connection;
+use sqlx::error::{DatabaseError, ErrorKind};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
 
 use crate::base::Fault;
 use crate::base::ids::{ChipId, SodHash};
+use crate::port::fault::NOT_TAKEN;
 use crate::port::{Outcome, Registry, Report, Statement, StopList};
 
 use super::fault::{NO_REGISTRY, REGISTRY};
@@ -95,7 +97,7 @@ impl Registry for SqliteRegistry {
             .bind(report.label.as_ref().map(|label| label.as_str()))
             .execute(&mut *transaction)
             .await
-            .map_err(|error| away(&error))?;
+            .map_err(|error| not_taken(&error, report))?;
         }
         transaction.commit().await.map_err(|error| away(&error))
     }
@@ -129,6 +131,21 @@ impl Registry for SqliteRegistry {
 /// Whatever goes wrong there is not ours to mend: the line waits for the registry, it does not stop.
 fn away(error: &sqlx::Error) -> Fault {
     Fault::new(&REGISTRY, error.to_string())
+}
+
+/// Its own books do not allow what is reported; anything else is no answer.
+fn not_taken(error: &sqlx::Error, report: &Report) -> Fault {
+    let refused = |error: &dyn DatabaseError| {
+        matches!(
+            error.kind(),
+            ErrorKind::ForeignKeyViolation | ErrorKind::CheckViolation | ErrorKind::NotNullViolation
+        )
+    };
+    if error.as_database_error().is_some_and(refused) {
+        Fault::new(&NOT_TAKEN, format!("{}: request {}", report.key, report.request))
+    } else {
+        away(error)
+    }
 }
 
 fn outcome(outcome: Outcome) -> &'static str {

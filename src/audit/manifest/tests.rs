@@ -144,6 +144,19 @@ fn json_with_unknown_doubled_or_missing_fields_is_no_manifest() {
 }
 
 #[test]
+fn a_place_from_which_a_card_was_taken_stays_empty() {
+    let (mut manifest, key) = (sample(5), TestKey::new(3));
+    manifest.lines.remove(2);
+    let text = sealed(&manifest, &key);
+    let json = serde_json::to_vec(&manifest).unwrap();
+    let slots = |manifest: &Manifest| manifest.lines.iter().map(|line| line.slot).collect::<Vec<_>>();
+    assert_eq!(
+        slots(&verify_qr(&text, &json, &key.point()).unwrap()),
+        [1, 2, 4, 5]
+    );
+}
+
+#[test]
 fn a_manifest_that_contradicts_itself_is_not_sealed() {
     let breakages: [fn(&mut Manifest); 7] = [
         |manifest| manifest.lines.clear(),

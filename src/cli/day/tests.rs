@@ -1,5 +1,6 @@
 //! Whole days of the hall.
 
+mod boxes;
 mod chips;
 mod doors;
 mod foreign;

@@ -29,6 +29,13 @@ impl MemoryPapers {
             sheets: Mutex::default(),
         }
     }
+
+    /// What is kept under this folder and name.
+    #[must_use]
+    pub fn get(&self, folder: &str, name: &str) -> Option<Vec<u8>> {
+        let place = (folder.to_owned(), name.to_owned());
+        locked(&self.sheets).get(&place).cloned()
+    }
 }
 
 #[async_trait]

@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use super::{Power, locked};
 use crate::base::Fault;
 use crate::base::ids::{ChipId, SodHash};
+use crate::port::fault::NOT_TAKEN;
 use crate::port::{Outcome, Registry, Report, Statement, StopList};
 use crate::store::fault::REGISTRY;
 
@@ -54,6 +55,11 @@ impl MemoryRegistry {
             status: "PENDING",
             sod: None,
         });
+    }
+
+    /// Loses a request, as a register that was restored from an old copy.
+    pub fn forget(&self, request: &str) {
+        locked(&self.books).requests.remove(request);
     }
 
     /// Puts a request on the stop list.
@@ -142,7 +148,7 @@ impl Books {
             return Ok(());
         }
         let request = self.requests.get_mut(&report.request);
-        let request = request.ok_or_else(|| Fault::new(&REGISTRY, "a request that was never approved"))?;
+        let request = request.ok_or_else(|| Fault::new(&NOT_TAKEN, report.request.clone()))?;
         match (report.outcome, &report.chip) {
             (Outcome::Made, _) if request.sod.is_none() => {
                 (request.status, request.sod) = ("ISSUED", report.sod.clone());

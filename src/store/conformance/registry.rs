@@ -52,10 +52,10 @@ pub(crate) async fn registry(registry: &dyn Registry) {
     registry.report(&[spoiled, again]).await.unwrap();
     assert_eq!(registry.statement("", 1).await.unwrap(), [issued]);
 
-    // All or none; and the registry is to blame, so that the line waits for it.
+    // All or none; and that it answers is known, so that the line does not wait for it.
     let stranger = report("day/O9.1", "R9", Outcome::Made, Some("C9"), "S9");
     let fine = report("day/O2.1", "R2", Outcome::Made, Some("C3"), "S3");
-    assert_eq!(refused(registry.report(&[fine, stranger]).await), "STO-009");
+    assert_eq!(refused(registry.report(&[fine, stranger]).await), "REG-001");
     let unmoved = statement("R2", "PENDING", None, &[]);
     assert_eq!(registry.statement("R1", 1).await.unwrap(), [unmoved]);
 

@@ -1,0 +1,103 @@
+//! What becomes of boxes: cards that are taken out again, offices that close, reports that nobody takes.
+
+use super::once::first_lot;
+use super::*;
+use crate::audit::Manifest;
+use crate::dossier::{Office, OfficeTable};
+use crate::port::{Attempts, BoxStanding, BoxState, Ledger, OrderBook};
+
+/// How often somebody looks.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// The first card of the first open box that has two; the box is told to be closed later.
+async fn first_of_two(day: &Day) -> (BoxState, Attempt) {
+    loop {
+        Clock::system().sleep(LOOK).await;
+        for state in day.ledger.boxes(false).await.unwrap() {
+            if state.standing == BoxStanding::Open && state.cards == 2 {
+                let cards = day.ledger.attempts(Attempts::InBox(state.label.clone())).await;
+                return (state, cards.unwrap().remove(0));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_box_from_which_a_card_was_taken_goes_out_without_it() {
+    pass(async {
+        let kit = Kit::new(7, 12, People::SmallChildren, CHIP).await.unwrap();
+        let day = Day::with(&kit, plan(15, 12)).await.unwrap();
+        day.admit(day.requests()).await.unwrap();
+        let stopping = async {
+            let (state, card) = first_of_two(&day).await;
+            let order = day.book.order(card.id.order).await.unwrap().unwrap();
+            day.registry.stop(&order.request, "cancelled");
+            (state.label, card)
+        };
+        let (end, (label, card)) = tokio::join!(day.work(None), stopping);
+        assert_eq!(end.unwrap(), End::Done);
+        let boxes = day.ledger.boxes(true).await.unwrap();
+        let state = boxes.iter().find(|state| state.label == label).unwrap();
+        assert_eq!(state.standing, BoxStanding::Sealed);
+        let json = day.papers.get("boxes", &format!("{label}.json")).unwrap();
+        let manifest = Manifest::from_json(&json).unwrap();
+        let slots: Vec<u16> = manifest.lines.iter().map(|line| line.slot).collect();
+        assert_eq!(slots.first(), Some(&2), "{slots:?}");
+        let order = day.book.order(card.id.order).await.unwrap().unwrap();
+        assert_eq!(order.state, OrderState::Cancelled);
+        assert_eq!(judge::judge(&day).await.unwrap(), [""; 0]);
+        assert_eq!(day.broken(), [""; 0]);
+    })
+    .unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_cards_of_an_office_that_has_closed_go_to_its_successor() {
+    let day = Day::new(plan(16, 1)).await.unwrap();
+    day.admit(day.requests()).await.unwrap();
+    let mut line = day.controller();
+    let lot = first_lot(&day, &line).await;
+    assert_eq!(line.destination(&lot.office), lot.office);
+    let mut offices: Vec<Office> = line.rules.offices.iter().cloned().collect();
+    let successor = offices
+        .iter()
+        .find(|other| other.code != lot.office && other.takes_part(line.clock.today()));
+    let successor = successor.unwrap().code.clone();
+    let closed = offices
+        .iter_mut()
+        .find(|office| office.code == lot.office)
+        .unwrap();
+    closed.valid_to = line.clock.today().previous_day();
+    closed.successor = Some(successor.clone());
+    line.rules.offices = OfficeTable::new(offices).unwrap();
+    line.tray(lot.clone());
+    assert_eq!(line.floor.take_tray().unwrap().lot.office, successor);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_report_that_the_registry_does_not_take_keeps_no_other_from_being_told() {
+    let day = Day::new(plan(17, 4)).await.unwrap();
+    day.admit(day.requests()).await.unwrap();
+    let unknown = day.requests()[1].request_id.clone();
+    day.registry.forget(&unknown);
+    let end = day.work(None).await.unwrap();
+    assert_eq!(end, End::Done);
+    let untold = |day: &Day| -> Vec<Attempt> {
+        let mut attempts = day.ledger.all_attempts();
+        attempts.retain(Attempt::must_be_reported);
+        attempts
+    };
+    let left = untold(&day);
+    assert_eq!(left.len(), 1, "{left:?}");
+    let order = day.book.order(left[0].id.order).await.unwrap().unwrap();
+    assert_eq!(order.request, unknown);
+    assert!(left[0].is_good());
+
+    // The authority finds it again: the next start tells it.
+    day.registry.approve(&unknown);
+    assert_eq!(day.work(None).await.unwrap(), End::Done);
+    assert_eq!(untold(&day), []);
+    assert!(day.is_done().await.unwrap());
+    assert_eq!(judge::judge(&day).await.unwrap(), [""; 0]);
+    assert_eq!(day.broken(), [""; 0]);
+}
