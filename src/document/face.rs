@@ -11,6 +11,8 @@
 use std::collections::BTreeMap;
 
 use crate::base::{Bitmap, Fault};
+use crate::document::CardProfile;
+use crate::document::profile::FaceProfile;
 use crate::dossier::Dossier;
 
 pub mod fault;
@@ -71,6 +73,16 @@ struct PreparedSide {
     rehearsal: Bitmap,
 }
 
+/// What is printed on one card.
+#[derive(Clone, Copy)]
+struct Contents<'a> {
+    dossier: &'a Dossier,
+    /// Stands for the expiry of a card that has none.
+    unlimited: &'a str,
+    mrz: &'a [String; 3],
+    qr: Option<&'a str>,
+}
+
 impl Press {
     /// A press with these layouts.
     ///
@@ -112,37 +124,62 @@ impl Press {
     /// # Errors
     /// Blame dossier, naming the field: a text does not fit even at its smallest size, a character cannot be printed, a
     /// picture cannot be decoded, the portrait is missing, the QR content is too long.
-    /// Blame bug: the zone is malformed, or QR content and QR place do not go together. Operator: unknown layout.
+    /// Blame bug: the zone is malformed. Operator: as [`Self::suits`].
     pub fn compose(
         &self,
-        layout: &str,
+        face: &FaceProfile,
         dossier: &Dossier,
         mrz: &[String; 3],
         qr: Option<&str>,
         rehearsal: bool,
     ) -> Result<Faces, Fault> {
-        let prepared = self
-            .layouts
-            .get(layout)
-            .ok_or_else(|| Fault::new(&fault::LAYOUT_UNKNOWN, layout.to_owned()))?;
-        if qr.is_some() != (prepared.front.side.qr.is_some() || prepared.back.side.qr.is_some()) {
-            return Err(Fault::new(&fault::QR_MISMATCH, layout.to_owned()));
-        }
-        let compose = |prepared| self.compose_side(prepared, dossier, mrz, qr, rehearsal);
+        let prepared = self.prepared(&face.layout, qr.is_some())?;
+        let contents = Contents {
+            dossier,
+            unlimited: &face.unlimited_expiry,
+            mrz,
+            qr,
+        };
+        let compose = |prepared| self.compose_side(prepared, &contents, rehearsal);
         Ok(Faces {
             front: compose(&prepared.front).map_err(|fault| fault.at("front"))?,
             back: compose(&prepared.back).map_err(|fault| fault.at("back"))?,
         })
     }
 
+    /// Can cards of this profile be printed?
+    ///
+    /// # Errors
+    /// Blame operator: the layout is unknown, or profile and layout disagree about the QR code.
+    pub fn suits(&self, profile: &CardProfile) -> Result<(), Fault> {
+        self.prepared(&profile.face.layout, profile.qr.is_some())
+            .map(drop)
+    }
+
+    fn prepared(&self, layout: &str, with_qr: bool) -> Result<&Prepared, Fault> {
+        let prepared = self
+            .layouts
+            .get(layout)
+            .ok_or_else(|| Fault::new(&fault::LAYOUT_UNKNOWN, layout.to_owned()))?;
+        if with_qr == (prepared.front.side.qr.is_some() || prepared.back.side.qr.is_some()) {
+            Ok(prepared)
+        } else {
+            Err(Fault::new(&fault::QR_MISMATCH, layout.to_owned()))
+        }
+    }
+
     fn compose_side(
         &self,
         prepared: &PreparedSide,
-        dossier: &Dossier,
-        mrz: &[String; 3],
-        qr: Option<&str>,
+        contents: &Contents<'_>,
         rehearsal: bool,
     ) -> Result<Bitmap, Fault> {
+        let Contents {
+            dossier,
+            unlimited,
+            mrz,
+            qr,
+        } = *contents;
         let side = &prepared.side;
         let mut picture = if rehearsal {
             &prepared.rehearsal
@@ -167,7 +204,7 @@ impl Press {
             }
         }
         for field in &side.field {
-            text::draw_field(&mut picture, &self.typefaces, field, dossier)?;
+            text::draw_field(&mut picture, &self.typefaces, field, dossier, unlimited)?;
         }
         if let (Some(place), Some(content)) = (&side.qr, qr) {
             symbol::draw(&mut picture, place, content)?;

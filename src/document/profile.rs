@@ -45,7 +45,7 @@ pub struct CardProfile {
     pub sod: SodProfile,
     /// Who signs.
     pub certificates: CertificateProfile,
-    /// The two faces.
+    /// The two faces. Typefaces, capitals and the QR code's error correction are the layout's.
     pub face: FaceProfile,
     /// The QR code, if the card has one.
     pub qr: Option<QrProfile>,
@@ -208,40 +208,14 @@ pub struct CertificateProfile {
     pub document_types: Vec<String>,
 }
 
-/// The two faces.
+/// The two faces. Typefaces, capitals and the QR code's error correction are the layout's.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct FaceProfile {
     /// Name of the layout: what stands where.
     pub layout: String,
-    /// Typeface of everything but the MRZ.
-    pub text_font: Typeface,
-    /// Typeface of the MRZ.
-    pub mrz_font: Typeface,
-    /// How the name is capitalized.
-    pub name_case: NameCase,
     /// What stands for the date of expiry of a card that never expires.
     pub unlimited_expiry: String,
-}
-
-/// The typefaces that come with the program.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Typeface {
-    /// Noto Sans.
-    NotoSans,
-    /// OCR-B (ISO 1073-2).
-    OcrB,
-}
-
-/// How the name is capitalized on the face.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum NameCase {
-    /// ĐỖ VĂN ĐẠT.
-    Upper,
-    /// Đỗ Văn Đạt.
-    AsGiven,
 }
 
 /// The QR code.
@@ -250,23 +224,8 @@ pub enum NameCase {
 pub struct QrProfile {
     /// The character between two fields.
     pub separator: char,
-    /// The fields in order.
+    /// The fields in order; the number is among them, or nobody could tell whose card it is.
     pub fields: Vec<Field>,
-    /// Error correction.
-    pub error_correction: ErrorCorrection,
-}
-
-/// Error correction levels of a QR code (ISO/IEC 18004).
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
-pub enum ErrorCorrection {
-    /// About 7 %.
-    L,
-    /// About 15 %.
-    M,
-    /// About 25 %.
-    Q,
-    /// About 30 %.
-    H,
 }
 
 impl CardProfile {

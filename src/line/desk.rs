@@ -7,11 +7,13 @@ use std::pin::pin;
 use std::time::Duration;
 
 use crate::audit::{Hash, paper};
-use crate::base::Fault;
 use crate::base::ids::{BoxId, MachineId, OrderKey, SodHash};
 use crate::base::limits::CONTROL_FRAME_BYTES_MAX;
+use crate::base::{Blame, Fault};
 use crate::chip::{MrzKey, Password, Request, Verdict, Wanted, inspect};
-use crate::document::{FileId, dg1};
+use crate::document::field::Field;
+use crate::document::profile::QrProfile;
+use crate::document::{FileId, dg1, qr};
 use crate::job::decide::{self, Card};
 use crate::job::fault::{FACE_DIFFERS, FACE_UNREADABLE, MISSING_CARD, WRONG_CARD};
 use crate::job::{Aim, Attempt, Event, Evidence, Phase, Step};
@@ -199,11 +201,6 @@ impl Desk {
         let number = crate::document::mrz::Mrz::parse(&mrz)
             .ok()
             .and_then(|fields| fields.personal_number.clone());
-        let same_person =
-            matches!((&qr, &number), (Some(qr), Some(number)) if qr.starts_with(number.as_str()));
-        if !same_person {
-            return Err(refuse(&attempt, Fault::new(&FACE_DIFFERS, "QR and MRZ")));
-        }
         let awaited = matches!(
             attempt.phase,
             Phase::Did(Step::Deliver | Step::Prove) | Phase::Doing(Step::Prove)
@@ -213,6 +210,11 @@ impl Desk {
                 None,
                 Fault::new(&WRONG_CARD, format!("{} in {}", attempt.id, packing.lot.id)),
             ));
+        }
+        let profile = line.rules.profiles.get(&packing.lot.profile);
+        let form = profile.and_then(|profile| profile.qr.as_ref());
+        if !names_same_person(form, qr.as_deref(), number.as_deref()) {
+            return Err(refuse(&attempt, Fault::new(&FACE_DIFFERS, "QR and MRZ")));
         }
         Ok(attempt)
     }
@@ -313,6 +315,8 @@ impl Desk {
                     evidence: Evidence::Box { label, slot },
                 })?;
                 line.progress.boxed(&self.id);
+                // A pack and an order are cleared where the card was made.
+                line.brake().good(&self.id, hand.attempt().id, None);
             }
             // What lies there does not belong there. The card is the tray's next one again.
             Put::Taken => {
@@ -331,6 +335,27 @@ impl Desk {
 
     /// A card that is not proven: waste if it is known whose it is, else put aside for a person.
     async fn refuse(&mut self, line: &Line, attempt: Option<Attempt>, fault: &Fault) -> Result<(), Fault> {
+        let made_by = attempt.clone();
+        self.put_away(line, attempt, fault).await?;
+        self.brake(line, made_by.as_ref(), fault).await
+    }
+
+    /// Law 6: a desk that refuses card after card stops, and so does a machine whose cards are refused wherever they
+    /// come. A card in the wrong tray is nobody's failure.
+    async fn brake(&mut self, line: &Line, attempt: Option<&Attempt>, fault: &Fault) -> Result<(), Fault> {
+        let blame = fault.blame();
+        if matches!(blame, Blame::Operator | Blame::Registry) {
+            return Ok(());
+        }
+        let mut pulls = line.brake().failed(&self.id, blame, None, None);
+        if let Some(attempt) = attempt {
+            let (id, pack) = (Some(attempt.id), attempt.pack.as_ref());
+            pulls.extend(line.brake().failed(&attempt.machine, blame, id, pack));
+        }
+        line.pull(&pulls, fault).await
+    }
+
+    async fn put_away(&mut self, line: &Line, attempt: Option<Attempt>, fault: &Fault) -> Result<(), Fault> {
         tracing::warn!(desk = %self.id, code = fault.code.id, "refused: {fault}");
         let code = fault.code.id.to_owned();
         let verdict = decide::after(Step::Prove, fault, SCANS_MAX);
@@ -445,6 +470,18 @@ impl Desk {
                 return Ok(Scan::of(&String::from_utf8_lossy(&text)));
             }
         }
+    }
+}
+
+/// Does the QR code name the person whom the zone names? A card of a profile without one has none.
+fn names_same_person(form: Option<&QrProfile>, qr: Option<&str>, number: Option<&str>) -> bool {
+    match (form, qr, number) {
+        (None, None, Some(_)) => true,
+        (Some(form), Some(text), Some(number)) => {
+            let fields = qr::parse(text, form).unwrap_or_default();
+            fields.get(&Field::Number).is_some_and(|named| named == number)
+        }
+        _ => false,
     }
 }
 

@@ -143,8 +143,9 @@ pub async fn resume(line: &Line, mut attempt: Attempt) -> Result<Ready, Fault> {
                 chip_key: attempt.chip_key.clone(),
             };
             attempt = fold(Some(&attempt), id, &intended)?;
+            let request = request(&dossier, &profile, line.clock.now(), None);
+            line.signers.take_again(&content.signer, &request)?;
             line.event(id, intended).await?;
-            line.signers.take_again(&content.signer);
             let key = line.fresh_key(&order_key, id).await?;
             sign(line, &mut attempt, &content, &key).await?
         }
@@ -211,7 +212,18 @@ fn signer_for(
     now: OffsetDateTime,
     signing_time: Option<OffsetDateTime>,
 ) -> Result<String, Fault> {
-    let request = SigningRequest {
+    let request = request(dossier, profile, now, signing_time);
+    line.signers.take(&request).map(|signer| signer.label.clone())
+}
+
+/// What a signer is asked for.
+fn request(
+    dossier: &Dossier,
+    profile: &CardProfile,
+    now: OffsetDateTime,
+    signing_time: Option<OffsetDateTime>,
+) -> SigningRequest {
+    SigningRequest {
         now,
         signing_time,
         issued: dossier.issued,
@@ -220,8 +232,7 @@ fn signer_for(
             Expiry::Unlimited => None,
         },
         document_type: profile.mrz.document_code.clone(),
-    };
-    line.signers.take(&request).map(|signer| signer.label.clone())
+    }
 }
 
 /// The key pairs that a chip of this card gets.
@@ -256,13 +267,8 @@ pub fn faces(line: &Line, dossier: &Dossier, profile: &CardProfile) -> Result<Fa
     let mrz = Mrz::compose(dossier, profile)?;
     let qr = qr::text(dossier, profile)?;
     let rehearsal = line.rules.mode == Mode::Rehearsal;
-    line.press.compose(
-        &profile.face.layout,
-        dossier,
-        mrz.lines(),
-        qr.as_deref(),
-        rehearsal,
-    )
+    line.press
+        .compose(&profile.face, dossier, mrz.lines(), qr.as_deref(), rehearsal)
 }
 
 impl Line {

@@ -11,7 +11,7 @@ use crate::base::Fault;
 use crate::base::ids::PersonId;
 use crate::job::{Fact, SignerChange};
 use crate::pki::policy::remaining;
-use crate::pki::{Certificate, SignerKey, SigningRequest, choose};
+use crate::pki::{Certificate, SignerKey, SigningRequest, choose, may_sign};
 
 use super::Line;
 
@@ -131,9 +131,18 @@ impl Signers {
         Ok(Arc::clone(&taken.key))
     }
 
-    /// A signature is asked for once more, for a card whose signer was chosen before a crash.
-    pub fn take_again(&self, label: &str) {
-        self.change(label, |held| held.signed += 1);
+    /// A signature is asked for once more, for a card whose signer was chosen before a crash: what could be chosen then
+    /// may be used up or over now.
+    ///
+    /// # Errors
+    /// Why the key may not sign: `PKI-030` to `PKI-037`; `PKI-038` for one that is not here.
+    pub fn take_again(&self, label: &str, request: &SigningRequest) -> Result<(), Fault> {
+        let mut all = self.write();
+        let held = all.iter_mut().find(|held| held.key.label == label);
+        let held = held.ok_or_else(|| Fault::new(&crate::pki::fault::NO_SIGNER, label))?;
+        may_sign(&held.key, held.signed, request)?;
+        held.signed += 1;
+        Ok(())
     }
 
     /// Sets how many signatures a key has made, as the token or the ledger counts them.

@@ -35,7 +35,7 @@ fn the_picture_shows_what_is_printed() {
     let code = qr::text(&dossier, &profile).unwrap();
     let press = Press::builtin().unwrap();
     let faces = press
-        .compose(&dossier.profile, &dossier, mrz.lines(), code.as_deref(), true)
+        .compose(&profile.face, &dossier, mrz.lines(), code.as_deref(), true)
         .unwrap();
     let picture = side_by_side(&faces.front, &faces.back);
 

@@ -20,7 +20,7 @@ pub(super) fn main(times: Times) -> anyhow::Result<bool> {
         let dossier = pick(&dossiers, index)?;
         let mrz = Mrz::compose(dossier, &profile)?;
         let qr = qr::text(dossier, &profile)?;
-        Ok(press.compose(&profile.face.layout, dossier, mrz.lines(), qr.as_deref(), true)?)
+        Ok(press.compose(&profile.face, dossier, mrz.lines(), qr.as_deref(), true)?)
     };
     let faces = compose(0)?;
     let composed = repeat("both faces composed", times, |index| {

@@ -14,6 +14,7 @@ use crate::base::{Fault, Secret};
 use crate::cli::chip::terminal;
 use crate::config::Config;
 use crate::config::fault::PIN_FILE;
+use crate::document::face::Press;
 use crate::document::profile::{BUILTIN, CardProfile};
 use crate::dossier::office::{Office, OfficeTable};
 use crate::line::context::Fingerprints;
@@ -73,8 +74,10 @@ pub(super) fn profiles(config: &Config) -> Result<BTreeMap<String, Arc<CardProfi
         profiles.insert((*id).to_owned(), Arc::new(CardProfile::parse(text)?));
     }
     if let Some(folder) = &config.paths.profiles {
+        let press = Press::builtin()?;
         for path in listing(&config.path(folder), "toml")? {
             let profile = CardProfile::parse(&text(&path)?).map_err(|fault| fault.at(path.display()))?;
+            press.suits(&profile).map_err(|fault| fault.at(path.display()))?;
             profiles.insert(profile.id.clone(), Arc::new(profile));
         }
     }

@@ -25,9 +25,10 @@ crate::fault_codes! {
         "Ask the office for the permitted short form of the long fields.",
         "Đề nghị đơn vị cung cấp cách ghi rút gọn được phép của các trường dài.";
     /// The caller gave a QR content where the layout has no place, or none where it has one.
-    QR_MISMATCH = "FACE-006", Bug, true,
+    QR_MISMATCH = "FACE-006", Operator, true,
         "the profile and the layout disagree about the QR code", "hồ sơ loại thẻ và bố cục không khớp về mã QR",
-        "Report this to the developers.", "Báo cho nhóm phát triển.";
+        "Give the profile a [qr] if its layout has a place for it, or take it away.",
+        "Thêm [qr] vào hồ sơ loại thẻ nếu bố cục có chỗ cho mã, hoặc bỏ đi.";
     /// A machine-readable zone that is not three lines of thirty permitted characters.
     MRZ_MALFORMED = "FACE-007", Bug, true,
         "the machine-readable zone is malformed", "vùng đọc máy (MRZ) sai cấu trúc",

@@ -1,6 +1,7 @@
 //! An invented person with drawn pictures, for the tests of faces and of what reads them.
 
 use crate::document::example;
+use crate::document::profile::FaceProfile;
 use crate::dossier::record::{LEFT_INDEX, RIGHT_INDEX};
 use crate::dossier::{Capture, Dossier, Finger, Image, ImageFormat};
 
@@ -11,6 +12,14 @@ pub(crate) fn mrz() -> [String; 3] {
         "0304155M2804154VNM<<<<<<<<<<<8".to_owned(),
         "DO<VAN<DAT<<<<<<<<<<<<<<<<<<<<".to_owned(),
     ]
+}
+
+/// A profile's faces in this layout.
+pub(crate) fn face(layout: &str) -> FaceProfile {
+    FaceProfile {
+        layout: layout.to_owned(),
+        unlimited_expiry: "Không thời hạn".to_owned(),
+    }
 }
 
 /// QR content as CCCD 2021 has it.

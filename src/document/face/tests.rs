@@ -1,7 +1,7 @@
 use sha2::{Digest, Sha256};
 
 use super::layout::{Align, Field, FieldName, Style};
-use super::testkit::{dossier, mrz, qr};
+use super::testkit::{dossier, face, mrz, qr};
 use super::typeface::{Size, vietnamese};
 use super::*;
 use crate::base::Blame;
@@ -9,7 +9,7 @@ use crate::base::Blame;
 const LAYOUTS: [&str; 3] = ["cc-2024", "cc-2024-child", "cccd-2021"];
 
 fn compose(press: &Press, layout: &str, dossier: &Dossier) -> Result<Faces, Fault> {
-    press.compose(layout, dossier, &mrz(), Some(&qr(dossier)), false)
+    press.compose(&face(layout), dossier, &mrz(), Some(&qr(dossier)), false)
 }
 
 #[test]
@@ -76,7 +76,7 @@ fn long_addresses_fit_and_absurd_ones_go_back_to_the_office() {
     dossier.person.residence = dossier.person.residence.repeat(3);
     for layout in LAYOUTS {
         let fault = press
-            .compose(layout, &dossier, &mrz(), Some("x"), false)
+            .compose(&face(layout), &dossier, &mrz(), Some("x"), false)
             .unwrap_err();
         assert_eq!(
             (fault.code, fault.blame()),
@@ -99,7 +99,7 @@ fn a_letter_without_a_glyph_goes_back_to_the_office() {
     let composed = compose(&press, "cc-2024", &dossier).unwrap();
     dossier.person.name = unicode_normalization::UnicodeNormalization::nfd("Đỗ Văn Đạt").collect();
     let decomposed = press
-        .compose("cc-2024", &dossier, &mrz(), Some("x"), false)
+        .compose(&face("cc-2024"), &dossier, &mrz(), Some("x"), false)
         .unwrap();
     assert_eq!(composed.front, decomposed.front);
 }
@@ -142,7 +142,7 @@ fn only_rehearsal_faces_carry_the_mark() {
     for layout in LAYOUTS {
         let compose = |rehearsal| {
             press
-                .compose(layout, &dossier, &mrz(), Some(&qr(&dossier)), rehearsal)
+                .compose(&face(layout), &dossier, &mrz(), Some(&qr(&dossier)), rehearsal)
                 .unwrap()
         };
         let (production, rehearsal) = (compose(false), compose(true));
@@ -180,12 +180,31 @@ fn what_the_dossier_lacks_is_named() {
 }
 
 #[test]
+fn a_card_without_expiry_says_so_in_the_profiles_words() {
+    let press = Press::builtin().unwrap();
+    let mut dossier = dossier();
+    dossier.expiry = crate::dossier::Expiry::Unlimited;
+    let compose = |words: &str| {
+        let face = FaceProfile {
+            unlimited_expiry: words.to_owned(),
+            ..face("cc-2024")
+        };
+        press.compose(&face, &dossier, &mrz(), Some("x"), false).unwrap()
+    };
+    assert_ne!(compose("Không thời hạn"), compose("Vô thời hạn"));
+}
+
+#[test]
 fn callers_are_held_to_the_layout() {
     let press = Press::builtin().unwrap();
     let dossier = dossier();
     let too_long = "x".repeat(500);
-    let refused =
-        |layout, mrz: &[String; 3], qr| press.compose(layout, &dossier, mrz, qr, false).unwrap_err().code;
+    let refused = |layout, mrz: &[String; 3], qr| {
+        press
+            .compose(&face(layout), &dossier, mrz, qr, false)
+            .unwrap_err()
+            .code
+    };
     assert_eq!(refused("cmnd-1976", &mrz(), Some("x")), &fault::LAYOUT_UNKNOWN);
     assert_eq!(refused("cc-2024", &mrz(), None), &fault::QR_MISMATCH);
     assert_eq!(

@@ -21,7 +21,7 @@ pub(super) struct Fitted {
 
 impl FieldName {
     /// What the dossier says, composed (NFC) so that every letter is one glyph.
-    pub(super) fn text(self, dossier: &Dossier) -> String {
+    pub(super) fn text(self, dossier: &Dossier, unlimited: &str) -> String {
         let person = &dossier.person;
         let text = match self {
             Self::Number => &person.number,
@@ -37,7 +37,7 @@ impl FieldName {
             Self::Expiry => {
                 return match dossier.expiry {
                     Expiry::On(day) => date(day),
-                    Expiry::Unlimited => "Không thời hạn".to_owned(),
+                    Expiry::Unlimited => unlimited.to_owned(),
                 };
             }
         };
@@ -45,7 +45,7 @@ impl FieldName {
     }
 }
 
-/// Draws a field of the dossier.
+/// Draws a field of the dossier; `unlimited` stands for the expiry of a card that has none.
 ///
 /// # Errors
 /// `TEXT_TOO_LONG` and `LETTER_MISSING`, with the name of the field and nothing of its text.
@@ -54,8 +54,9 @@ pub(super) fn draw_field(
     typefaces: &Typefaces,
     field: &Field,
     dossier: &Dossier,
+    unlimited: &str,
 ) -> Result<(), Fault> {
-    let text = field.what.text(dossier);
+    let text = field.what.text(dossier, unlimited);
     let text = if field.capitals { text.to_uppercase() } else { text };
     let fitted =
         fit(typefaces, field, &text).map_err(|code| Fault::new(code, format!("field {:?}", field.what)))?;

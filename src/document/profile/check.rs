@@ -1,7 +1,8 @@
 //! What a profile must not say: contradictions, and what this program cannot make.
 
-use super::{CardProfile, Typeface};
+use super::CardProfile;
 use crate::dossier::admit::Requirements;
+use crate::dossier::field::Field;
 
 /// Data groups that can be built.
 const BUILDABLE: [u8; 6] = [1, 2, 3, 13, 14, 15];
@@ -138,14 +139,6 @@ fn face(profile: &CardProfile) -> Result<(), String> {
     let face = &profile.face;
     ensure(!face.layout.is_empty(), "face.layout must not be empty")?;
     ensure(
-        face.mrz_font == Typeface::OcrB,
-        "face.mrz_font must be ocr-b (Doc 9303-3)",
-    )?;
-    ensure(
-        face.text_font != Typeface::OcrB,
-        "face.text_font must have Vietnamese letters, ocr-b has not",
-    )?;
-    ensure(
         !face.unlimited_expiry.is_empty(),
         "face.unlimited_expiry must not be empty",
     )
@@ -160,8 +153,8 @@ fn qr(profile: &CardProfile) -> Result<(), String> {
         "qr.separator must be a sign that addresses and names do not use",
     )?;
     ensure(
-        !qr.fields.is_empty() && distinct(&qr.fields),
-        "qr.fields must name every field once",
+        qr.fields.contains(&Field::Number) && distinct(&qr.fields),
+        "qr.fields must name the number, and every field once",
     )
 }
 
@@ -185,7 +178,6 @@ mod tests {
     use super::*;
     use crate::document::example;
     use crate::dossier::admit::Biometrics;
-    use crate::dossier::field::Field;
 
     #[test]
     fn contradictions_are_refused() {
@@ -224,8 +216,6 @@ mod tests {
             }),
             ("ds_usage_days", |p| p.certificates.ds_usage_days = 365),
             ("root", |p| p.certificates.ds_validity_years = 40),
-            ("mrz_font", |p| p.face.mrz_font = Typeface::NotoSans),
-            ("text_font", |p| p.face.text_font = Typeface::OcrB),
             ("fields", |p| {
                 p.requirements.fields = vec![Field::Marks, Field::Marks];
             }),

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::document::face::testkit::{dossier, mrz, qr};
+use crate::document::face::testkit::{dossier, face, mrz, qr};
 use crate::document::face::{Faces, Press};
 
 fn press() -> &'static Press {
@@ -10,7 +10,9 @@ fn press() -> &'static Press {
 }
 
 fn faces(layout: &str, mrz: &[String; 3], qr: &str) -> Faces {
-    press().compose(layout, &dossier(), mrz, Some(qr), true).unwrap()
+    press()
+        .compose(&face(layout), &dossier(), mrz, Some(qr), true)
+        .unwrap()
 }
 
 /// The same dots on a card that lies a little aside.
