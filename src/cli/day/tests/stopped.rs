@@ -1,10 +1,13 @@
 //! Positions that are stopped.
 
+use async_trait::async_trait;
+
 use super::*;
 use crate::base::ids::MachineId;
 use crate::job::{Attempt, Step};
 use crate::line::progress::Activity;
 use crate::line::recover::stopped_for;
+use crate::port::Serial;
 
 /// Nobody comes to this controller's machines.
 async fn work_alone(day: &Day) -> Arc<Line> {
@@ -80,4 +83,39 @@ async fn a_stopped_desk_packs_nothing() {
     assert_eq!(day.work(None).await.unwrap(), End::Done);
     assert!(day.is_done().await.unwrap());
     assert_eq!(judge::judge(&day).await.unwrap(), [""; 0]);
+}
+
+/// A scanner with a broken window.
+struct Blind;
+
+#[async_trait]
+impl Serial for Blind {
+    async fn send(&mut self, _bytes: &[u8], _deadline: Duration) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    async fn receive(&mut self, deadline: Duration) -> Result<Vec<u8>, Fault> {
+        Clock::system().sleep(deadline).await;
+        Ok(Vec::new())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_desk_that_refuses_card_after_card_stops_itself() {
+    let day = Day::new(plan(18, 8)).await.unwrap();
+    day.admit(day.requests()).await.unwrap();
+    let line = Arc::new(day.controller());
+    let (stations, mut desks) = (day.stations().unwrap(), day.desks().unwrap());
+    desks[0].scanner = Box::new(Blind);
+    let desk = desks[0].id.clone();
+    line::run(Arc::clone(&line), stations, desks, Ending::WhenDrained)
+        .await
+        .unwrap();
+    assert!(line.progress.is_stopped(&desk));
+    assert_eq!(stopped_for(&line, &desk).await.unwrap().unwrap(), "JOB-009");
+    let spoiled = |attempt: &Attempt| attempt.phase == crate::job::Phase::Spoiled;
+    assert!(
+        !day.ledger.all_attempts().iter().any(spoiled),
+        "put aside, not wasted"
+    );
 }
