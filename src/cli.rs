@@ -6,6 +6,12 @@
     reason = "a command line speaks to its user"
 )]
 
+/// As the standard one, but for whoever reads: see [`say`].
+macro_rules! println {
+    () => { $crate::cli::say("") };
+    ($($text:tt)+) => { $crate::cli::say(format_args!($($text)+)) };
+}
+
 pub mod admit;
 pub mod ask;
 pub mod bench;
@@ -202,6 +208,15 @@ fn complain(error: &anyhow::Error) {
 fn say(text: impl std::fmt::Display) {
     use std::io::Write;
     let _ = writeln!(std::io::stdout(), "{text}");
+}
+
+/// A count of what cannot be done without.
+fn at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) => Err("at least 1 is needed".to_owned()),
+        Ok(count) => Ok(count),
+        Err(_) => Err("a whole number is needed".to_owned()),
+    }
 }
 
 /// The runtime every verb runs on.

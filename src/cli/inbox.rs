@@ -54,13 +54,13 @@ pub async fn watch(line: Arc<Line>, folder: PathBuf) {
 /// One look at the folder.
 async fn round(line: &Line, folder: &Path) -> Result<(), Fault> {
     let trouble = |error: std::io::Error| Fault::new(&FILE, format!("{}: {error}", folder.display()));
-    for path in dossiers_in(folder).map_err(trouble)?.into_iter().take(BATCH) {
+    let dossiers = dossiers_in(folder).map_err(trouble)?.into_iter();
+    let now = line.clock.now();
+    for path in dossiers.filter(|path| is_settled(path, now)).take(BATCH) {
         if line.is_stopping() {
             return Ok(());
         }
-        if is_settled(&path, line.clock.now()) {
-            one(line, folder, &path).await?;
-        }
+        one(line, folder, &path).await?;
     }
     Ok(())
 }

@@ -12,6 +12,7 @@ use clap::{Args, ValueEnum};
 use crate::base::Clock;
 use crate::config::CHIP;
 use crate::line::Ending;
+use crate::store::fault::LOCKED;
 
 use super::facility::{Facility, with_token_env};
 use outside::Hall;
@@ -43,10 +44,10 @@ pub struct Arguments {
     #[arg(long, value_enum, default_value_t = Readers::Sockets)]
     readers: Readers,
     /// Stations of a new facility.
-    #[arg(long, default_value_t = STATIONS)]
+    #[arg(long, default_value_t = STATIONS, value_parser = super::at_least_one)]
     stations: usize,
     /// Packing desks of a new facility.
-    #[arg(long, default_value_t = DESKS)]
+    #[arg(long, default_value_t = DESKS, value_parser = super::at_least_one)]
     desks: usize,
     /// Cards in a lot of a new facility, if not as usual.
     #[arg(long)]
@@ -167,8 +168,15 @@ async fn rehearse(arguments: &Arguments, dir: &Path) -> anyhow::Result<bool> {
         println!("Setting up a rehearsal facility in {}", dir.display());
         setup::facility(&scale, dir, &arguments.sharing()?, clock).await?;
     }
-    let _hall = Hall::enter(&hall_dir, clock).await?;
-    let facility = Facility::open_patiently(dir, clock).await?;
+    let hall = Hall::enter(&hall_dir, clock).await?;
+    let facility = match Facility::open_patiently(dir, clock).await {
+        // Somebody else works in this facility, and in its hall.
+        Err(fault) if *fault.code == LOCKED => {
+            hall.leave();
+            return Err(fault.into());
+        }
+        opened => opened?,
+    };
     let line = Arc::new(super::run::line(&facility, clock).await?);
     setup::receive_packs(&facility, &hall_dir).await?;
     people::admit(&scale, dir, &line, &facility).await?;

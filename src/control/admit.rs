@@ -107,6 +107,7 @@ pub fn answer(intake: &Intake, language: Language) -> Answer {
                 Admission::Replaced(key) => (key, "replaced"),
                 // These come back as returned; told as they are if ever they do not.
                 Admission::SecondForPerson(key) => (key, "second for a person"),
+                Admission::Contradicts(key) => (key, "contradicts"),
                 Admission::TooLate(key) => (key, "too late"),
                 Admission::Outdated(key) => (key, "outdated"),
             };

@@ -115,6 +115,10 @@ async fn history(line: &Line, order: &Order) -> Result<(String, Value), Fault> {
     for attempt in &attempts {
         entries.extend(line.ports.ledger.history(&attempt.id.to_string()).await?);
     }
+    for (label, _) in attempts.iter().filter_map(|attempt| attempt.boxed.as_ref()) {
+        let of_box = line.ports.ledger.history(label.as_str()).await?;
+        entries.extend(of_box.into_iter().filter(|entry| has_moved(&entry.fact)));
+    }
     entries.sort_by_key(|entry| entry.seq);
     let hold = order
         .hold
@@ -151,6 +155,14 @@ async fn history(line: &Line, order: &Order) -> Result<(String, Value), Fault> {
         "history": entries,
     });
     Ok((text.join("\n"), data))
+}
+
+/// A card goes where its box goes.
+fn has_moved(fact: &Fact) -> bool {
+    matches!(
+        fact,
+        Fact::BoxSealed { .. } | Fact::BoxDispatched { .. } | Fact::BoxLost { .. }
+    )
 }
 
 /// An attempt as a program reads it.

@@ -6,7 +6,7 @@ use crate::audit::Hash;
 use crate::base::ids::OfficeCode;
 use crate::base::{Blame, Fault, Secret};
 use crate::dossier::admit::PortraitRules;
-use crate::dossier::fault::{PERSON_HAS_ORDER, VERSION_STALE, VERSION_TOO_LATE};
+use crate::dossier::fault::{DUPLICATE_OTHER, PERSON_HAS_ORDER, VERSION_STALE, VERSION_TOO_LATE};
 use crate::dossier::finding::worst;
 use crate::dossier::jwe::Sealed;
 use crate::dossier::{Dossier, Finding, Opened, Rules, Severity, check, due, open};
@@ -85,7 +85,9 @@ impl Line {
             &|name| resolve(name),
         );
         match opened {
-            Ok(Opened { dossier, .. }) => self.check_and_enter(&id, &dossier).await,
+            Ok(Opened {
+                dossier, canonical, ..
+            }) => self.check_and_enter(&id, &dossier, &canonical).await,
             Err(rejected) => {
                 let origin = &rejected.origin;
                 self.give_back(
@@ -114,7 +116,12 @@ impl Line {
         sealed.open(shared.expose())
     }
 
-    async fn check_and_enter(&self, document: &str, dossier: &Dossier) -> Result<Intake, Fault> {
+    async fn check_and_enter(
+        &self,
+        document: &str,
+        dossier: &Dossier,
+        signed: &[u8],
+    ) -> Result<Intake, Fault> {
         let profile = self.rules.profiles.get(&dossier.profile);
         let rules = Rules {
             requirements: profile.map(|profile| &profile.requirements),
@@ -128,14 +135,21 @@ impl Line {
         if worst(&findings) == Some(Severity::Return) {
             return self.give_back(document, request, office, &findings).await;
         }
-        let hold = findings
+        // All of them: whoever releases the order must have seen each.
+        let reasons: Vec<&str> = findings
             .iter()
-            .find(|finding| finding.severity() == Severity::Hold);
+            .filter(|finding| finding.severity() == Severity::Hold)
+            .map(|finding| finding.code.id)
+            .collect();
+        let hold = (!reasons.is_empty()).then(|| reasons.join(", "));
         let at_rest = self.seal_dossier(dossier).await?;
         let order = NewOrder {
             request: dossier.request.clone(),
             version: dossier.version,
             person: self.person_hash(&dossier.person.number).await?,
+            content: self
+                .look_up_hash(&format!("dossier: {}", Hash::of(&[signed])))
+                .await?,
             office: dossier.office.clone(),
             profile: dossier.profile.clone(),
             priority: dossier.priority,
@@ -145,7 +159,7 @@ impl Line {
             ),
             received: dossier.received,
             due: due(dossier.received, self.rules.working_days, &self.rules.holidays),
-            hold: hold.map(|finding| finding.code.id.to_owned()),
+            hold: hold.clone(),
             epoch: at_rest.epoch,
             wrapped_key: at_rest.wrapped_key,
             sealed: at_rest.sealed,
@@ -169,6 +183,7 @@ impl Line {
                     findings: Vec::new(),
                 });
             }
+            Admission::Contradicts(_) => &DUPLICATE_OTHER,
             Admission::SecondForPerson(_) => &PERSON_HAS_ORDER,
             Admission::TooLate(_) => &VERSION_TOO_LATE,
             Admission::Outdated(_) => &VERSION_STALE,

@@ -1,4 +1,5 @@
-//! What an order book or the registry refuses, in whichever database it lies: the line acts on these, so they belong to the contract.
+//! What an order book or the registry refuses, in whichever database it lies: the line acts on these, so they belong to
+//! the contract.
 
 crate::fault_codes! {
     /// The registry answers, and does not take a report: of a request that it does not know, for one.

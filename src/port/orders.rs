@@ -17,6 +17,8 @@ pub struct NewOrder {
     pub version: u32,
     /// HMAC of the personal number under the look-up key.
     pub person: String,
+    /// HMAC under the same key of what was signed: the same version with other content is another document.
+    pub content: String,
     /// Destination as received.
     pub office: OfficeCode,
     /// Card profile.
@@ -61,6 +63,8 @@ pub enum Admission {
     New(OrderKey),
     /// The same version was admitted before; nothing changed.
     Known(OrderKey),
+    /// Refused: the same version was admitted before, and said something else.
+    Contradicts(OrderKey),
     /// A corrected version replaced one that was not begun.
     Replaced(OrderKey),
     /// Refused: this person has a live order already.

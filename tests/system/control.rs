@@ -100,6 +100,7 @@ async fn order(line: &Line, request: &str, number: &str) -> OrderKey {
         request: request.to_owned(),
         version: 1,
         person: line.person_hash(number).await.unwrap(),
+        content: String::new(),
         office: OfficeCode::new("HN-01"),
         profile: "cc-2024".to_owned(),
         priority: 4,

@@ -182,8 +182,15 @@ fn boxes(office: &Office<'_>) {
     );
     office.bad(&format!("box seal {kept}"), "CTL-048");
     office.bad("box show nowhere", "CTL-009");
-    let card = office.good(&format!("box show {kept}"), "sealed");
-    let card = card.lines().nth(1).unwrap().split_whitespace().nth(1).unwrap();
+    let first_in = |label: &str, standing: &str| {
+        let cards = office.good(&format!("box show {label}"), standing);
+        let card = cards.lines().nth(1).unwrap();
+        card.split_whitespace().nth(1).unwrap().to_owned()
+    };
+    // A card goes where its box goes.
+    let gone = first_in(lost, "dispatched");
+    office.good(&format!("order show {gone}"), "VNP-2026-1");
+    let card = first_in(kept, "sealed");
     office.good(&format!("found {card}"), kept);
     let beyond = format!("spoil {card} --code damaged --reason scratched");
     office.bad(&beyond, "CTL-045");

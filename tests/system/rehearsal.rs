@@ -230,6 +230,14 @@ fn the_books_agree_while_cards_are_made() {
     let mut told = BufReader::new(controller.stdout.take().unwrap()).lines();
     let making = told.any(|line| line.unwrap().starts_with("Making cards"));
     assert!(making, "it ended before the machines started");
+    // A second one finds the facility taken, and leaves the first its hall.
+    let second = rehearse(dir.path()).output().unwrap();
+    assert!(!second.status.success());
+    assert!(
+        super::processes::told(&second).contains("STO-002"),
+        "{}",
+        super::processes::told(&second)
+    );
     let (mut asked, mut busy) = (0, 0);
     while controller.try_wait().unwrap().is_none() {
         let output = Command::new(env!("CARGO_BIN_EXE_cardwright"))

@@ -36,6 +36,7 @@ async fn order(line: &Line, number: u16, received: Date) -> OrderKey {
         request: format!("R{number}"),
         version: 1,
         person: format!("person {number}"),
+        content: String::new(),
         office: OfficeCode::new(OFFICE),
         profile: "cc-2024".to_owned(),
         priority: 4,

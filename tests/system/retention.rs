@@ -51,6 +51,7 @@ pub(super) async fn in_the_book(line: &Line, dossier: &Dossier) -> OrderKey {
         request: dossier.request.clone(),
         version: dossier.version,
         person: dossier.request.clone(),
+        content: String::new(),
         office: OfficeCode::new("HN-01"),
         profile: dossier.profile.clone(),
         priority: 4,

@@ -8,8 +8,8 @@ use clap::{Args, ValueEnum};
 
 use super::meter::{self, Meter};
 use super::people::PORTRAIT_QUALITY;
+use super::process;
 use super::report::{Reading, Report};
-use super::{orders, process};
 use crate::base::Clock;
 use crate::base::clock::Stopwatch;
 use crate::cli::facility::{Facility, with_token_env};
@@ -31,10 +31,10 @@ pub struct Arguments {
     #[arg(long, default_value_t = 1_000)]
     cards: usize,
     /// Machines.
-    #[arg(long, default_value_t = 32)]
+    #[arg(long, default_value_t = 32, value_parser = crate::cli::at_least_one)]
     stations: usize,
     /// Packing desks.
-    #[arg(long, default_value_t = 12)]
+    #[arg(long, default_value_t = 12, value_parser = crate::cli::at_least_one)]
     desks: usize,
     /// Do devices take their time?
     #[arg(long, value_enum, default_value_t = Timing::Instant)]
@@ -45,9 +45,6 @@ pub struct Arguments {
     /// Where the order book is: in a file, or on a PostgreSQL server that is started for it.
     #[arg(long, value_enum, default_value_t = BookPlace::File)]
     order_book: BookPlace,
-    /// Orders in the order book in all: those beyond the cards to make wait behind them.
-    #[arg(long, default_value_t = 0)]
-    orders: usize,
     /// Make the facility in this folder, on the disk that is to be measured, and leave it there.
     #[arg(long)]
     dir: Option<PathBuf>,
@@ -129,8 +126,6 @@ async fn measure(arguments: &Arguments, dir: &Path) -> anyhow::Result<Report> {
     people::admit(&scale, dir, &line, &facility).await?;
     let admitting = watch.elapsed();
     let waiting = run::orders_in(&run::WANTED, &*facility.order_book, clock.today()).await?;
-    let more = arguments.orders.saturating_sub(arguments.cards);
-    orders::fill(&line, more).await?;
 
     let meter = Arc::new(Meter::default());
     let stations = run::stations(&facility, &line)?;
@@ -142,14 +137,8 @@ async fn measure(arguments: &Arguments, dir: &Path) -> anyhow::Result<Report> {
     let (stations, desks) = (stations.collect(), desks.collect());
     process::forget_peak();
     let before = Reading::take(&facility, &line, &meter, hall.pid());
-    // With orders left over the line would never be done by itself.
-    let ending = if more > 0 {
-        Ending::WhenStopped
-    } else {
-        Ending::WhenDrained
-    };
-    let pace = tokio::spawn(watch_boxes(Arc::clone(&line), waiting, more > 0));
-    let outcome = line::run(Arc::clone(&line), stations, desks, ending).await;
+    let pace = tokio::spawn(watch_boxes(Arc::clone(&line), waiting));
+    let outcome = line::run(Arc::clone(&line), stations, desks, Ending::WhenDrained).await;
     let after = Reading::take(&facility, &line, &meter, hall.pid());
     pace.abort();
     let pace = pace.await.unwrap_or_default();
@@ -163,8 +152,8 @@ async fn measure(arguments: &Arguments, dir: &Path) -> anyhow::Result<Report> {
     Ok(Report::new(&snapshot, admitting, &before, &after, &pace, &times))
 }
 
-/// When a tenth and when nine tenths of the cards were boxed. Ends when all are, and stops the line then if told to.
-async fn watch_boxes(line: Arc<Line>, wanted: u64, stopping: bool) -> [Option<(Duration, u64)>; 2] {
+/// When a tenth and when nine tenths of the cards were boxed. Ends when all are.
+async fn watch_boxes(line: Arc<Line>, wanted: u64) -> [Option<(Duration, u64)>; 2] {
     let mut marks = [None, None];
     loop {
         line.clock.sleep(TICK).await;
@@ -176,9 +165,6 @@ async fn watch_boxes(line: Arc<Line>, wanted: u64, stopping: bool) -> [Option<(D
         }
         // A few orders are held or spoiled for good: the last hundredth is not waited for.
         if boxed * 100 >= wanted * 99 {
-            if stopping {
-                line.stop();
-            }
             return marks;
         }
     }

@@ -27,6 +27,7 @@ pub(super) async fn fill(line: &Line, count: usize) -> anyhow::Result<()> {
             request: dossier.request.clone(),
             version: 1,
             person: format!("bench-{number}"),
+            content: String::new(),
             office: OfficeCode::new(format!("BENCH-{:03}", number % 700)),
             profile: dossier.profile.clone(),
             priority: 0,

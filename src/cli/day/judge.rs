@@ -158,7 +158,15 @@ async fn orders(day: &Day, wrong: &mut Vec<String>) -> Result<(), Fault> {
         wrong.push(format!("lot {} is open", lot.id));
     }
     for state in day.ledger.boxes(true).await? {
-        if state.standing == BoxStanding::Open && state.cards > 0 {
+        // One that was emptied again waits for more cards.
+        let holds = |attempt: &&Attempt| {
+            attempt.is_good()
+                && attempt
+                    .boxed
+                    .as_ref()
+                    .is_some_and(|(label, _)| *label == state.label)
+        };
+        if state.standing == BoxStanding::Open && attempts.iter().any(|attempt| holds(&attempt)) {
             wrong.push(format!("box {} is open", state.label));
         }
     }

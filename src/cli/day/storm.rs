@@ -59,6 +59,7 @@ pub async fn weather(day: &Day, faults: &Faults) -> Result<Outcome, Fault> {
     let mut dice = Dice(ChaCha8Rng::seed_from_u64(day.plan.seed));
     trouble(day, faults, &mut dice);
     power_of_printers(day, faults);
+    second_thoughts(day, faults);
     let deaths = usize::try_from(dice.below(faults.power_cuts + 1)).unwrap_or(0);
     let moments = u32::try_from(day.requests().len() * MOMENTS_PER_CARD).unwrap_or(u32::MAX);
     let mut ends = Vec::new();
@@ -128,6 +129,19 @@ fn trouble(day: &Day, faults: &Faults, dice: &mut Dice) {
     for _ in 0..dice.below(faults.mistakes + 1) {
         let slip = *dice.pick(faults.slips());
         day.hall.mistake(slip, dice.between(1, 6));
+    }
+}
+
+/// Requests that the registry stops while their cards are made, or when they lie in their boxes already.
+fn second_thoughts(day: &Day, faults: &Faults) {
+    let mut random = ChaCha8Rng::seed_from_u64(day.plan.seed);
+    random.set_stream(2);
+    let mut dice = Dice(random);
+    let exchanges = u32::try_from(day.requests().len()).unwrap_or(u32::MAX);
+    for _ in 0..dice.below(faults.registry_stops + 1) {
+        let request = &dice.pick(day.requests()).request_id;
+        day.registry
+            .stop_later(dice.between(1, exchanges.max(2)), request, "cancelled");
     }
 }
 

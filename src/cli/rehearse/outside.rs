@@ -35,6 +35,8 @@ impl Hall {
             .args(["sim", "hall"])
             .arg(dir)
             .stdin(Stdio::null())
+            // It outlives us: whoever reads what we say must not wait for its end.
+            .stdout(Stdio::null())
             .process_group(0)
             .spawn()
             .context("the hall's process does not start")?;
@@ -57,6 +59,13 @@ impl Hall {
 }
 
 impl Hall {
+    /// Goes without ending it, if it was here before.
+    pub(in crate::cli) fn leave(self) {
+        if self.child.is_none() {
+            std::mem::forget(self);
+        }
+    }
+
     /// The number of its process.
     pub(in crate::cli) fn pid(&self) -> i32 {
         self.pid.as_raw_nonzero().get()

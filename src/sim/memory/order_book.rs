@@ -62,6 +62,7 @@ struct Tenure {
 struct Row {
     order: Order,
     person: String,
+    content: String,
     data: Option<Data>,
     until: Option<Date>,
     /// The ledger is to be told that the data is gone.
@@ -383,7 +384,15 @@ impl Books {
         let key = known.map(|(key, ..)| key);
         if let Some((key, version, state)) = known {
             match new.version.cmp(&version) {
-                Ordering::Equal => return Admission::Known(key),
+                Ordering::Equal
+                    if self
+                        .orders
+                        .get(&key)
+                        .is_some_and(|row| row.content == new.content) =>
+                {
+                    return Admission::Known(key);
+                }
+                Ordering::Equal => return Admission::Contradicts(key),
                 Ordering::Less => return Admission::Outdated(key),
                 Ordering::Greater if !matches!(state, OrderState::Waiting | OrderState::Held) => {
                     return Admission::TooLate(key);
@@ -426,6 +435,7 @@ impl Books {
         let row = Row {
             order,
             person: new.person,
+            content: new.content,
             data: Some(Data {
                 epoch: new.epoch,
                 wrapped_key: new.wrapped_key,

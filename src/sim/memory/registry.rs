@@ -30,6 +30,8 @@ struct Books {
     refused: BTreeMap<ChipId, String>,
     /// Exchanges that will fail.
     away: u32,
+    /// Requests that are stopped after so many exchanges, and why.
+    later: Vec<(u32, String, String)>,
 }
 
 #[derive(Clone)]
@@ -68,6 +70,12 @@ impl MemoryRegistry {
         books.stops.insert(request.to_owned(), reason.to_owned());
     }
 
+    /// Puts a request on the stop list after so many more exchanges.
+    pub fn stop_later(&self, exchanges: u32, request: &str, reason: &str) {
+        let stop = (exchanges, request.to_owned(), reason.to_owned());
+        locked(&self.books).later.push(stop);
+    }
+
     /// Does not answer the next so many exchanges.
     pub fn go_away(&self, exchanges: u32) {
         locked(&self.books).away = exchanges;
@@ -83,6 +91,7 @@ impl MemoryRegistry {
         self.power
             .act(EXCHANGE, || {
                 let mut books = locked(&self.books);
+                books.time_passes();
                 if books.away > 0 {
                     books.away -= 1;
                     return Err(Fault::new(&REGISTRY, "no answer"));
@@ -143,6 +152,16 @@ impl Registry for MemoryRegistry {
 }
 
 impl Books {
+    /// One exchange later.
+    fn time_passes(&mut self) {
+        for (exchanges, ..) in &mut self.later {
+            *exchanges = exchanges.saturating_sub(1);
+        }
+        for (_, request, reason) in self.later.extract_if(.., |(exchanges, ..)| *exchanges == 0) {
+            self.stops.insert(request, reason);
+        }
+    }
+
     fn receive(&mut self, report: &Report) -> Result<(), Fault> {
         if self.reports.contains_key(&report.key) {
             return Ok(());

@@ -19,6 +19,7 @@ pub(super) fn new(request: &str, person: &str, office: &str, place: &str) -> New
         request: request.to_owned(),
         version: 2,
         person: person.to_owned(),
+        content: String::new(),
         office: OfficeCode::new(office),
         profile: "cc-2024".to_owned(),
         priority: 5,
@@ -105,6 +106,14 @@ async fn admission(book: &dyn OrderBook) {
         book.admit(new("A1", "ann", "A", "2")).await.unwrap(),
         Admission::Known(first)
     );
+    let other = |version| NewOrder {
+        version,
+        content: "other".to_owned(),
+        ..new("A1", "ann", "A", "2")
+    };
+    let same_version = new("A1", "ann", "A", "2").version;
+    let contradicts = Admission::Contradicts(first);
+    assert_eq!(book.admit(other(same_version)).await.unwrap(), contradicts);
     let older = NewOrder {
         version: 1,
         ..new("A1", "ann", "A", "2")
@@ -123,6 +132,12 @@ async fn admission(book: &dyn OrderBook) {
     assert_eq!(
         book.admit(correction("ann", 3)).await.unwrap(),
         Admission::Replaced(first)
+    );
+    // What the correction said counts from then on.
+    assert_eq!(book.admit(other(3)).await.unwrap(), contradicts);
+    assert_eq!(
+        book.admit(correction("ann", 3)).await.unwrap(),
+        Admission::Known(first)
     );
     assert_eq!(
         book.admit(correction("bob", 4)).await.unwrap(),

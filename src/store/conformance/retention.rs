@@ -13,6 +13,7 @@ fn new(request: &str, epoch: &str, sealed: &[u8]) -> NewOrder {
         request: request.to_owned(),
         version: 1,
         person: request.to_owned(),
+        content: String::new(),
         office: OfficeCode::new("R"),
         profile: "cc-2024".to_owned(),
         priority: 5,

@@ -4,6 +4,7 @@ CREATE TABLE orders (
     request  TEXT NOT NULL UNIQUE, -- the registry's id: admitting twice is harmless
     version  BIGINT NOT NULL,
     person   TEXT NOT NULL,        -- HMAC of the personal number under an HSM key
+    content  TEXT NOT NULL,        -- HMAC of what was signed: the same version must not say something else
     office   TEXT NOT NULL,
     profile  TEXT NOT NULL,
     priority BIGINT NOT NULL,

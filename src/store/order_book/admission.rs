@@ -39,13 +39,16 @@ pub(super) async fn admit(database: &Database, new: &NewOrder) -> Result<Admissi
 
 /// Nothing if somebody else was faster.
 async fn admit_in(session: &mut Session, new: &NewOrder) -> Result<Option<Admission>, Fault> {
-    let known = "SELECT key, version, state FROM orders WHERE request = $1";
+    let known = "SELECT key, version, state, content FROM orders WHERE request = $1";
     let mut replaced = None;
     if let Some(row) = session.row(known, &values![&new.request]).await? {
         let (key, version) = (row.get::<i64>(0)?, row.get::<i64>(1)?);
         let (order, state) = (OrderKey(row.count(0)?), parse_state(&row.get::<String>(2)?)?);
         match i64::from(new.version).cmp(&version) {
-            Ordering::Equal => return Ok(Some(Admission::Known(order))),
+            Ordering::Equal if row.get::<String>(3)? == new.content => {
+                return Ok(Some(Admission::Known(order)));
+            }
+            Ordering::Equal => return Ok(Some(Admission::Contradicts(order))),
             Ordering::Less => return Ok(Some(Admission::Outdated(order))),
             Ordering::Greater if !matches!(state, OrderState::Waiting | OrderState::Held) => {
                 return Ok(Some(Admission::TooLate(order)));
@@ -82,13 +85,14 @@ async fn admit_in(session: &mut Session, new: &NewOrder) -> Result<Option<Admiss
             &due,
             state,
             new.hold.as_deref(),
+            &new.content,
         ]
     };
     if let Some(key) = replaced {
         let changed = session
             .execute(
                 "UPDATE orders SET version = $2, person = $3, office = $4, profile = $5, priority = $6, place = $7,
-                    received = $8, due = $9, state = $10, hold = $11, until = NULL, erased = 0
+                    received = $8, due = $9, state = $10, hold = $11, content = $12, until = NULL, erased = 0
                  WHERE key = $1 AND version < $2 AND state IN ('waiting', 'held')",
                 &columns(Value::from(key)),
             )
@@ -102,8 +106,8 @@ async fn admit_in(session: &mut Session, new: &NewOrder) -> Result<Option<Admiss
     let row = session
         .row(
             "INSERT INTO orders (request, version, person, office, profile, priority, place, received, due, state,
-                hold, remake)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, FALSE) RETURNING key",
+                hold, content, remake)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, FALSE) RETURNING key",
             &columns(Value::from(&new.request)),
         )
         .await?;
