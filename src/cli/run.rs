@@ -118,9 +118,14 @@ pub async fn line(facility: &Facility, clock: Clock) -> Result<Line, Fault> {
     let line = Line::new(ports, rules, clock, Entropy::system(), Press::builtin()?)
         .with_signers(facility.signers.clone())
         .with_fields(readers::fields(&facility.config, clock));
+    let mut uncounted = Vec::new();
     for key in facility.hsm.keys().await? {
-        line.signers.count(&key.label, key.signatures.unwrap_or(0));
+        match key.signatures {
+            Some(signatures) => line.signers.count(&key.label, signatures),
+            None => uncounted.push(key.label),
+        }
     }
+    line.count_signatures(&uncounted).await?;
     line.recall_signers().await?;
     line.recall_clock(false).await?;
     Ok(line)

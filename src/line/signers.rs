@@ -5,15 +5,20 @@
 //! chooses card by card ([`crate::pki::choose`]): the next takes over when one reaches its limit or the end of its
 //! usage period, and no machine notices. What people said is in the ledger; this is its fold, kept at hand.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::base::Fault;
 use crate::base::ids::PersonId;
-use crate::job::{Fact, SignerChange};
+use crate::job::{Event, Fact, SignerChange};
 use crate::pki::policy::remaining;
 use crate::pki::{Certificate, SignerKey, SigningRequest, choose, may_sign};
 
 use super::Line;
+use super::fault::unreadable;
+
+/// Records read at once.
+const PAGE: u32 = 500;
 
 /// May a signer be used?
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -187,6 +192,45 @@ impl Line {
                 Some(SignerChange::Stopped) => Standing::Stopped,
             };
             self.signers.stand(&label, standing);
+        }
+        Ok(())
+    }
+
+    /// Counts the signatures asked of these keys, whose token does not, where a limit depends on it.
+    ///
+    /// # Errors
+    /// The ledger's.
+    pub async fn count_signatures(&self, uncounted: &[String]) -> Result<(), Fault> {
+        let mut asked: BTreeMap<String, u64> = self
+            .signers
+            .read()
+            .iter()
+            .filter(|held| held.key.limit.is_some() && uncounted.contains(&held.key.label))
+            .map(|held| (held.key.label.clone(), 0))
+            .collect();
+        if asked.is_empty() {
+            return Ok(());
+        }
+        let mut after = 0;
+        loop {
+            let page = self.ports.ledger.entries_after(after, PAGE).await?;
+            let Some(last) = page.last() else { break };
+            after = last.seq;
+            for entry in page.iter().filter(|entry| entry.kind == "sign_intended") {
+                let fact = serde_json::from_slice(&entry.body)
+                    .map_err(|error| unreadable(format!("record {}: {error}", entry.seq)))?;
+                if let Fact::Attempt {
+                    event: Event::SignIntended { signer, .. },
+                    ..
+                } = fact
+                    && let Some(count) = asked.get_mut(&signer)
+                {
+                    *count += 1;
+                }
+            }
+        }
+        for (label, count) in asked {
+            self.signers.count(&label, count);
         }
         Ok(())
     }

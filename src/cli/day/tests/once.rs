@@ -6,6 +6,7 @@ use crate::job::lot::Lot;
 use crate::job::{Event, Evidence, Step};
 use crate::line::prepare::prepare;
 use crate::line::settle::settle_once;
+use crate::pki::SignerKey;
 use crate::port::{Attempts, Standing};
 
 /// The first order, given to a machine as a lot of its own.
@@ -158,4 +159,27 @@ async fn a_remake_in_a_later_lot_is_left_alone_by_the_first_which_is_still_open(
     assert!(attempts[0].is_good() && attempts[0].lot == lot.id);
     assert!(day.is_done().await.unwrap());
     assert_eq!(judge::judge(&day).await.unwrap(), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_limit_holds_with_a_token_that_does_not_count() {
+    let day = Day::new(plan(19, 5)).await.unwrap();
+    day.admit(day.requests()).await.unwrap();
+    assert_eq!(day.work(None).await.unwrap(), End::Done);
+    let limited = day.kit.issued.signers.iter().cloned().map(|key| SignerKey {
+        limit: Some(100),
+        ..key
+    });
+    let line = day.controller().with_signers(limited.collect());
+    line.count_signatures(&line.signers.labels()).await.unwrap();
+    let asked = |label: &str| {
+        let of_this = |entry: &&Entry| matches!(&entry.fact, Fact::Attempt { event: Event::SignIntended { signer, .. }, .. } if signer == label);
+        u64::try_from(day.ledger.entries().iter().filter(of_this).count()).unwrap()
+    };
+    let left = line.signers.left(line.clock.now());
+    assert!(left.iter().any(|signer| signer.signed > 0));
+    for signer in left {
+        assert_eq!(signer.signed, asked(&signer.label), "{}", signer.label);
+        assert_eq!(signer.cards, Some(100 - signer.signed));
+    }
 }
