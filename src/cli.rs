@@ -27,6 +27,7 @@ pub mod doctor;
 pub mod encoder_worker;
 pub mod export;
 pub mod facility;
+mod hall_books;
 pub mod inbox;
 pub mod init;
 pub mod key;

@@ -13,6 +13,7 @@ use crate::sim::hall;
 
 use super::codes;
 use super::facility::Facility;
+use super::hall_books::{Compared, compare};
 
 /// Prints the summary; false if something does not balance.
 ///
@@ -106,29 +107,30 @@ pub async fn is_all_made(line: &Line) -> anyhow::Result<bool> {
     Ok(waiting + given == 0)
 }
 
-/// Compares the ledger's counts with what physically lies in the hall, by the hall's own books.
+/// Compares the ledger with what physically lies in the hall, by the hall's own books.
 ///
 /// # Errors
 /// When the books cannot be read.
 pub async fn against_hall(facility: &Facility, hall_dir: &Path) -> anyhow::Result<bool> {
     let inventory = hall::inventory(hall_dir)?;
-    let boxed = inventory.boxes.len();
-    // A box that was lost on its way still lies where it lies: its cards are waste by the ledger, and boxed in the
-    // hall.
-    let counted = facility
-        .ledger
-        .all_attempts()
-        .await?
-        .iter()
-        .filter(|attempt| attempt.boxed.is_some())
-        .filter(|attempt| attempt.place == Some(Place::Boxed) || attempt.phase == Phase::NotFound)
-        .count();
-    let agrees = counted == boxed;
-    println!(
-        "Hall:     {boxed} cards lie in boxes, the ledger says {counted}{}",
-        if agrees { "" } else { ": NOT THE SAME" }
+    let (attempts, stock) = (
+        facility.ledger.all_attempts().await?,
+        facility.ledger.stock().await?,
     );
-    Ok(agrees)
+    let Compared { boxed, differences } = compare(&inventory, &attempts, &stock);
+    println!(
+        "Hall:     {} cards lie in boxes, the ledger says {boxed}{}",
+        inventory.boxes.len(),
+        if differences.is_empty() {
+            ""
+        } else {
+            ": NOT THE SAME"
+        }
+    );
+    for difference in &differences {
+        println!("  {difference}");
+    }
+    Ok(differences.is_empty())
 }
 
 fn by_name(places: impl Iterator<Item = (Place, u64)>) -> BTreeMap<&'static str, u64> {

@@ -15,6 +15,8 @@ use super::Line;
 
 /// The folder of a box's papers.
 const FOLDER: &str = "boxes";
+/// The public key that the labels of boxes are checked with: 65 bytes in hexadecimal.
+const KEY_FILE: &str = "public-key.hex";
 /// How the papers of a box end. All of them name people.
 const PAPERS: [&str; 5] = ["json", "qr.txt", "csv", "manifest.pdf", "sign-off.pdf"];
 
@@ -88,6 +90,8 @@ pub async fn seal(
         let name = format!("{label}.{ending}");
         line.ports.papers.keep(FOLDER, &name, content).await?;
     }
+    let key = hex::encode(&line.rules.manifest_key);
+    line.ports.papers.keep(FOLDER, KEY_FILE, key.as_bytes()).await?;
     let keyed = line.ports.signer.hmac(&line.rules.keys.lookup, &json).await?;
     screen
         .ask(&Instruction::CloseBox { label: label.clone() })

@@ -7,6 +7,7 @@
 )]
 
 use std::path::Path;
+use std::process::Command;
 
 use cardwright::base::Clock;
 use cardwright::base::ids::{AttemptId, LotId, MachineId, OfficeCode, OrderKey, PackId, SodHash};
@@ -17,7 +18,7 @@ use cardwright::job::{Event, Evidence, Fact, Step};
 use cardwright::port::{Ledger, OrderBook, OrderState};
 use cardwright::store::{SqlOrderBook, SqliteLedger};
 
-use super::processes::cardwright;
+use super::processes::{cardwright, told};
 
 const NAME: &str = "rehearsal/K1";
 
@@ -36,6 +37,15 @@ impl Office<'_> {
         let (good, text) = self.run(words);
         assert!(good && text.contains(told), "{words}: {told} expected\n{text}");
         text
+    }
+
+    /// A verb that needs no facility.
+    fn anywhere(words: &str) -> (bool, String) {
+        let output = Command::new(env!("CARGO_BIN_EXE_cardwright"))
+            .args(words.split_whitespace())
+            .output()
+            .unwrap();
+        (output.status.success(), told(&output))
     }
 
     fn bad(&self, words: &str, told: &str) {
@@ -187,6 +197,16 @@ fn boxes(office: &Office<'_>) {
         let card = cards.lines().nth(1).unwrap();
         card.split_whitespace().nth(1).unwrap().to_owned()
     };
+    // Whoever gets it checks its manifest with nothing but the facility's public key.
+    let papers = office.0.join("papers/boxes");
+    let [manifest, other] =
+        [lost, kept].map(|label| papers.join(format!("{label}.json")).display().to_string());
+    let key = papers.join("public-key.hex").display().to_string();
+    let check = format!("box check {manifest} --key {key}");
+    assert!(Office::anywhere(&check).1.contains("signed this manifest"));
+    let label = std::fs::read_to_string(papers.join(format!("{lost}.qr.txt"))).unwrap();
+    let (good, told) = Office::anywhere(&format!("box check {other} --key {key} --qr {}", label.trim()));
+    assert!(!good && told.contains("AUDIT-013"), "{told}");
     // A card goes where its box goes.
     let gone = first_in(lost, "dispatched");
     office.good(&format!("order show {gone}"), "VNP-2026-1");

@@ -207,7 +207,7 @@ fn key(named: Option<&Path>, papers: &Path) -> anyhow::Result<Option<Vec<u8>>> {
     public_point(path).map(Some)
 }
 
-fn public_point(path: &Path) -> anyhow::Result<Vec<u8>> {
+pub(super) fn public_point(path: &Path) -> anyhow::Result<Vec<u8>> {
     let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
     match hex::decode(text.trim()) {
         Some(point) if point.len() == 65 => Ok(point),

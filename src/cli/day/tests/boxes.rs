@@ -3,8 +3,10 @@
 use super::once::first_lot;
 use super::*;
 use crate::audit::Manifest;
+use crate::cli::hall_books::compare;
 use crate::dossier::{Office, OfficeTable};
 use crate::port::{Attempts, BoxStanding, BoxState, Ledger, OrderBook};
+use crate::sim::hall::Inventory;
 
 /// How often somebody looks.
 const LOOK: Duration = Duration::from_millis(50);
@@ -100,4 +102,37 @@ async fn a_report_that_the_registry_does_not_take_keeps_no_other_from_being_told
     assert!(day.is_done().await.unwrap());
     assert_eq!(judge::judge(&day).await.unwrap(), [""; 0]);
     assert_eq!(day.broken(), [""; 0]);
+}
+
+#[test]
+fn what_lies_elsewhere_than_the_ledger_says_is_told() {
+    let (day, _) = pass(whole_day(People::SmallChildren, plan(20, 8))).unwrap();
+    let (attempts, inventory) = (day.ledger.all_attempts(), day.hall.inventory());
+    let stock = pass(day.ledger.stock()).unwrap().unwrap();
+    let differences = |inventory: &Inventory| compare(inventory, &attempts, &stock).differences;
+    assert_eq!(differences(&inventory), [""; 0]);
+
+    let mut swapped = inventory.clone();
+    let other = swapped
+        .boxes
+        .iter()
+        .position(|card| card.label != swapped.boxes[0].label);
+    let (one, two) = (0, other.unwrap());
+    let blank = swapped.boxes[one].blank.clone();
+    swapped.boxes[one].blank = std::mem::replace(&mut swapped.boxes[two].blank, blank);
+    assert_eq!(differences(&swapped).len(), 2);
+
+    let mut missing = inventory.clone();
+    missing.boxes.remove(0);
+    assert!(differences(&missing)[0].contains("nothing lies there"));
+
+    let mut thrown_away = inventory;
+    let pack = thrown_away
+        .packs
+        .values_mut()
+        .find(|pack| pack.contains_key("feeder"));
+    let pack = pack.unwrap();
+    *pack.get_mut("feeder").unwrap() -= 1;
+    *pack.entry("reject".to_owned()).or_default() += 1;
+    assert!(differences(&thrown_away)[0].starts_with("pack "));
 }

@@ -173,8 +173,15 @@ async fn a_limit_holds_with_a_token_that_does_not_count() {
     let line = day.controller().with_signers(limited.collect());
     line.count_signatures(&line.signers.labels()).await.unwrap();
     let asked = |label: &str| {
-        let of_this = |entry: &&Entry| matches!(&entry.fact, Fact::Attempt { event: Event::SignIntended { signer, .. }, .. } if signer == label);
-        u64::try_from(day.ledger.entries().iter().filter(of_this).count()).unwrap()
+        let by_this = |entry: &Entry| match &entry.fact {
+            Fact::Attempt {
+                event: Event::SignIntended { signer, .. },
+                ..
+            } => signer == label,
+            _ => false,
+        };
+        let count = day.ledger.entries().iter().filter(|entry| by_this(entry)).count();
+        u64::try_from(count).unwrap()
     };
     let left = line.signers.left(line.clock.now());
     assert!(left.iter().any(|signer| signer.signed > 0));
