@@ -5,10 +5,12 @@ use serde_json::{Value, json};
 
 use crate::base::Fault;
 use crate::base::ids::{OfficeCode, OrderKey};
+use crate::dossier::office::Resolution;
 use crate::job::{Attempt, Fact};
 use crate::line::Line;
 use crate::port::{Attempts, BoxState, Entry, Order, OrderChange, OrderState};
 
+use super::refused::NO_OFFICE;
 use super::subject::{Name, Subject, one_order, resolve};
 use super::{Answer, Who, reason, record, tell, waiting};
 
@@ -74,6 +76,7 @@ pub async fn act(line: &Line, who: &Who, request: Request) -> Result<Answer, Fau
             change(line, who, &order, "hold", OrderChange::Hold(text), &reason).await
         }
         Request::Release { order, reason } => {
+            must_have_an_office(line, &one_order(line, &order).await?)?;
             change(line, who, &order, "release", OrderChange::Release, &reason).await
         }
         Request::Priority {
@@ -213,6 +216,17 @@ pub(super) fn office(line: &Line, order: &Order) -> String {
         named(&destination)
     } else {
         format!("{}, now {}", named(&order.office), named(&destination))
+    }
+}
+
+/// A card is made for somebody who takes it.
+fn must_have_an_office(line: &Line, order: &Order) -> Result<(), Fault> {
+    match line.rules.offices.resolve(&order.office, line.clock.today()) {
+        Resolution::Current(_) | Resolution::Succeeded(..) => Ok(()),
+        Resolution::Expired(_) | Resolution::NotYet(_) | Resolution::Unknown => Err(Fault::new(
+            &NO_OFFICE,
+            format!("{} for {}", order.key, order.office),
+        )),
     }
 }
 

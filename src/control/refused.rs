@@ -90,4 +90,10 @@ crate::fault_codes! {
     SAMPLE = "CTL-064", Operator, false,
         "the card was taken as a sample", "thẻ được lấy làm mẫu kiểm tra",
         "Destroy it with the spoiled cards; a new attempt follows.", "Tiêu huỷ cùng thẻ hỏng; sẽ làm lại.";
+    /// Released for an office that is not in the table, or is over without a successor.
+    NO_OFFICE = "CTL-073", Operator, true,
+        "nobody takes this card: its office is unknown or closed",
+        "không có nơi nhận thẻ: cơ quan không rõ hoặc đã giải thể",
+        "Put the office or its successor into the table of offices, start again, then release the order.",
+        "Bổ sung cơ quan hoặc nơi tiếp nhận vào bảng cơ quan, khởi động lại rồi cho hồ sơ đi tiếp.";
 }

@@ -21,7 +21,8 @@ use cardwright::control::wire::{Call, Refusal};
 use cardwright::control::{Answer, Control, Name, Request, card, order, position, whereabouts};
 use cardwright::document::face::Press;
 use cardwright::dossier::name::Glyphs;
-use cardwright::dossier::{Holidays, OfficeTable};
+use cardwright::dossier::office::OfficeKind;
+use cardwright::dossier::{Holidays, Office, OfficeTable};
 use cardwright::job::Fact;
 use cardwright::line::context::KeyLabels;
 use cardwright::line::{Line, Ports, Rules};
@@ -61,7 +62,7 @@ pub(crate) fn rules(mode: Mode) -> Rules {
             chips: None,
         },
         manifest_key: [0; 65],
-        offices: OfficeTable::default(),
+        offices: OfficeTable::new(vec![office()]).unwrap(),
         glyphs: Glyphs::of(cardwright::base::font::SANS).unwrap(),
         holidays: Holidays::viet_nam().unwrap(),
         dossier_trust: Vec::new(),
@@ -95,8 +96,21 @@ pub(crate) async fn line_at(mode: Mode, clock: Clock) -> Arc<Line> {
     Arc::new(Line::new(ports, rules(mode), clock, Entropy::seeded(7), press))
 }
 
-async fn order(line: &Line, request: &str, number: &str) -> OrderKey {
-    let new = NewOrder {
+/// The one office there is.
+fn office() -> Office {
+    Office {
+        code: OfficeCode::new("HN-01"),
+        name: "Công an Phường Mẫu".to_owned(),
+        kind: OfficeKind::Commune,
+        province: "01".to_owned(),
+        valid_from: date!(2025 - 03 - 01),
+        valid_to: None,
+        successor: None,
+    }
+}
+
+async fn new_order(line: &Line, request: &str, number: &str) -> NewOrder {
+    NewOrder {
         request: request.to_owned(),
         version: 1,
         person: line.person_hash(number).await.unwrap(),
@@ -111,7 +125,11 @@ async fn order(line: &Line, request: &str, number: &str) -> OrderKey {
         epoch: "wrap".to_owned(),
         wrapped_key: vec![1],
         sealed: vec![2],
-    };
+    }
+}
+
+async fn order(line: &Line, request: &str, number: &str) -> OrderKey {
+    let new = new_order(line, request, number).await;
     match line.ports.book.admit(new).await.unwrap() {
         Admission::New(key) => key,
         other => panic!("{other:?}"),
@@ -293,6 +311,20 @@ async fn an_order_is_found_by_every_name_and_changed_by_its_own() {
         before,
         "nothing was recorded"
     );
+    // For an office that nobody knows no card is made.
+    let homeless = NewOrder {
+        office: OfficeCode::new("HN-99"),
+        hold: Some("DOSSIER-701".to_owned()),
+        ..new_order(&line, "R-9", "001099999999").await
+    };
+    let Admission::New(homeless) = line.ports.book.admit(homeless).await.unwrap() else {
+        panic!("a new order");
+    };
+    let release = order::Request::Release {
+        order: homeless.to_string(),
+        reason: "the office says it is new".to_owned(),
+    };
+    assert_eq!(change(release).await, Err("CTL-073".to_owned()));
     let leaking = order::Request::Cancel {
         order,
         reason: format!("for {NUMBER}"),
