@@ -429,17 +429,21 @@ async fn in_open_box(line: &Line, attempt: &Attempt) -> Result<(), Fault> {
 }
 
 /// A desk that is packing this office's cards may have this one in hand; none takes it up while what is returned lives.
-async fn at_no_desk<'a>(line: &'a Line, attempt: &Attempt) -> Result<Held<'a>, Fault> {
+async fn at_no_desk<'a>(line: &'a Line, attempt: &Attempt) -> Result<Vec<Held<'a>>, Fault> {
     let order = line.ports.book.order(attempt.id.order).await?;
     let order = order.ok_or_else(|| Fault::new(&UNKNOWN, attempt.id.to_string()))?;
-    let office = line.destination(&order.office);
+    // A desk that took the tray before the office closed packs for the one that it was.
+    let mut offices = vec![order.office.clone(), line.destination(&order.office)];
+    offices.dedup();
+    let office = &order.office;
     let packing = || {
         Fault::new(
             &UNDER_WAY,
             format!("{}: a desk is packing for {office}", attempt.id),
         )
     };
-    let held = line.floor.hold(&office).ok_or_else(packing)?;
+    let held: Option<Vec<Held<'_>>> = offices.iter().map(|office| line.floor.hold(office)).collect();
+    let held = held.ok_or_else(packing)?;
     // It may have been packed before the office was held.
     match line.ports.ledger.attempt(attempt.id).await? {
         Some(now) if now.phase == attempt.phase => Ok(held),

@@ -1,12 +1,14 @@
 //! One order: its whole history, and what a person may change about it.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::base::Fault;
-use crate::base::ids::{OfficeCode, OrderKey};
+use crate::base::ids::{BoxId, OfficeCode, OrderKey};
 use crate::dossier::office::Resolution;
-use crate::job::{Attempt, Fact};
+use crate::job::{Attempt, Fact, Phase};
 use crate::line::Line;
 use crate::port::{Attempts, BoxState, Entry, Order, OrderChange, OrderState};
 
@@ -118,7 +120,13 @@ async fn history(line: &Line, order: &Order) -> Result<(String, Value), Fault> {
     for attempt in &attempts {
         entries.extend(line.ports.ledger.history(&attempt.id.to_string()).await?);
     }
-    for (label, _) in attempts.iter().filter_map(|attempt| attempt.boxed.as_ref()) {
+    let went = |attempt: &&Attempt| attempt.is_good() || attempt.phase == Phase::NotFound;
+    let boxes: BTreeSet<&BoxId> = attempts
+        .iter()
+        .filter(went)
+        .filter_map(|attempt| attempt.boxed.as_ref().map(|(label, _)| label))
+        .collect();
+    for label in boxes {
         let of_box = line.ports.ledger.history(label.as_str()).await?;
         entries.extend(of_box.into_iter().filter(|entry| has_moved(&entry.fact)));
     }

@@ -145,6 +145,9 @@ async fn stage(
         },
         count.map_or(0, |count| count.saturating_add(1)),
     );
+    if count.is_none() {
+        line.count_signatures(std::slice::from_ref(&label)).await?;
+    }
     Ok(Answer::good(
         format!("{label} is staged. Two people bring it into use: cardwright signer activate {label}"),
         json!({ "label": label, "standing": "staged" }),

@@ -3,11 +3,12 @@
 mod boxes;
 mod placing;
 
+use std::collections::BTreeSet;
 use std::pin::pin;
 use std::time::Duration;
 
 use crate::audit::{Hash, paper};
-use crate::base::ids::{BoxId, MachineId, OrderKey, SodHash};
+use crate::base::ids::{BoxId, MachineId, OfficeCode, OrderKey, SodHash};
 use crate::base::limits::CONTROL_FRAME_BYTES_MAX;
 use crate::base::{Blame, Fault};
 use crate::chip::{MrzKey, Password, Request, Verdict, Wanted, inspect};
@@ -22,7 +23,8 @@ use crate::port::{Answer, Attempts, Encoder, Instruction, Screen, Serial};
 use super::Line;
 use super::context::Hand;
 use super::costs::Effort;
-use super::floor::Packing;
+use super::fault::NO_PROFILE;
+use super::floor::{Held, Packing};
 use super::progress::Activity;
 use super::settle::is_boxed;
 use super::talk::with_chip;
@@ -111,11 +113,14 @@ impl Desk {
         if !emptied.as_ref().is_ok_and(|emptied| *emptied) {
             line.tray(packing.lot.clone());
         }
-        emptied?;
-        self.close(line, packing).await
+        if emptied? || line.is_stopping() {
+            self.close(line, packing).await
+        } else {
+            Ok(())
+        }
     }
 
-    /// Card by card, in hopper order; false if the line stops before the tray is empty.
+    /// Card by card, in hopper order; false if the line or this desk stops before the tray is empty.
     async fn pack_cards(
         &mut self,
         line: &Line,
@@ -134,7 +139,11 @@ impl Desk {
             if let (true, Some(hand)) = (line.progress.is_stopped(&self.id), last.as_mut()) {
                 hand.record(line).await?;
             }
-            if !line.may_go_on(&self.id).await {
+            // Another desk takes up what a stopped one has left.
+            if line.progress.is_stopped(&self.id) || line.is_stopping() {
+                if !line.is_stopping() {
+                    self.clear().await?;
+                }
                 return Ok(false);
             }
             self.hush().await?;
@@ -212,8 +221,8 @@ impl Desk {
             ));
         }
         let profile = line.rules.profiles.get(&packing.lot.profile);
-        let form = profile.and_then(|profile| profile.qr.as_ref());
-        if !names_same_person(form, qr.as_deref(), number.as_deref()) {
+        let profile = profile.ok_or_else(|| (None, Fault::new(&NO_PROFILE, &packing.lot.profile)))?;
+        if !names_same_person(profile.qr.as_ref(), qr.as_deref(), number.as_deref()) {
             return Err(refuse(&attempt, Fault::new(&FACE_DIFFERS, "QR and MRZ")));
         }
         Ok(attempt)
@@ -422,6 +431,15 @@ impl Desk {
         }
         let mut boxes = line.ports.ledger.boxes(false).await?;
         boxes.retain(|state| line.destination(&state.office) == packing.lot.office);
+        // A desk that took its tray before the office closed has its box, and its doubts, in hand.
+        let others: BTreeSet<OfficeCode> = boxes.iter().map(|state| state.office.clone()).collect();
+        let others = others.into_iter().filter(|office| *office != packing.lot.office);
+        let held: Vec<(OfficeCode, Option<Held<'_>>)> = others
+            .map(|office| (office.clone(), line.floor.hold(&office)))
+            .collect();
+        let is_packed =
+            |office: &OfficeCode| held.iter().any(|(other, hold)| other == office && hold.is_none());
+        boxes.retain(|state| !is_packed(&state.office));
         for attempt in doubts {
             let Some(Aim::Slot(label, slot)) = attempt.aim.clone() else {
                 continue;

@@ -10,8 +10,9 @@ use crate::base::ids::{AttemptId, MachineId, OrderKey};
 use crate::base::{Blame, Fault, hex};
 use crate::job::fault::STEP_IN_DOUBT;
 use crate::job::lot::Lot;
-use crate::job::{Fact, Phase};
-use crate::port::{Attempts, OrderState};
+use crate::job::{Attempt, Event, Fact, Phase};
+use crate::pki::policy::may_not_sign;
+use crate::port::{Attempts, OrderState, Standing};
 
 use super::Line;
 use super::costs::Effort;
@@ -147,7 +148,14 @@ async fn next_attempt(line: &Line, lot: &Lot, order: OrderKey) -> Result<Option<
         // are another lot's now, and perhaps another machine's.
         Some(last) if last.lot > lot.id => return Ok(None),
         Some(last) if last.lot == lot.id => match last.phase {
-            Phase::Planned | Phase::Signing | Phase::Ready => resume(line, last).await,
+            Phase::Planned | Phase::Signing | Phase::Ready => match resume(line, last.clone()).await {
+                // Its bundle is for a key that signs no more: another key, another attempt.
+                Err(fault) if may_not_sign(&fault) => {
+                    call_back(line, lot, &last, &fault).await?;
+                    return Ok(None);
+                }
+                resumed => resumed,
+            },
             // A card that is in a machine already is the station's; one that is over is the registry's.
             _ => return Ok(None),
         },
@@ -189,4 +197,20 @@ async fn next_attempt(line: &Line, lot: &Lot, order: OrderKey) -> Result<Option<
         }
         Err(fault) => Err(fault.at(order)),
     }
+}
+
+/// No blank was touched: the order waits for a machine again.
+async fn call_back(line: &Line, lot: &Lot, attempt: &Attempt, fault: &Fault) -> Result<(), Fault> {
+    tracing::warn!(attempt = %attempt.id, code = fault.code.id, "called back: {fault}");
+    let code = fault.code.id.to_owned();
+    line.event(attempt.id, Event::Withdrawn { code }).await?;
+    let waits = Standing {
+        lot: lot.id,
+        order: attempt.id.order,
+        state: OrderState::Waiting,
+        remake: attempt.replaces.is_some(),
+    };
+    line.say(waits).await?;
+    line.work.notify_waiters();
+    Ok(())
 }

@@ -319,12 +319,13 @@ async fn left(line: &Line) -> Result<(bool, bool), Fault> {
     Ok((waiting.is_empty(), given.is_empty()))
 }
 
-/// Does every card that is not done lie in quarantine, and does the registry know of all others?
+/// Does every card that is not done lie in quarantine, and does the registry know of all others that it takes?
 async fn only_quarantined(line: &Line) -> Result<bool, Fault> {
     let untold = telling::untold(line, 1).await?;
     let open = line.ports.ledger.attempts(Attempts::Open).await?;
     let waits = |attempt: &Attempt| attempt.phase == Phase::Quarantined;
-    Ok(untold.is_empty() && !open.is_empty() && open.iter().all(waits))
+    let somebody_must_act = !open.is_empty() || !line.not_taken.attempts().is_empty();
+    Ok(untold.is_empty() && somebody_must_act && open.iter().all(waits))
 }
 
 /// A lot of which no card is owed any more must be closed all the same.

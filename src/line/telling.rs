@@ -15,6 +15,9 @@ use super::Line;
 
 /// How often the registry is asked again about what it did not take.
 const AGAIN: Duration = Duration::from_secs(60);
+/// So many may be set apart; a registry that takes still less has lost its books, and is waited for as one that does
+/// not answer.
+const APART_MAX: usize = 1_000;
 
 /// Attempts whose reports the registry did not take, and when they were offered last, by the line's clock.
 #[derive(Debug, Default)]
@@ -56,6 +59,10 @@ pub(super) async fn untold(line: &Line, limit: u32) -> Result<Vec<Attempt>, Faul
 
 /// What was set apart long ago is offered again.
 pub(super) fn offer_again(line: &Line) {
+    // Who stops comes to an end; the next start offers everything.
+    if line.is_stopping() {
+        return;
+    }
     line.not_taken.offer_again(line.clock.elapsed());
 }
 
@@ -67,7 +74,7 @@ pub(super) async fn tell(line: &Line, ends: Vec<(Attempt, Report)>) -> Result<Ve
     let (attempts, reports): (Vec<Attempt>, Vec<Report>) = ends.into_iter().unzip();
     match line.ports.registry.report(&reports).await {
         Ok(()) => return Ok(attempts),
-        Err(fault) if *fault.code == NOT_TAKEN => {}
+        Err(fault) if *fault.code == NOT_TAKEN && line.not_taken.attempts().len() < APART_MAX => {}
         Err(fault) => return Err(fault),
     }
     let mut told = Vec::new();

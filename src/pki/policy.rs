@@ -47,6 +47,22 @@ pub struct Remaining {
     pub cards: Option<u64>,
 }
 
+/// Does this fault say that a key may not sign this card?
+#[must_use]
+pub fn may_not_sign(fault: &Fault) -> bool {
+    [
+        &fault::USAGE_PERIOD_MISSING,
+        &fault::USAGE_PERIOD_NOW,
+        &fault::USAGE_PERIOD_ISSUE,
+        &fault::SIGNING_TIME,
+        &fault::CARD_OUTLIVES_CERTIFICATE,
+        &fault::UNLIMITED_NOT_ALLOWED,
+        &fault::DOCUMENT_TYPE,
+        &fault::LIMIT_REACHED,
+    ]
+    .contains(&fault.code)
+}
+
 /// May this key, which has signed `used` cards, sign this one?
 ///
 /// # Errors

@@ -1,6 +1,6 @@
 //! What becomes of boxes: cards that are taken out again, offices that close, reports that nobody takes.
 
-use super::once::first_lot;
+use super::once::{bound, first_lot};
 use super::*;
 use crate::audit::Manifest;
 use crate::cli::hall_books::compare;
@@ -102,6 +102,30 @@ async fn a_report_that_the_registry_does_not_take_keeps_no_other_from_being_told
     assert!(day.is_done().await.unwrap());
     assert_eq!(judge::judge(&day).await.unwrap(), [""; 0]);
     assert_eq!(day.broken(), [""; 0]);
+}
+
+/// A card whose chip is spoiled once it is bound, of a request that the registry has lost: nobody may make another.
+#[tokio::test(start_paused = true)]
+async fn a_report_of_waste_that_is_not_taken_keeps_no_line_from_ending() {
+    let day = Day::new(plan(22, 3)).await.unwrap();
+    day.admit(day.requests()).await.unwrap();
+    let line = day.controller();
+    let lot = first_lot(&day, &line).await;
+    let order = day.book.order(lot.orders[0]).await.unwrap().unwrap();
+    day.registry.forget(&order.request);
+    let (first, mut facts) = bound(&day, &lot);
+    let code = "CHIP-003".to_owned();
+    facts.push(Fact::attempt(first, Event::Spoiled { code, by: Vec::new() }));
+    facts.push(Fact::LotClosed { lot: lot.id });
+    line.record(facts, Vec::new()).await.unwrap();
+    drop(line);
+    assert_eq!(day.work(None).await.unwrap(), End::Done);
+    let attempts = day.ledger.attempts(Attempts::Of(order.key)).await.unwrap();
+    assert!(attempts.len() == 1 && attempts[0].must_be_reported(), "law 2");
+    day.registry.approve(&order.request);
+    assert_eq!(day.work(None).await.unwrap(), End::Done);
+    let attempts = day.ledger.attempts(Attempts::Of(order.key)).await.unwrap();
+    assert!(attempts.len() == 2 && attempts[1].is_good(), "{attempts:?}");
 }
 
 #[test]

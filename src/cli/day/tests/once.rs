@@ -190,3 +190,40 @@ async fn a_limit_holds_with_a_token_that_does_not_count() {
         assert_eq!(signer.cards, Some(100 - signer.signed));
     }
 }
+
+/// What the record says of a card whose signer ended while the controller was away.
+#[tokio::test(start_paused = true)]
+async fn a_resumed_card_whose_signer_is_used_up_is_called_back_and_made_with_another() {
+    let day = Day::new(plan(23, 1)).await.unwrap();
+    day.admit(day.requests()).await.unwrap();
+    // Killed at every moment, until it dies between the intent to sign and the signature.
+    let mut moment = 1;
+    let id = loop {
+        assert_eq!(day.work(Some(moment)).await.unwrap(), End::Cut);
+        let open = day.ledger.all_attempts();
+        if let Some(signing) = open
+            .iter()
+            .find(|attempt| attempt.phase == crate::job::Phase::Signing)
+        {
+            break signing.id;
+        }
+        moment += 1;
+    };
+    day.power.restore(None);
+    let used_up = day.kit.issued.signers.iter().cloned().map(|key| SignerKey {
+        limit: Some(0),
+        ..key
+    });
+    let line = Arc::new(day.controller().with_signers(used_up.collect()));
+    let (stations, desks) = (day.stations().unwrap(), day.desks().unwrap());
+    line::run(Arc::clone(&line), stations, desks, Ending::WhenDrained)
+        .await
+        .unwrap();
+    let last = day.ledger.attempt(id).await.unwrap().unwrap();
+    assert_eq!(last.phase, crate::job::Phase::Withdrawn);
+    assert_eq!(last.code.as_deref(), Some("PKI-037"));
+    drop(line);
+    assert_eq!(day.work(None).await.unwrap(), End::Done);
+    assert!(day.is_done().await.unwrap());
+    assert_eq!(judge::judge(&day).await.unwrap(), [""; 0]);
+}

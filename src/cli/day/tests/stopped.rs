@@ -119,3 +119,28 @@ async fn a_desk_that_refuses_card_after_card_stops_itself() {
         "put aside, not wasted"
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn another_desk_takes_up_what_a_stopped_one_has_left() {
+    let plan = Plan {
+        desks: 2,
+        ..plan(21, 8)
+    };
+    let day = Day::new(plan).await.unwrap();
+    day.admit(day.requests()).await.unwrap();
+    let line = Arc::new(day.controller());
+    let (stations, mut desks) = (day.stations().unwrap(), day.desks().unwrap());
+    desks[0].scanner = Box::new(Blind);
+    let blind = desks[0].id.clone();
+    line::run(Arc::clone(&line), stations, desks, Ending::WhenDrained)
+        .await
+        .unwrap();
+    assert!(line.progress.is_stopped(&blind));
+    let made = day
+        .ledger
+        .all_attempts()
+        .iter()
+        .filter(|attempt| attempt.is_good())
+        .count();
+    assert!(made >= 4, "{made}");
+}
