@@ -5,7 +5,7 @@ crate::fault_codes! {
     /// The registry answers, and does not take a report: of a request that it does not know, for one.
     NOT_TAKEN = "REG-001", Registry, false,
         "the registry does not take what is reported of a card", "cơ quan quản lý không nhận báo cáo về thẻ",
-        "Ask the authority what it has under this request: it is told again every minute; the card's box stays till then.",
+        "Ask the authority what it has under this request: it is told again every minute; till then the box stays.",
         "Hỏi cơ quan quản lý về yêu cầu này: báo cáo được gửi lại mỗi phút; hộp của thẻ ở lại đến khi đó.";
     /// Nobody answers, or the answer was lost: whether it was done must be asked.
     AWAY = "BOOK-001", Device, true,
