@@ -167,7 +167,7 @@ pub(super) fn take_in(
     purpose: KeyPurpose,
     master: &[u8],
 ) -> Result<(), Trouble> {
-    let library = Arc::clone(&connection.library);
+    let library = Arc::clone(&connection.loaded);
     let _alone = library.changes();
     may_make(connection, label)?;
     let key_type = match purpose {
@@ -202,7 +202,7 @@ pub(super) fn generate(
     label: &str,
     purpose: KeyPurpose,
 ) -> Result<Vec<u8>, Trouble> {
-    let library = Arc::clone(&connection.library);
+    let library = Arc::clone(&connection.loaded);
     let _alone = library.changes();
     may_make(connection, label)?;
     if is_secret(purpose) {
@@ -234,7 +234,7 @@ fn may_make(connection: &Connection, label: &str) -> Result<(), Trouble> {
 
 /// Destroys every object of a key.
 pub(super) fn destroy(connection: &mut Connection, label: &str) -> Result<(), Trouble> {
-    let library = Arc::clone(&connection.library);
+    let library = Arc::clone(&connection.loaded);
     let _alone = library.changes();
     connection.forget(label);
     let mut found = Vec::new();

@@ -34,7 +34,7 @@ pub(super) struct Connection {
     /// The session itself.
     pub(super) session: Session,
     /// The library it belongs to.
-    pub(super) library: Arc<Library>,
+    pub(super) loaded: Arc<Library>,
     age: u64,
     keys: HashMap<String, (ObjectClass, ObjectHandle)>,
 }
@@ -151,7 +151,7 @@ impl Worker {
                 let session = library.open(age)?;
                 Connection {
                     session,
-                    library: Arc::clone(library),
+                    loaded: Arc::clone(library),
                     age: age.number,
                     keys: HashMap::new(),
                 }
@@ -226,10 +226,10 @@ impl Connection {
     /// not there, and nobody says so. If somebody logged in meanwhile, somebody may have been logged out as well.
     pub(super) fn logged_in<T>(&self, search: impl Fn() -> Result<T, Trouble>) -> Result<T, Trouble> {
         loop {
-            let logins = self.library.logins();
+            let logins = self.loaded.logins();
             let found = search()?;
             self.need_login()?;
-            if self.library.logins() == logins {
+            if self.loaded.logins() == logins {
                 return Ok(found);
             }
         }

@@ -100,32 +100,8 @@ impl Serial for Blind {
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_desk_that_refuses_card_after_card_stops_itself() {
-    let day = Day::new(plan(18, 8)).await.unwrap();
-    day.admit(day.requests()).await.unwrap();
-    let line = Arc::new(day.controller());
-    let (stations, mut desks) = (day.stations().unwrap(), day.desks().unwrap());
-    desks[0].scanner = Box::new(Blind);
-    let desk = desks[0].id.clone();
-    line::run(Arc::clone(&line), stations, desks, Ending::WhenDrained)
-        .await
-        .unwrap();
-    assert!(line.progress.is_stopped(&desk));
-    assert_eq!(stopped_for(&line, &desk).await.unwrap().unwrap(), "JOB-009");
-    let spoiled = |attempt: &Attempt| attempt.phase == crate::job::Phase::Spoiled;
-    assert!(
-        !day.ledger.all_attempts().iter().any(spoiled),
-        "put aside, not wasted"
-    );
-}
-
-#[tokio::test(start_paused = true)]
-async fn another_desk_takes_up_what_a_stopped_one_has_left() {
-    let plan = Plan {
-        desks: 2,
-        ..plan(21, 8)
-    };
+/// A day whose first desk is blind, to its end without a supervisor.
+async fn with_a_blind_desk(plan: Plan) -> (Day, Arc<Line>, MachineId) {
     let day = Day::new(plan).await.unwrap();
     day.admit(day.requests()).await.unwrap();
     let line = Arc::new(day.controller());
@@ -135,6 +111,28 @@ async fn another_desk_takes_up_what_a_stopped_one_has_left() {
     line::run(Arc::clone(&line), stations, desks, Ending::WhenDrained)
         .await
         .unwrap();
+    (day, line, blind)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_desk_that_refuses_card_after_card_stops_itself() {
+    let (day, line, blind) = with_a_blind_desk(plan(18, 8)).await;
+    assert!(line.progress.is_stopped(&blind));
+    assert_eq!(stopped_for(&line, &blind).await.unwrap().unwrap(), "JOB-009");
+    let spoiled = |attempt: &Attempt| attempt.phase == crate::job::Phase::Spoiled;
+    assert!(
+        !day.ledger.all_attempts().iter().any(spoiled),
+        "put aside, not wasted"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_desk_takes_up_what_a_stopped_one_has_left() {
+    let two_desks = Plan {
+        desks: 2,
+        ..plan(21, 8)
+    };
+    let (day, line, blind) = with_a_blind_desk(two_desks).await;
     assert!(line.progress.is_stopped(&blind));
     let made = day
         .ledger
