@@ -391,7 +391,7 @@ pub struct StopList {
     pub requests: BTreeMap<String, String>,
 }
 
-/// What the registry is told of an attempt's end.
+/// What the registry is told of an attempt's card.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Report {
     /// Idempotency key.
@@ -415,8 +415,11 @@ pub struct Report {
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// In a box for its office.
+    /// In a box for its office; a chip that was in quarantine may be accepted from now on.
     Made,
+    /// Nobody knows its true state, or where it is; the chip identity must not be accepted unless it is reported as
+    /// made later.
+    Quarantined,
     /// Spoiled; the chip identity must never be accepted.
     Spoiled,
     /// Not found; the chip identity must never be accepted.
@@ -432,7 +435,7 @@ pub struct Statement {
     pub status: String,
     /// The signed object of the card it counts as valid.
     pub sod: Option<SodHash>,
-    /// Chips it was told never to accept.
+    /// Chips that it must not accept.
     pub refused: Vec<ChipId>,
 }
 

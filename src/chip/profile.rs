@@ -209,6 +209,17 @@ impl ChipProfile {
         }
     }
 
+    /// The card of that kind that chips of this kind become: one that takes no ECDSA key gets no DG15, and so no active
+    /// authentication.
+    #[must_use]
+    pub fn fit(&self, card: CardProfile) -> CardProfile {
+        if self.takes(PutData::ActiveAuthentication) {
+            card
+        } else {
+            card.without_active_authentication()
+        }
+    }
+
     /// Checks that a chip of this kind can become a card of that kind.
     ///
     /// # Errors
@@ -329,6 +340,22 @@ mod tests {
                 .check_atr(&[0x3B])
                 .is_ok()
         );
+    }
+
+    #[test]
+    fn a_card_on_a_chip_that_takes_no_ecdsa_key_has_no_dg15() {
+        let rehearsal = ChipProfile::built_in("rehearsal").unwrap();
+        let mut plain = rehearsal.clone();
+        let without = |tag: &PutData| *tag != PutData::ActiveAuthentication;
+        plain.applet.put_data.retain(without);
+        for (id, text) in crate::document::profile::BUILTIN {
+            let card = CardProfile::parse(text).unwrap();
+            assert_eq!(rehearsal.fit(card.clone()), card, "{id}");
+            assert!(plain.suits(&card).is_err(), "{id}");
+            let fitted = plain.fit(card);
+            assert!(!fitted.has_data_group(15), "{id}");
+            plain.suits(&fitted).unwrap();
+        }
     }
 
     proptest! {

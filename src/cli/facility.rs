@@ -95,8 +95,8 @@ impl Facility {
         let now = clock.now();
         let trust = files::trust(&config)?;
         let signers = files::signers(&config, &trust, now)?;
-        let profiles = files::profiles(&config)?;
         let chip = config.chip_profile()?;
+        let profiles = files::profiles(&config, &chip)?;
         let fingerprints = files::fingerprints(&config)?;
         let offices = files::offices(&config)?;
         let dossier_trust = files::dossier_trust(&config)?;

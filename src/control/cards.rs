@@ -223,6 +223,7 @@ async fn found(line: &Line, who: &Who, card: &str) -> Result<Answer, Fault> {
 
 async fn accept(line: &Line, who: &Who, card: &str) -> Result<Answer, Fault> {
     let by = who.both()?;
+    let _told = line.telling.lock().await;
     let attempt = attempt(line, card).await?;
     if attempt.phase != Phase::Quarantined || !is_complete(&attempt) {
         return Err(Fault::new(
@@ -240,6 +241,7 @@ async fn accept(line: &Line, who: &Who, card: &str) -> Result<Answer, Fault> {
 
 async fn not_found(line: &Line, who: &Who, card: &str) -> Result<Answer, Fault> {
     let by = who.both()?;
+    let _told = line.telling.lock().await;
     let attempt = attempt(line, card).await?;
     if attempt.phase != Phase::Quarantined {
         return Err(Fault::new(

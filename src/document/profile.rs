@@ -259,6 +259,18 @@ impl CardProfile {
         self.requirements.biometrics == Biometrics::PortraitAndFingers
     }
 
+    /// The same kind of card on a chip that has no key of its own to sign with: without DG15, and without DG14 if nothing
+    /// else is announced there.
+    #[must_use]
+    pub fn without_active_authentication(mut self) -> Self {
+        let chip = &mut self.chip;
+        chip.active_authentication = false;
+        let announced = chip.chip_authentication.is_some() || chip.pace.is_some();
+        chip.data_groups
+            .retain(|number| *number != 15 && (*number != 14 || announced));
+        self
+    }
+
     /// The chip has this data group.
     #[must_use]
     pub fn has_data_group(&self, number: u8) -> bool {
@@ -273,6 +285,21 @@ mod tests {
     use crate::document::example;
     use crate::dossier::admit::PortraitRules;
     use crate::dossier::fault::{self, AGE_PROFILE, FIELD_MISSING};
+
+    #[test]
+    fn what_is_left_without_active_authentication_is_a_profile() {
+        for (id, text) in BUILTIN {
+            let card = CardProfile::parse(text).unwrap().without_active_authentication();
+            check::consistent(&card).unwrap();
+            assert!(!card.has_data_group(15) && card.has_data_group(14), "{id}");
+            let mut bare = card.clone();
+            (bare.chip.chip_authentication, bare.chip.pace) = (None, None);
+            let bare = bare.without_active_authentication();
+            check::consistent(&bare).unwrap();
+            assert!(!bare.has_data_group(14), "{id}");
+            assert_eq!(card.clone().without_active_authentication(), card);
+        }
+    }
     use crate::dossier::name::Glyphs;
     use crate::dossier::{OfficeTable, Rules, check};
 

@@ -83,7 +83,7 @@ pub struct Attempt {
     pub unproven: u8,
     /// The chip's private keys are gone from the bundle.
     pub keys_erased: bool,
-    /// The registry knows the outcome.
+    /// The registry knows what became of the card, or that nobody knows it.
     pub reported: bool,
 }
 
@@ -139,10 +139,19 @@ impl Attempt {
         self.boxed.is_some() && matches!(self.phase, Phase::Spoiled | Phase::NotFound)
     }
 
-    /// The registry must still be told of its end. Until then nothing follows: no remake, no farewell.
+    /// The registry must still be told of its end, and until then nothing follows: no remake, no farewell. Or it must
+    /// be told that this chip is out of sight.
     #[must_use]
     pub fn must_be_reported(&self) -> bool {
-        self.is_over() && !self.reported && self.phase != Phase::Withdrawn
+        self.concerns_the_registry() && !self.reported
+    }
+
+    fn concerns_the_registry(&self) -> bool {
+        match self.phase {
+            Phase::Quarantined => self.chip.is_some(),
+            Phase::Withdrawn => false,
+            _ => self.is_over(),
+        }
     }
 }
 
@@ -226,7 +235,7 @@ pub fn apply(state: Option<&Attempt>, id: AttemptId, event: &Event) -> Result<At
             next.code = Some(code.clone());
         }
         Event::Spoiled { code, .. } => {
-            if state.chip.is_none() || !state.is_live() || state.reported {
+            if state.chip.is_none() || !state.is_live() || (state.is_good() && state.reported) {
                 return Err(illegal(
                     "only a bound card that the registry does not count as good can be spoiled",
                 ));
@@ -234,6 +243,7 @@ pub fn apply(state: Option<&Attempt>, id: AttemptId, event: &Event) -> Result<At
             next.phase = Phase::Spoiled;
             next.place = Some(Place::Spoiled);
             next.code = Some(code.clone());
+            next.reported = false;
         }
         Event::Quarantined { code } => {
             let touched = state.chip.is_some()
@@ -246,6 +256,7 @@ pub fn apply(state: Option<&Attempt>, id: AttemptId, event: &Event) -> Result<At
             next.phase = Phase::Quarantined;
             next.place = Some(Place::Quarantined);
             next.code = Some(code.clone());
+            next.reported = false;
         }
         Event::NotFound { by } => {
             if state.phase != Phase::Quarantined || !two_people(by) {
@@ -253,6 +264,7 @@ pub fn apply(state: Option<&Attempt>, id: AttemptId, event: &Event) -> Result<At
             }
             next.phase = Phase::NotFound;
             next.place = Some(Place::NotFound);
+            next.reported = false;
         }
         Event::Found { by } => {
             if state.phase != Phase::Quarantined || by.is_empty() {
@@ -267,6 +279,7 @@ pub fn apply(state: Option<&Attempt>, id: AttemptId, event: &Event) -> Result<At
             next.done = next.done.without(Step::Prove).with(Step::Deliver);
             next.phase = Phase::Did(Step::Deliver);
             next.place = Some(Place::Hopper(state.machine.clone()));
+            next.reported = false;
         }
         Event::Revoked { code, lost, by } => {
             if !state.is_good() {
@@ -297,8 +310,8 @@ pub fn apply(state: Option<&Attempt>, id: AttemptId, event: &Event) -> Result<At
             next.keys_erased = true;
         }
         Event::Reported => {
-            if !state.is_over() {
-                return Err(illegal("there is no outcome to report"));
+            if !state.concerns_the_registry() {
+                return Err(illegal("there is nothing to report"));
             }
             next.reported = true;
         }

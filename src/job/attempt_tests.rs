@@ -213,6 +213,36 @@ fn not_found_needs_two_different_people() {
     }
 }
 
+/// The registry is told of a chip that is out of sight, and again of what became of it.
+#[test]
+fn the_registry_hears_of_a_card_in_quarantine_and_again_of_its_end() {
+    let by = vec![PersonId::new("an"), PersonId::new("binh")];
+    let mut events = through(Step::Print);
+    events.push(Event::Quarantined { code: "X".into() });
+    assert!(run(&events).unwrap().must_be_reported());
+    events.push(Event::Reported);
+    let told = run(&events).unwrap();
+    assert!(!told.must_be_reported() && told.is_live());
+
+    let spoiled = Event::Spoiled {
+        code: "X".into(),
+        by: Vec::new(),
+    };
+    for end in [spoiled, Event::NotFound { by: by.clone() }] {
+        assert!(apply(Some(&told), id(), &end).unwrap().must_be_reported());
+    }
+    let found = apply(Some(&told), id(), &Event::Found { by }).unwrap();
+    assert!(!found.must_be_reported() && !found.reported, "it is told once it is boxed");
+    assert!(apply(Some(&found), id(), &Event::Reported).is_err());
+    let again = apply(Some(&found), id(), &Event::Quarantined { code: "X".into() }).unwrap();
+    assert!(again.must_be_reported());
+
+    // No chip was bound: there is nothing to refuse yet.
+    let mut unbound = ready();
+    unbound.extend([intended(Step::Bind), Event::Quarantined { code: "X".into() }]);
+    assert!(!run(&unbound).unwrap().must_be_reported());
+}
+
 /// Law 5: it was proven, got out of sight, and is proven once more before it enters a box.
 #[test]
 fn a_card_that_was_out_of_sight_is_proven_anew() {

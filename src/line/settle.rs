@@ -1,4 +1,5 @@
-//! What follows the end of an attempt: the registry hears of it, then the order is done or made again.
+//! What follows the end of an attempt: the registry hears of it, then the order is done or made again. It hears also of
+//! a card in quarantine, whose chip nobody may accept until it lies in its box.
 
 use std::time::Duration;
 
@@ -59,25 +60,25 @@ pub async fn settle_once(line: &Line) -> Result<usize, Fault> {
     // What is told must be what is recorded as told: nobody may revoke a card in between.
     let _told = line.telling.lock().await;
     telling::offer_again(line);
-    let over = telling::untold(line, BATCH).await?;
-    if over.is_empty() {
+    let untold = telling::untold(line, BATCH).await?;
+    if untold.is_empty() {
         return Ok(0);
     }
-    let count = over.len();
-    let mut ends = Vec::with_capacity(count);
-    for attempt in over {
+    let count = untold.len();
+    let mut news = Vec::with_capacity(count);
+    for attempt in untold {
         let report = report(line, &attempt).await?;
-        ends.push((attempt, report));
+        news.push((attempt, report));
     }
     // The order book first: a controller that was given up by two people is refused there, and its cards, for which
     // others are made, are never told as good. Both are told before the ledger: a crash between them repeats this
     // batch, and the registry counts each key once.
-    let good = ends.iter().filter(|(attempt, _)| attempt.is_good());
+    let good = news.iter().filter(|(attempt, _)| attempt.is_good());
     let boxed: Vec<Standing> = good.map(|(attempt, _)| is_boxed(attempt)).collect();
     line.ports.book.set_states(&boxed).await?;
-    let told = telling::tell(line, ends).await?;
+    let told = telling::tell(line, news).await?;
     // A remake may begin only now: the registry knows of the chip that must never be accepted (law 2).
-    for attempt in told.iter().filter(|attempt| !attempt.is_good()) {
+    for attempt in told.iter().filter(|attempt| !attempt.is_live()) {
         follow(line, attempt).await?;
     }
     let facts = told
@@ -106,17 +107,23 @@ async fn report(line: &Line, attempt: &Attempt) -> Result<Report, Fault> {
         line.ports.book.order(attempt.id.order).await?.ok_or_else(|| {
             super::fault::unreadable(format!("{} is not in the order book", attempt.id.order))
         })?;
-    // The registry counts each key once, and it may have counted this card as good under the first.
-    let again = if attempt.is_revoked() { "/revoked" } else { "" };
+    let outcome = match attempt.phase {
+        Phase::NotFound => Outcome::NotFound,
+        Phase::Quarantined => Outcome::Quarantined,
+        _ if attempt.is_good() => Outcome::Made,
+        _ => Outcome::Spoiled,
+    };
+    // The registry counts each key once, and it is told of a card again when it knows more than it knew.
+    let kind = match outcome {
+        Outcome::Quarantined => "/quarantined",
+        _ if attempt.is_revoked() => "/revoked",
+        _ => "",
+    };
     Ok(Report {
-        key: format!("{}/{}{again}", line.rules.facility, attempt.id),
+        key: format!("{}/{}{kind}", line.rules.facility, attempt.id),
         request: order.request,
         version: order.version,
-        outcome: match attempt.phase {
-            Phase::NotFound => Outcome::NotFound,
-            _ if attempt.is_good() => Outcome::Made,
-            _ => Outcome::Spoiled,
-        },
+        outcome,
         chip: attempt.chip.clone(),
         sod: attempt.sod.clone(),
         label: attempt.boxed.as_ref().map(|(label, _)| label.clone()),

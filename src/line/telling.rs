@@ -44,7 +44,7 @@ impl NotTaken {
     }
 }
 
-/// Attempts whose end the registry must hear of now, at most so many.
+/// Attempts of which the registry must hear now, at most so many.
 ///
 /// # Errors
 /// The ledger's.
@@ -66,12 +66,12 @@ pub(super) fn offer_again(line: &Line) {
     line.not_taken.offer_again(line.clock.elapsed());
 }
 
-/// Tells these ends in one exchange, or, if the registry does not take them all, one by one. What comes back was told.
+/// Tells these news in one exchange, or, if the registry does not take them all, one by one. What comes back was told.
 ///
 /// # Errors
 /// The registry's, if it does not answer.
-pub(super) async fn tell(line: &Line, ends: Vec<(Attempt, Report)>) -> Result<Vec<Attempt>, Fault> {
-    let (attempts, reports): (Vec<Attempt>, Vec<Report>) = ends.into_iter().unzip();
+pub(super) async fn tell(line: &Line, news: Vec<(Attempt, Report)>) -> Result<Vec<Attempt>, Fault> {
+    let (attempts, reports): (Vec<Attempt>, Vec<Report>) = news.into_iter().unzip();
     match line.ports.registry.report(&reports).await {
         Ok(()) => return Ok(attempts),
         Err(fault) if *fault.code == NOT_TAKEN && line.not_taken.attempts().len() < APART_MAX => {}

@@ -151,6 +151,7 @@ fn not_taken(error: &sqlx::Error, report: &Report) -> Fault {
 fn outcome(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Made => "made",
+        Outcome::Quarantined => "quarantined",
         Outcome::Spoiled => "spoiled",
         Outcome::NotFound => "not_found",
     }

@@ -6,7 +6,7 @@ use crate::audit::{Balance, Hash};
 use crate::base::ids::{AttemptId, BoxId, ChipId, OrderKey, PackId, SodHash};
 use crate::base::{Fault, Place};
 use crate::document::FileId;
-use crate::job::{Attempt, Fact, apply};
+use crate::job::{Attempt, Fact, Phase, apply};
 use crate::port::{BoxStanding, Ledger, OrderBook, OrderState, Registry, Statement};
 
 use super::Day;
@@ -173,7 +173,7 @@ async fn orders(day: &Day, wrong: &mut Vec<String>) -> Result<(), Fault> {
     Ok(())
 }
 
-/// The registry counts exactly the good cards, and refuses every chip that was spoiled.
+/// The registry counts exactly the good cards, and refuses every chip that is waste or out of sight.
 async fn registry(day: &Day, wrong: &mut Vec<String>) -> Result<(), Fault> {
     let statements = day.registry.statement("", u32::MAX).await?;
     let statements: BTreeMap<String, Statement> = statements
@@ -191,7 +191,9 @@ async fn registry(day: &Day, wrong: &mut Vec<String>) -> Result<(), Fault> {
         if attempt.is_good() && (statement.sod != attempt.sod || refused) {
             wrong.push(format!("the registry does not count {} as good", attempt.id));
         }
-        if attempt.is_over() && !attempt.is_good() && attempt.chip.is_some() && !refused {
+        let lost = attempt.is_over() && !attempt.is_good();
+        let accepted = attempt.chip.is_some() && !refused;
+        if accepted && (lost || attempt.phase == Phase::Quarantined) {
             wrong.push(format!("the registry does not refuse the chip of {}", attempt.id));
         }
     }

@@ -11,6 +11,7 @@ use time::OffsetDateTime;
 
 use super::fault::FILE;
 use crate::base::{Fault, Secret};
+use crate::chip::ChipProfile;
 use crate::cli::chip::terminal;
 use crate::config::Config;
 use crate::config::fault::PIN_FILE;
@@ -67,18 +68,21 @@ pub(super) fn signers(
         .collect()
 }
 
-/// Built-in profiles and those of the facility, by name.
-pub(super) fn profiles(config: &Config) -> Result<BTreeMap<String, Arc<CardProfile>>, Fault> {
+/// Built-in profiles and those of the facility, by name, as chips of this kind become them.
+pub(super) fn profiles(
+    config: &Config,
+    chip: &ChipProfile,
+) -> Result<BTreeMap<String, Arc<CardProfile>>, Fault> {
     let mut profiles = BTreeMap::new();
     for (id, text) in BUILTIN {
-        profiles.insert((*id).to_owned(), Arc::new(CardProfile::parse(text)?));
+        profiles.insert((*id).to_owned(), Arc::new(chip.fit(CardProfile::parse(text)?)));
     }
     if let Some(folder) = &config.paths.profiles {
         let press = Press::builtin()?;
         for path in listing(&config.path(folder), "toml")? {
             let profile = CardProfile::parse(&text(&path)?).map_err(|fault| fault.at(path.display()))?;
             press.suits(&profile).map_err(|fault| fault.at(path.display()))?;
-            profiles.insert(profile.id.clone(), Arc::new(profile));
+            profiles.insert(profile.id.clone(), Arc::new(chip.fit(profile)));
         }
     }
     Ok(profiles)

@@ -16,13 +16,18 @@ pub(in crate::cli) fn signer_keys(config: &Config, now: OffsetDateTime) -> Resul
     files::signers(config, &files::trust(config)?, now)
 }
 
-/// Card profiles by name.
+/// Card profiles by name, as the chips of this facility become them.
 ///
 /// # Errors
 /// The first that cannot be used.
 pub(in crate::cli) fn profiles(config: &Config) -> Result<String, Fault> {
-    let names: Vec<String> = files::profiles(config)?.into_keys().collect();
-    Ok(names.join(", "))
+    let chip = config.chip_profile()?;
+    let profiles = files::profiles(config, &chip)?;
+    let names = profiles.values().map(|card| match card.chip.active_authentication {
+        true => card.id.clone(),
+        false => format!("{} (no active authentication)", card.id),
+    });
+    Ok(names.collect::<Vec<_>>().join(", "))
 }
 
 /// The table of offices.

@@ -159,17 +159,23 @@ async fn one(line: &Line, statement: &Statement, order: &Order) -> Result<Option
     for attempt in &attempts {
         let Some(chip) = &attempt.chip else { continue };
         let refused = statement.refused.contains(chip);
-        let waste = matches!(attempt.phase, Phase::Spoiled | Phase::NotFound);
-        if waste && !refused {
+        let fate = match attempt.phase {
+            Phase::Spoiled | Phase::NotFound => Some("waste"),
+            Phase::Quarantined => Some("in quarantine"),
+            _ => None,
+        };
+        if let (Some(fate), false) = (fate, refused) {
             say(
                 format!(
-                    "the chip of {} is waste, and the registry does not refuse it",
+                    "the chip of {} is {fate}, and the registry does not refuse it",
                     attempt.id
                 ),
-                "have the registry enter it among the chips it never accepts",
+                "have the registry enter it among the chips it does not accept",
             );
         }
-        if refused && !waste {
+        // What was in quarantine, and is to be proven at a desk, is refused until it lies in its box.
+        let doubted = !attempt.is_good() && attempt.code.is_some();
+        if refused && fate.is_none() && !doubted {
             say(
                 format!("the registry refuses the chip of {}", attempt.id),
                 "keep the card back: its owner could not use it",

@@ -180,12 +180,23 @@ impl Books {
             }
             _ => {}
         }
-        if let (Outcome::Spoiled | Outcome::NotFound, Some(chip)) = (report.outcome, &report.chip) {
-            let first = self.refused.entry(chip.clone());
-            first.or_insert_with(|| report.request.clone());
-        }
         self.reports.insert(report.key.clone(), report.clone());
+        if let Some(chip) = &report.chip {
+            if report.outcome != Outcome::Made {
+                let first = self.refused.entry(chip.clone());
+                first.or_insert_with(|| report.request.clone());
+            } else if !self.is_burnt(chip) {
+                self.refused.remove(chip);
+            }
+        }
         Ok(())
+    }
+
+    /// Was this chip reported as waste or not found? Then nothing makes it good again.
+    fn is_burnt(&self, chip: &ChipId) -> bool {
+        let burns = |report: &Report| matches!(report.outcome, Outcome::Spoiled | Outcome::NotFound);
+        let mut told = self.reports.values();
+        told.any(|report| report.chip.as_ref() == Some(chip) && burns(report))
     }
 
     fn state(&self, request: &str, row: &Request) -> Statement {

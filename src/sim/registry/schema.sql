@@ -21,7 +21,7 @@ CREATE TABLE IF NOT EXISTS report (
     box     TEXT
 ) STRICT, WITHOUT ROWID;
 
--- Chips no inspection system may accept.
+-- Chips no inspection system may accept: waste, lost, or out of sight.
 CREATE TABLE IF NOT EXISTS refused (
     chip    TEXT PRIMARY KEY,
     sod     TEXT,
@@ -30,6 +30,10 @@ CREATE TABLE IF NOT EXISTS refused (
 
 CREATE TRIGGER IF NOT EXISTS report_made AFTER INSERT ON report WHEN NEW.outcome = 'made' BEGIN
     UPDATE request SET status = 'ISSUED', sod = NEW.sod WHERE id = NEW.request AND sod IS NULL;
+    -- A card that was in quarantine is in its box after all. What was waste once stays refused.
+    DELETE FROM refused WHERE chip = NEW.chip AND NOT EXISTS (
+        SELECT 1 FROM report WHERE chip = NEW.chip AND outcome IN ('spoiled', 'not_found')
+    );
 END;
 
 -- A card that was counted as valid and is waste or lost now is owed again.

@@ -67,4 +67,16 @@ pub(crate) async fn registry(registry: &dyn Registry) {
     let owed = statement("R1", "PENDING", None, &["C1", "C2"]);
     let unmoved = statement("R2", "PENDING", None, &[]);
     assert_eq!(registry.statement("", 2).await.unwrap(), [owed, unmoved]);
+
+    // Out of sight: refused until it lies in its box. Waste stays refused, whatever is said of it later.
+    let doubted = report("day/O2.2/quarantined", "R2", Outcome::Quarantined, Some("C4"), "S5");
+    let spoiled = report("day/O2.3", "R2", Outcome::Spoiled, Some("C5"), "S6");
+    registry.report(&[doubted, spoiled]).await.unwrap();
+    let refuses = statement("R2", "PENDING", None, &["C4", "C5"]);
+    assert_eq!(registry.statement("R1", 1).await.unwrap(), [refuses]);
+    let made = report("day/O2.2", "R2", Outcome::Made, Some("C4"), "S5");
+    let never = report("day/O2.3/again", "R2", Outcome::Made, Some("C5"), "S6");
+    registry.report(&[made, never]).await.unwrap();
+    let issued = statement("R2", "ISSUED", Some("S5"), &["C5"]);
+    assert_eq!(registry.statement("R1", 1).await.unwrap(), [issued]);
 }
