@@ -57,7 +57,7 @@ crash: deps test-deps ## kill the daemon at every kill point, thrice; cut its po
 	target/release/cardwright bench start --orders 10000 --within 2000
 	POWER_CUTS=all cargo test --test system power::
 	rm -rf target/rot
-	target/release/cardwright rehearse --dir target/rot --cards 20 --stations 2 --desks 1
+	target/release/cardwright rehearse --facility target/rot --cards 20 --stations 2 --desks 1
 	target/release/cardwright sim rot target/rot/ledger.db --flips 20000
 
 # Tests in which something breaks that is not simulated: processes, servers, readers, disks, tokens, clocks.

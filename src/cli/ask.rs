@@ -33,8 +33,8 @@ const STARTING: (u32, Duration) = (50, Duration::from_millis(200));
 #[derive(Args, Clone, Debug)]
 pub struct Options {
     /// The facility's folder.
-    #[arg(long, default_value = "facility")]
-    pub dir: PathBuf,
+    #[arg(long, value_name = "FOLDER", default_value = "facility")]
+    pub facility: PathBuf,
     /// Answer in JSON, for programs; refusals too.
     #[arg(long)]
     pub json: bool,
@@ -87,7 +87,7 @@ impl Session {
     /// The facility's, or `CTL-004` for a socket that cannot be used.
     pub async fn open(options: &Options, clock: Clock) -> Result<Self, Fault> {
         // A folder without a facility is told as that, whatever lies there.
-        let config = Config::load(&options.dir)?;
+        let config = Config::load(&options.facility)?;
         let socket = config.folder.join(serve::NAME);
         let mut tries = STARTING.0;
         loop {
@@ -95,7 +95,7 @@ impl Session {
                 return Ok(Self::Controller(connection));
             }
             with_token_env(&config.folder)?;
-            match Box::pin(Facility::open(&options.dir, clock)).await {
+            match Box::pin(Facility::open(&options.facility, clock)).await {
                 Ok(facility) => return Box::pin(Self::own(facility, clock)).await,
                 Err(fault) if fault.code.id == LOCKED.id && tries > 0 => {
                     tries -= 1;

@@ -30,13 +30,13 @@ const DISK_MIB_LEAST: u64 = 8_192;
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Example:
-  cardwright doctor --dir /srv/cardwright
+  cardwright doctor --facility /srv/cardwright
 
 Exit code: 0 if nothing is missing, 1 otherwise.")]
 pub struct Arguments {
     /// The facility's folder.
-    #[arg(long, default_value = "facility")]
-    dir: PathBuf,
+    #[arg(long, value_name = "FOLDER", default_value = "facility")]
+    facility: PathBuf,
     /// Answer in JSON, for programs.
     #[arg(long)]
     json: bool,
@@ -66,18 +66,18 @@ impl Check {
 /// # Errors
 /// When the program cannot start itself again or the operating system refuses threads.
 pub fn main(arguments: &Arguments) -> anyhow::Result<bool> {
-    let config = Config::load(&arguments.dir);
+    let config = Config::load(&arguments.facility);
     if let Ok(config) = &config {
         with_token_env(&config.folder)?;
     }
     let checks = super::runtime()?.block_on(async {
-        let mut checks = vec![Check::new("disk", disk(&arguments.dir))];
+        let mut checks = vec![Check::new("disk", disk(&arguments.facility))];
         match &config {
             Ok(config) => facility(config, &mut checks).await,
             Err(fault) => checks.push(Check::new(
                 "facility",
                 Err(format!(
-                    "{fault} Make one with cardwright init, or name its folder with --dir."
+                    "{fault} Make one with cardwright init, or name its folder with --facility."
                 )),
             )),
         }

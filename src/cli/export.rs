@@ -23,7 +23,7 @@ use super::facility::fault::NOT_A_REHEARSAL;
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Example:
-  cardwright export O0000001 --into /tmp/card
+  cardwright export O0000001 --dir /tmp/card
   openssl cms -verify -inform DER -in /tmp/card/EF.SOD.cms -purpose any -partial_chain \\
       -CAfile /tmp/card/ds.pem -out /tmp/card/lds.der
 
@@ -33,8 +33,8 @@ pub struct Arguments {
     /// The order, or the registry's request.
     order: String,
     /// The folder to write into; made if it is not there.
-    #[arg(long)]
-    into: PathBuf,
+    #[arg(long, value_name = "FOLDER")]
+    dir: PathBuf,
     #[command(flatten)]
     options: Options,
 }
@@ -44,7 +44,7 @@ pub struct Arguments {
 /// # Errors
 /// When the card cannot be read or the files cannot be written.
 pub fn main(arguments: &Arguments) -> anyhow::Result<bool> {
-    let config = Config::load(&arguments.options.dir)?;
+    let config = Config::load(&arguments.options.facility)?;
     if config.mode != Mode::Rehearsal {
         return Err(Fault::new(&NOT_A_REHEARSAL, config.facility).into());
     }
@@ -62,7 +62,7 @@ pub fn main(arguments: &Arguments) -> anyhow::Result<bool> {
     };
     let inspection = read(card.chip, &faces)?;
 
-    let mut folder = Folder::new(&arguments.into)?;
+    let mut folder = Folder::new(&arguments.dir)?;
     folder.write_card(&inspection.files)?;
     for csca in &config.trust.cscas {
         let der = std::fs::read(config.path(csca))?;
@@ -78,7 +78,7 @@ pub fn main(arguments: &Arguments) -> anyhow::Result<bool> {
         files.len(),
         inspection.access,
         inspection.active_authentication,
-        arguments.into.display()
+        arguments.dir.display()
     );
     let written = Answer::good(
         text,

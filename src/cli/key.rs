@@ -9,12 +9,14 @@ use time::{Duration, OffsetDateTime};
 
 use super::facility::fault::{FILE, KEY, REFUSED};
 use super::facility::{point_of, read, write};
+use crate::base::clock::VIET_NAM;
 use crate::base::ids::PersonId;
 use crate::base::{Fault, Mode};
+
 use crate::chip::ChipProfile;
 use crate::config::{Config, Keys, SignerSettings, Trust};
 use crate::document::profile::CardProfile;
-use crate::job::{Fact, SignerChange};
+use crate::job::{Epoch, Fact, SignerChange};
 use crate::pki::policy::remaining;
 use crate::pki::request::Request;
 use crate::pki::trust::verify_root;
@@ -168,6 +170,7 @@ pub async fn issue(
         signer.generate(label, purpose).await?;
         made.push(label.to_owned());
     }
+    made.push(first_wrapping_key(signer, labels, now).await?);
     if let (Some(chips), Some(managed)) = (&labels.chips, chip.managed()) {
         let master = rehearsal_master(managed.diversification);
         signer.take_in(&chips.transport, &master).await?;
@@ -216,8 +219,24 @@ pub async fn issue(
     })
 }
 
-/// The facility's own keys, one purpose each: labels and purposes. The supplier's master for chips is not among them,
-/// nor are the wrapping keys, which the controller makes and destroys with their retention epochs.
+/// Makes the wrapping key of the retention epoch that begins today, and answers its label. The controller makes its
+/// successors, and destroys each when its epoch closes.
+///
+/// # Errors
+/// What the HSM says.
+pub(super) async fn first_wrapping_key(
+    signer: &dyn Signer,
+    labels: &Keys,
+    now: OffsetDateTime,
+) -> Result<String, Fault> {
+    let today = now.to_offset(VIET_NAM).date();
+    let label = Epoch::beginning(today, &[]).label(&labels.wrap);
+    signer.generate(&label, KeyPurpose::Wrap).await?;
+    Ok(label)
+}
+
+/// The facility's own keys that last, one purpose each: labels and purposes. The supplier's master for chips is not
+/// among them, nor are wrapping keys, which come and go with their retention epochs.
 pub fn own(labels: &Keys) -> impl Iterator<Item = (&str, KeyPurpose)> {
     [
         (labels.lookup.as_str(), KeyPurpose::Lookup),

@@ -13,7 +13,7 @@ use super::ask::{self, Options};
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Example:
-  cardwright preview O0000001 --into /tmp
+  cardwright preview O0000001 --dir /tmp
 
 writes O0000001.front.png and O0000001.back.png, dot for dot what the printer would get: one bit a dot, 300 dots an
 inch. What is pre-printed on the blank (emblem, colours) is not in it. The pictures hold personal data.")]
@@ -22,7 +22,7 @@ pub struct Arguments {
     order: String,
     /// The folder to write into.
     #[arg(long, default_value = ".")]
-    into: PathBuf,
+    dir: PathBuf,
     #[command(flatten)]
     options: Options,
 }
@@ -39,10 +39,10 @@ pub fn main(arguments: &Arguments) -> anyhow::Result<bool> {
         return Ok(false);
     };
     let pictures: Pictures = serde_json::from_value(answer.data)?;
-    std::fs::create_dir_all(&arguments.into)?;
+    std::fs::create_dir_all(&arguments.dir)?;
     let mut files = Vec::new();
     for (face, png) in [("front", pictures.front), ("back", pictures.back)] {
-        let file = arguments.into.join(format!("{}.{face}.png", pictures.order));
+        let file = arguments.dir.join(format!("{}.{face}.png", pictures.order));
         std::fs::write(&file, png)?;
         files.push(file);
     }

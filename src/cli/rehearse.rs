@@ -29,8 +29,8 @@ const PACK: u32 = 50;
 #[derive(Args, Debug)]
 pub struct Arguments {
     /// The facility's folder; made if it is not there.
-    #[arg(long, default_value = "facility")]
-    dir: PathBuf,
+    #[arg(long, value_name = "FOLDER", default_value = "facility")]
+    facility: PathBuf,
     /// Dossiers of invented people.
     #[arg(long, default_value_t = 1_000)]
     cards: usize,
@@ -131,8 +131,8 @@ impl Default for Scale {
 /// # Errors
 /// Whatever stops the line.
 pub fn main(arguments: &Arguments) -> anyhow::Result<bool> {
-    std::fs::create_dir_all(&arguments.dir)?;
-    let dir = std::fs::canonicalize(&arguments.dir)?;
+    std::fs::create_dir_all(&arguments.facility)?;
+    let dir = std::fs::canonicalize(&arguments.facility)?;
     setup::clear_unfinished(&dir)?;
     with_token_env(&dir)?;
     super::runtime()?.block_on(rehearse(arguments, &dir))

@@ -41,8 +41,8 @@ Dossiers that are put into the facility's dossier folder while it runs are admit
 running controller through its control socket.")]
 pub struct Arguments {
     /// The facility's folder.
-    #[arg(long, default_value = "facility")]
-    dir: PathBuf,
+    #[arg(long, value_name = "FOLDER", default_value = "facility")]
+    facility: PathBuf,
     /// End when no order waits any more; open boxes are sealed then. The exit code is 1 if orders are left, because
     /// the machines that could make them stand, or because somebody ended it before.
     #[arg(long)]
@@ -56,10 +56,10 @@ pub struct Arguments {
 /// # Errors
 /// Whatever stops the line.
 pub fn main(arguments: &Arguments) -> anyhow::Result<bool> {
-    with_token_env(&arguments.dir)?;
+    with_token_env(&arguments.facility)?;
     super::runtime()?.block_on(async {
         let clock = Clock::system();
-        let facility = Facility::open_patiently(&arguments.dir, clock).await?;
+        let facility = Facility::open_patiently(&arguments.facility, clock).await?;
         let line = Arc::new(line(&facility, clock).await?);
         let ending = if arguments.drain {
             Ending::WhenDrained

@@ -60,7 +60,7 @@ pub fn main(verb: Verb) -> anyhow::Result<bool> {
 
 /// What the configuration says of a signer: the next start will find it there, too.
 fn staged(options: &Options, label: String) -> Result<signer::Request, Fault> {
-    let config = Config::load(&options.dir)?;
+    let config = Config::load(&options.facility)?;
     let settings = config.signers.iter().find(|signer| signer.label == label);
     let settings = settings
         .ok_or_else(|| Fault::new(&CONTRADICTION, format!("no [[signers]] has the label {label}")))?;

@@ -29,11 +29,11 @@ pub enum Verb {
     /// dossier without the mistake, as version 2.
     Dossiers {
         /// The folder to write into; made if it is not there.
-        #[arg(long)]
-        into: PathBuf,
-        /// The rehearsal's folder.
-        #[arg(long, default_value = "facility")]
+        #[arg(long, value_name = "FOLDER")]
         dir: PathBuf,
+        /// The rehearsal's folder.
+        #[arg(long, value_name = "FOLDER", default_value = "facility")]
+        facility: PathBuf,
         /// The first dossier's number.
         #[arg(long, default_value_t = 1_000)]
         from: usize,
@@ -53,8 +53,8 @@ pub enum Verb {
         #[arg(long)]
         desk: String,
         /// The hall's folder.
-        #[arg(long, default_value = "facility/hall")]
-        dir: PathBuf,
+        #[arg(long, value_name = "FOLDER", default_value = "facility/hall")]
+        hall: PathBuf,
     },
     /// List the kill points: every moment of every journalled act at which a rehearsal's controller can be made to die.
     KillPoints,
@@ -71,7 +71,7 @@ pub enum Verb {
         #[arg(required = true)]
         blanks: Vec<String>,
         /// The hall's folder.
-        #[arg(long, default_value = "facility/hall")]
+        #[arg(long, value_name = "FOLDER", default_value = "facility/hall")]
         hall: PathBuf,
         /// Where the virtual reader of the first listens; each next one has the next port.
         #[arg(long, default_value = "127.0.0.1:35963")]
@@ -98,13 +98,13 @@ pub fn main(verb: Verb) -> anyhow::Result<bool> {
             Ok(true)
         }),
         Verb::Dossiers {
-            into,
             dir,
+            facility,
             from,
             count,
             corrected,
         } => {
-            let people = Cast::of(&dir)?.invent(from.saturating_add(count), None);
+            let people = Cast::of(&facility)?.invent(from.saturating_add(count), None);
             let mut approved = Vec::new();
             for number in from..from.saturating_add(count) {
                 let request = if corrected {
@@ -112,11 +112,11 @@ pub fn main(verb: Verb) -> anyhow::Result<bool> {
                 } else {
                     people.request(number)
                 };
-                println!("{}", write(&into, &request)?.display());
+                println!("{}", write(&dir, &request)?.display());
                 approved.push(request.request_id);
             }
             super::runtime()?.block_on(async {
-                let authority = registry::Registry::open(&dir.join("registry.db")).await?;
+                let authority = registry::Registry::open(&facility.join("registry.db")).await?;
                 authority.approve(&approved).await?;
                 authority.close().await;
                 Ok::<(), anyhow::Error>(())
@@ -124,9 +124,13 @@ pub fn main(verb: Verb) -> anyhow::Result<bool> {
             Ok(true)
         }
         Verb::Day(arguments) => super::day::verb::main(&arguments),
-        Verb::Tap { blank, desk, dir } => super::runtime()?.block_on(async {
+        Verb::Tap {
+            blank,
+            desk,
+            hall: folder,
+        } => super::runtime()?.block_on(async {
             let (blank, desk) = (BlankId(blank), MachineId(desk));
-            let Some(held) = hall::hold(&dir, &desk, &blank).await? else {
+            let Some(held) = hall::hold(&folder, &desk, &blank).await? else {
                 println!("{blank} is out of reach, or another card lies on the reader of {desk}");
                 return Ok(false);
             };

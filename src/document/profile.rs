@@ -259,8 +259,8 @@ impl CardProfile {
         self.requirements.biometrics == Biometrics::PortraitAndFingers
     }
 
-    /// The same kind of card on a chip that has no key of its own to sign with: without DG15, and without DG14 if nothing
-    /// else is announced there.
+    /// The same kind of card on a chip that has no key of its own to sign with: without DG15, and without DG14 if
+    /// nothing else is announced there.
     #[must_use]
     pub fn without_active_authentication(mut self) -> Self {
         let chip = &mut self.chip;

@@ -232,7 +232,10 @@ fn the_registry_hears_of_a_card_in_quarantine_and_again_of_its_end() {
         assert!(apply(Some(&told), id(), &end).unwrap().must_be_reported());
     }
     let found = apply(Some(&told), id(), &Event::Found { by }).unwrap();
-    assert!(!found.must_be_reported() && !found.reported, "it is told once it is boxed");
+    assert!(
+        !found.must_be_reported() && !found.reported,
+        "it is told once it is boxed"
+    );
     assert!(apply(Some(&found), id(), &Event::Reported).is_err());
     let again = apply(Some(&found), id(), &Event::Quarantined { code: "X".into() }).unwrap();
     assert!(again.must_be_reported());

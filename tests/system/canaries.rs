@@ -170,7 +170,7 @@ impl Facility {
         let died = Command::new(env!("CARGO_BIN_EXE_cardwright"))
             .env_remove("HSM_SIM_DIR")
             .env("CARDWRIGHT_KILL_AT", "start/before-outcome")
-            .args(["rehearse", "--cards", "2", "--dir"])
+            .args(["rehearse", "--cards", "2", "--facility"])
             .arg(facility.dir())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -200,7 +200,7 @@ impl Facility {
         let log = File::create(self.path("daemon.log")).unwrap();
         let daemon = Command::new(env!("CARGO_BIN_EXE_cardwright"))
             .env_remove("HSM_SIM_DIR")
-            .args(["run", "--log-level", "trace", "--dir"])
+            .args(["run", "--log-level", "trace", "--facility"])
             .arg(self.dir())
             .stdout(log.try_clone().unwrap())
             .stderr(log)

@@ -70,7 +70,7 @@ fn fingerprints_are_written_and_proven_and_closed_to_strangers() {
     let dir = folder.path();
     good(dir, "rehearse --chip rehearsal-gp --cards 2");
     with_fingerprints(dir);
-    good(dir, "sim dossiers --into more --from 2 --count 5");
+    good(dir, "sim dossiers --dir more --from 2 --count 5");
     good(dir, "admit more");
 
     // Without a terminal nobody could prove them: no blank is touched.

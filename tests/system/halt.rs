@@ -59,7 +59,7 @@ impl Facility {
         let mut command = Command::new(program);
         command
             .env_remove("HSM_SIM_DIR")
-            .args(["rehearse", "--cards", CARDS, "--dir"])
+            .args(["rehearse", "--cards", CARDS, "--facility"])
             .arg(self.path());
         command
     }
@@ -170,7 +170,7 @@ fn a_limit_of_the_system_stops_it() {
     let words = "trap '' XFSZ; ulimit -f \"$1\"; shift; exec \"$@\"";
     let output = shell
         .args(["-c", words, "bash", &most, env!("CARGO_BIN_EXE_cardwright")])
-        .args(["rehearse", "--cards", CARDS, "--dir"])
+        .args(["rehearse", "--cards", CARDS, "--facility"])
         .arg(facility.path())
         .env_remove("HSM_SIM_DIR")
         .output()

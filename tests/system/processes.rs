@@ -51,7 +51,7 @@ pub(crate) fn cardwright(dir: &Path, words: &[&str]) -> Command {
     command
         .env_remove("HSM_SIM_DIR")
         .args(words)
-        .arg("--dir")
+        .arg("--facility")
         .arg(dir);
     command
 }

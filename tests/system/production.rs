@@ -72,7 +72,7 @@ impl Site {
 
     /// A controller that answers, until it is told to end.
     fn controller(&self) -> Child {
-        let mut command = self.command(env!("CARGO_BIN_EXE_cardwright"), "run --dir site", "");
+        let mut command = self.command(env!("CARGO_BIN_EXE_cardwright"), "run --facility site", "");
         command.stdout(Stdio::null()).stderr(Stdio::null());
         let controller = command.spawn().unwrap();
         let clock = super::hsm::block_on(async { Clock::system() });
@@ -85,7 +85,7 @@ impl Site {
 
     /// What another account of this machine is told, which reaches the facility's socket by its group.
     fn another_account(&self, words: &str) -> Result<String, String> {
-        let words = format!("{words} --dir site");
+        let words = format!("{words} --facility site");
         let mut command = self.command(env!("CARGO_BIN_EXE_cardwright"), &words, "");
         outcome(command.uid(ANOTHER).gid(0))
     }
@@ -95,7 +95,7 @@ impl Site {
     }
 
     fn cardwright(&self, words: &str) -> Result<String, String> {
-        let words = format!("{words} --dir site");
+        let words = format!("{words} --facility site");
         self.run(env!("CARGO_BIN_EXE_cardwright"), &words, "")
     }
 
@@ -251,8 +251,9 @@ fn keys_for_real_cards_from_request_to_use() {
         signer.contains("may sign for 5") || signer.contains("may sign for 60"),
         "{keys}"
     );
-    // The wrapping key is the controller's own: it makes one for each retention epoch.
-    assert_eq!(keys.lines().count(), 5, "{keys}");
+    // Of wrapping keys the first one: the controller makes the next with each retention epoch.
+    assert_eq!(keys.lines().count(), 6, "{keys}");
+    assert_eq!(keys.matches(" Wrap").count(), 1, "{keys}");
     // The authority has its registry elsewhere; here it is a file. Then the facility opens, and proves its keys.
     site.refused("status", "STO-010");
     super::hsm::block_on(async {

@@ -30,7 +30,7 @@ fn rehearse(dir: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_cardwright"));
     command
         .env_remove("HSM_SIM_DIR")
-        .args(["rehearse", "--cards", CARDS, "--dir"])
+        .args(["rehearse", "--cards", CARDS, "--facility"])
         .arg(dir);
     command
 }
@@ -108,9 +108,9 @@ fn strangers_accept_a_card(dir: &Path) {
     let export = |order: &str| {
         Command::new(env!("CARGO_BIN_EXE_cardwright"))
             .env_remove("HSM_SIM_DIR")
-            .args(["export", order, "--dir"])
+            .args(["export", order, "--facility"])
             .arg(dir)
-            .arg("--into")
+            .arg("--dir")
             .arg(&card)
             .output()
             .unwrap()
@@ -184,7 +184,7 @@ fn a_manifest_is_proven_offline(dir: &Path) {
         label.as_ref(),
         "--into".as_ref(),
         proof.as_ref(),
-        "--dir".as_ref(),
+        "--facility".as_ref(),
         dir.as_ref(),
     ]);
     assert!(proven, "{told}");
@@ -242,7 +242,7 @@ fn the_books_agree_while_cards_are_made() {
     while controller.try_wait().unwrap().is_none() {
         let output = Command::new(env!("CARGO_BIN_EXE_cardwright"))
             .env_remove("HSM_SIM_DIR")
-            .args(["reconcile", "--json", "--dir"])
+            .args(["reconcile", "--json", "--facility"])
             .arg(dir.path())
             .output()
             .unwrap();
@@ -284,7 +284,7 @@ fn cards_behind_a_card_manager_are_made_as_well() {
         let dir = tempfile::tempdir().unwrap();
         let output = Command::new(env!("CARGO_BIN_EXE_cardwright"))
             .env_remove("HSM_SIM_DIR")
-            .args(["rehearse", "--cards", cards, "--chip", chip, "--dir"])
+            .args(["rehearse", "--cards", cards, "--chip", chip, "--facility"])
             .arg(dir.path())
             .output()
             .unwrap();

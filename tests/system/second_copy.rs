@@ -34,7 +34,7 @@ impl Facility {
         let died = Command::new(env!("CARGO_BIN_EXE_cardwright"))
             .env_remove("HSM_SIM_DIR")
             .env("CARDWRIGHT_KILL_AT", "start/before-outcome")
-            .args(["rehearse", "--cards", CARDS, "--dir"])
+            .args(["rehearse", "--cards", CARDS, "--facility"])
             .arg(facility.path())
             .stdout(Stdio::null())
             .stderr(Stdio::null())

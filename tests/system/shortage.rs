@@ -32,7 +32,9 @@ fn works_under(dir: &Path, limit: &str) -> bool {
     let mut controller = Command::new("sh")
         .env_remove("HSM_SIM_DIR")
         .arg("-c")
-        .arg(format!("ulimit {limit}; exec {program} run --drain --dir \"$0\""))
+        .arg(format!(
+            "ulimit {limit}; exec {program} run --drain --facility \"$0\""
+        ))
         .arg(dir)
         .stdin(Stdio::null())
         .stdout(Stdio::null())

@@ -80,7 +80,7 @@ async fn measure(arguments: &Arguments, scratch: &Scratch) -> anyhow::Result<boo
     for start in 1..=arguments.starts {
         let (begun, before) = (clock.now(), crate::cli::crash::recovery::records(&config).await?);
         let mut controller = tokio::process::Command::new(std::env::current_exe()?)
-            .args(["run", "--dir"])
+            .args(["run", "--facility"])
             .arg(dir)
             .stdin(Stdio::null())
             .stdout(Stdio::null())

@@ -156,7 +156,7 @@ impl House {
         let into = std::fs::File::create(&log)?;
         let mut controller = tokio::process::Command::new(std::env::current_exe()?);
         controller
-            .args(["run", "--drain", "--dir"])
+            .args(["run", "--drain", "--facility"])
             .arg(&self.dir)
             .stdin(Stdio::null())
             .stdout(into.try_clone()?)

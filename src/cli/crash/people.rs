@@ -60,7 +60,7 @@ async fn settle(house: &House, attempt: AttemptId, spot: Option<&Spot>) -> anyho
 async fn ask(house: &House, person: &str, words: &[&str]) -> anyhow::Result<bool> {
     let asked = tokio::process::Command::new(std::env::current_exe()?)
         .args(words)
-        .args(["--as", person, "--dir"])
+        .args(["--as", person, "--facility"])
         .arg(&house.dir)
         .stdin(Stdio::null())
         .stdout(Stdio::null())

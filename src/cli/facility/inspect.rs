@@ -23,10 +23,12 @@ pub(in crate::cli) fn signer_keys(config: &Config, now: OffsetDateTime) -> Resul
 pub(in crate::cli) fn profiles(config: &Config) -> Result<String, Fault> {
     let chip = config.chip_profile()?;
     let profiles = files::profiles(config, &chip)?;
-    let names = profiles.values().map(|card| match card.chip.active_authentication {
-        true => card.id.clone(),
-        false => format!("{} (no active authentication)", card.id),
-    });
+    let names = profiles
+        .values()
+        .map(|card| match card.chip.active_authentication {
+            true => card.id.clone(),
+            false => format!("{} (no active authentication)", card.id),
+        });
     Ok(names.collect::<Vec<_>>().join(", "))
 }
 

@@ -14,8 +14,8 @@ use crate::config::CHIP;
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
-  cardwright init --dir hall-1 --name 'Trung tâm diễn tập' --mode rehearsal
-  cardwright init --dir /srv/cardwright --name 'Facility 1' --mode production \\
+  cardwright init --facility hall-1 --name 'Trung tâm diễn tập' --mode rehearsal
+  cardwright init --facility /srv/cardwright --name 'Facility 1' --mode production \\
       --module /usr/lib/vendor/libpkcs11.so --stations 0 --desks 0
 
 Rehearsal or production is decided once and for ever: it is the first record of the ledger. A rehearsal gets keys,
@@ -24,8 +24,8 @@ supplier's, which everybody knows, and the issuer's, made in the token. In produ
 token; keys come with cardwright key make, key request and key import.")]
 pub struct Arguments {
     /// The facility's new folder.
-    #[arg(long, default_value = "facility")]
-    dir: PathBuf,
+    #[arg(long, value_name = "FOLDER", default_value = "facility")]
+    facility: PathBuf,
     /// The facility's name, as its manifests and its ledger say it.
     #[arg(long)]
     name: String,
@@ -66,7 +66,7 @@ pub fn main(arguments: &Arguments) -> anyhow::Result<bool> {
         Kind::Production => Mode::Production,
     };
     if mode == Mode::Rehearsal {
-        with_token_env(&arguments.dir)?;
+        with_token_env(&arguments.facility)?;
     }
     let wishes = Wishes {
         name: &arguments.name,
@@ -77,13 +77,17 @@ pub fn main(arguments: &Arguments) -> anyhow::Result<bool> {
         module: &arguments.module,
         chip: &arguments.chip,
     };
-    let config = super::super::runtime()?.block_on(super::init(&arguments.dir, &wishes, Clock::system()))?;
+    let config =
+        super::super::runtime()?.block_on(super::init(&arguments.facility, &wishes, Clock::system()))?;
     println!(
         "Facility {:?} is made in {}",
         config.facility,
         config.folder.display()
     );
     println!("Settings: {}", config.folder.join(crate::config::FILE).display());
-    println!("Next:     cardwright doctor --dir {}", config.folder.display());
+    println!(
+        "Next:     cardwright doctor --facility {}",
+        config.folder.display()
+    );
     Ok(true)
 }

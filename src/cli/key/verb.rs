@@ -6,18 +6,19 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
+use time::OffsetDateTime;
 
 use super::super::facility::fault::REFUSED;
 use super::super::facility::{announce_tests, inspect, open_books, open_hsm, with_token_env};
 use super::super::say;
-use super::{ceremony, ceremony_facts, import, list, made_if_missing, own, request};
+use super::{ceremony, ceremony_facts, first_wrapping_key, import, list, made_if_missing, own, request};
 use crate::base::{Clock, Fault};
 use crate::config::{Config, FILE as CONFIG_FILE};
 use crate::device::pkcs11::Hsm;
 use crate::document::profile::CardProfile;
-use crate::job::Fact;
+use crate::job::{Epoch, Fact};
 use crate::pki::{Curve, EntityName};
-use crate::port::{KeyPurpose, Ledger};
+use crate::port::{KeyInfo, KeyPurpose, Ledger, Signer};
 use crate::store::{SqlOrderBook, SqliteLedger};
 
 /// What to do with keys.
@@ -85,8 +86,8 @@ Example:
 #[derive(Args, Clone, Debug)]
 pub struct At {
     /// The facility's folder.
-    #[arg(long, default_value = "facility")]
-    dir: PathBuf,
+    #[arg(long, value_name = "FOLDER", default_value = "facility")]
+    facility: PathBuf,
 }
 
 /// How a curve is written into a request.
@@ -108,7 +109,7 @@ pub fn main(verb: Verb) -> anyhow::Result<bool> {
         | Verb::Make { at }
         | Verb::Request { at, .. }
         | Verb::Import { at, .. }
-        | Verb::List { at, .. } => at.dir.clone(),
+        | Verb::List { at, .. } => at.facility.clone(),
     };
     let mut config = Config::load(&dir)?;
     with_token_env(&config.folder)?;
@@ -149,7 +150,7 @@ async fn carry_out(verb: Verb, config: &mut Config, hsm: &Hsm, clock: Clock) -> 
         }
         Verb::Make { .. } => {
             let books = Books::open(config, clock).await?;
-            let made = make_own(hsm, &books, config).await;
+            let made = make_own(hsm, &books, config, clock.now()).await;
             books.close(None).await?;
             match made?.as_slice() {
                 [] => say("The HSM has them all."),
@@ -177,13 +178,24 @@ async fn carry_out(verb: Verb, config: &mut Config, hsm: &Hsm, clock: Clock) -> 
 
 /// Makes what is missing of the facility's own keys; labels of those made. A key that a crash kept out of the ledger is
 /// entered now.
-async fn make_own(hsm: &Hsm, books: &Books, config: &Config) -> Result<Vec<String>, Fault> {
+async fn make_own(
+    hsm: &Hsm,
+    books: &Books,
+    config: &Config,
+    now: OffsetDateTime,
+) -> Result<Vec<String>, Fault> {
     let mut made = Vec::new();
     for (label, purpose) in own(&config.keys) {
         if made_if_missing(hsm, label, purpose).await? {
             made.push(label.to_owned());
         }
         books.record_made(label).await?;
+    }
+    let wraps = |key: &KeyInfo| Epoch::parse(&config.keys.wrap, &key.label).is_some();
+    if !hsm.keys().await?.iter().any(wraps) {
+        let label = first_wrapping_key(hsm, &config.keys, now).await?;
+        books.record_made(&label).await?;
+        made.push(label);
     }
     Ok(made)
 }

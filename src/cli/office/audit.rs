@@ -111,7 +111,7 @@ pub fn main(verb: &Verb) -> anyhow::Result<bool> {
 }
 
 async fn bring_back(options: &Options) -> anyhow::Result<Answer> {
-    let config = Config::load(&options.dir)?;
+    let config = Config::load(&options.facility)?;
     let Some(copy) = &config.paths.ledger_copy else {
         bail!("paths.ledger_copy is not set: there is no second copy");
     };
@@ -126,7 +126,7 @@ async fn bring_back(options: &Options) -> anyhow::Result<Answer> {
 }
 
 fn prove(label: &str, manifest: Option<&Path>, into: &Path, options: &Options) -> anyhow::Result<bool> {
-    let config = Config::load(&options.dir)?;
+    let config = Config::load(&options.facility)?;
     let own = config
         .path(&config.paths.papers)
         .join("boxes")
@@ -157,7 +157,7 @@ fn check_proof(proof: &Path, manifest: &Path, key: &Path) -> anyhow::Result<bool
 }
 
 async fn verify(arguments: &Verify) -> anyhow::Result<Answer> {
-    let config = Config::load(&arguments.options.dir)?;
+    let config = Config::load(&arguments.options.facility)?;
     let papers = config.path(&config.paths.papers).join(FOLDER);
     let heads = arguments.heads.clone().unwrap_or_else(|| papers.clone());
     let key = key(arguments.key.as_deref(), &papers)?;

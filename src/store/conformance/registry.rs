@@ -69,7 +69,13 @@ pub(crate) async fn registry(registry: &dyn Registry) {
     assert_eq!(registry.statement("", 2).await.unwrap(), [owed, unmoved]);
 
     // Out of sight: refused until it lies in its box. Waste stays refused, whatever is said of it later.
-    let doubted = report("day/O2.2/quarantined", "R2", Outcome::Quarantined, Some("C4"), "S5");
+    let doubted = report(
+        "day/O2.2/quarantined",
+        "R2",
+        Outcome::Quarantined,
+        Some("C4"),
+        "S5",
+    );
     let spoiled = report("day/O2.3", "R2", Outcome::Spoiled, Some("C5"), "S6");
     registry.report(&[doubted, spoiled]).await.unwrap();
     let refuses = statement("R2", "PENDING", None, &["C4", "C5"]);
