@@ -1,4 +1,4 @@
-//! Live progress: a line per machine and a bar for all on a terminal, plain lines elsewhere.
+//! Live progress: a bar for each machine's lot and one for all on a terminal, plain lines elsewhere.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io::IsTerminal;
@@ -101,7 +101,7 @@ impl Screen {
         let bars = MultiProgress::new();
         let all = bars.add(ProgressBar::new(0));
         // A template that cannot be understood would leave the plain bar, which is no less true.
-        if let Ok(style) = ProgressStyle::with_template("{bar:40} {msg}") {
+        if let Ok(style) = ProgressStyle::with_template("    all {bar:20} {msg}") {
             all.set_style(style);
         }
         Self {
@@ -114,12 +114,16 @@ impl Screen {
     fn draw(&mut self, now: &Snapshot, text: String) {
         for (machine, state) in &now.machines {
             let bar = self.machines.entry(machine.to_string()).or_insert_with(|| {
-                let bar = self.bars.insert_before(&self.all, ProgressBar::new_spinner());
-                if let Ok(style) = ProgressStyle::with_template("{prefix:>5} {msg}") {
+                let bar = self.bars.insert_before(&self.all, ProgressBar::new(1));
+                if let Ok(style) = ProgressStyle::with_template("{prefix:>7} {bar:20} {msg}") {
                     bar.set_style(style);
                 }
                 bar.with_prefix(machine.to_string())
             });
+            if let Some(lot) = state.lot {
+                bar.set_length(lot.of);
+                bar.set_position(lot.done);
+            }
             bar.set_message(machine_in_words(state));
         }
         self.all.set_length(now.wanted);
@@ -135,5 +139,8 @@ fn machine_in_words(state: &MachineProgress) -> String {
         Activity::Step(step) => step.name().to_owned(),
         Activity::Stopped(code) => format!("STOPPED ({code})"),
     };
-    format!("{:>5} cards, {} spoiled, {doing}", state.made, state.spoiled)
+    let lot = state
+        .lot
+        .map_or_else(String::new, |at| format!("lot {}, ", at.lot));
+    format!("{:>5} cards, {} spoiled, {lot}{doing}", state.made, state.spoiled)
 }

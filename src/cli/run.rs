@@ -137,8 +137,10 @@ pub async fn line(facility: &Facility, clock: Clock) -> Result<Line, Fault> {
 /// Whatever stops the line.
 pub async fn make(facility: &Facility, line: &Arc<Line>, ending: Ending) -> Result<(), Fault> {
     let (stations, desks) = (stations(facility, line)?, desks(facility, line)?);
+    let (book, today) = (&*facility.order_book, line.clock.today());
+    line.progress.want(orders_in(&WANTED, book, today).await?);
     line.progress
-        .want(orders_in(&WANTED, &*facility.order_book, line.clock.today()).await?);
+        .hold(orders_in(&[OrderState::Held], book, today).await?);
     let file = facility.config.folder.join(super::ask::PROPOSALS);
     let control = Arc::new(Control::keeping(Arc::clone(line), &file));
     let server = Server::bind(&facility.config.folder.join(serve::NAME), control).await?;

@@ -75,15 +75,17 @@ pub async fn file(line: &Line, path: &Path) -> Result<Admitted, Fault> {
         Some(bytes)
     };
     let intake = line.admit(&document, &resolve).await?;
-    if matches!(
-        intake,
-        Intake::Admitted {
-            admission: Admission::New(_),
-            held: false,
-            ..
+    if let Intake::Admitted {
+        admission: Admission::New(_),
+        held,
+        ..
+    } = intake
+    {
+        if held {
+            line.progress.hold(1);
+        } else {
+            line.progress.want(1);
         }
-    ) {
-        line.progress.want(1);
     }
     let used = used.into_inner().unwrap_or_else(PoisonError::into_inner);
     Ok(Admitted {

@@ -260,8 +260,15 @@ async fn change(
     if changed.state == OrderState::Waiting {
         line.work.notify_waiters();
     }
-    if name == "cancel" || name == "hold" {
-        line.progress.held();
+    match (order.state, changed.state) {
+        (OrderState::Held, OrderState::Waiting) => {
+            line.progress.unhold();
+            line.progress.want(1);
+        }
+        (OrderState::Held, OrderState::Cancelled) => line.progress.unhold(),
+        (OrderState::Waiting, OrderState::Held) => line.progress.held(),
+        (OrderState::Waiting, OrderState::Cancelled) => line.progress.drop_order(),
+        _ => {}
     }
     let text = format!(
         "{} is {} now, priority {}",

@@ -130,6 +130,7 @@ impl Desk {
         let lot = packing.lot.id;
         // The tray first: a card that is taken out of a box to be looked at has then a place to be put back to.
         let brought = self.screen.ask(&Instruction::TakeTray { lot }).await?;
+        line.progress.lot(&self.id, lot, packing.lot.orders.len());
         self.settle_doubts(line, packing).await?;
         if brought == Answer::Nothing {
             return Ok(true);

@@ -22,8 +22,8 @@ use super::tenure::{is_away, pause};
 /// What a machine is given, in order.
 #[derive(Debug)]
 pub enum Work {
-    /// A card to make.
-    Card(Box<Ready>),
+    /// A card to make, of a lot of so many.
+    Card(Box<Ready>, usize),
     /// The lot has no more cards: empty the hopper.
     EndOfLot(Lot),
 }
@@ -98,7 +98,11 @@ async fn lot_to(line: &Line, lot: Lot, out: &mpsc::Sender<Work>) -> Result<bool,
         let Some(ready) = prepared(line, &lot, *order).await? else {
             continue;
         };
-        if out.send(Work::Card(Box::new(ready))).await.is_err() {
+        if out
+            .send(Work::Card(Box::new(ready), lot.orders.len()))
+            .await
+            .is_err()
+        {
             return Ok(false);
         }
     }

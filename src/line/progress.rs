@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::base::ids::MachineId;
+use crate::base::ids::{LotId, MachineId};
 use crate::base::{Clock, Code};
 use crate::job::{Attempt, Phase, Step};
 
@@ -23,11 +23,24 @@ pub enum Activity {
     Stopped(&'static str),
 }
 
+/// A lot at a machine, or its tray at a desk.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+pub struct LotProgress {
+    /// Which.
+    pub lot: LotId,
+    /// Cards that are through, good or not, since it was begun here.
+    pub done: u64,
+    /// Cards in it.
+    pub of: u64,
+}
+
 /// One machine.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct MachineProgress {
     /// What it is doing.
     pub activity: Activity,
+    /// The lot it is at, or was at last.
+    pub lot: Option<LotProgress>,
     /// Cards that left it finished.
     pub made: u64,
     /// Cards it spoiled.
@@ -58,6 +71,12 @@ impl MachineProgress {
         }
     }
 
+    fn card_is_through(&mut self) {
+        if let Some(lot) = &mut self.lot {
+            lot.done += 1;
+        }
+    }
+
     /// Why it stands, if it does.
     fn reason(&self) -> Option<&'static str> {
         self.code.or_else(|| self.reader.map(|code| code.id))
@@ -73,7 +92,7 @@ fn id<S: serde::Serializer>(code: &Option<&'static Code>, to: S) -> Result<S::Ok
 pub struct Snapshot {
     /// Since the line started.
     pub elapsed: Duration,
-    /// Orders known when it started or admitted since, that need a card.
+    /// Orders known when it started or admitted since, that get a card unless somebody says otherwise.
     pub wanted: u64,
     /// Cards that left the machines finished.
     pub made: u64,
@@ -81,7 +100,7 @@ pub struct Snapshot {
     pub boxed: u64,
     /// Cards spoiled, by fault code.
     pub spoiled: BTreeMap<String, u64>,
-    /// Orders held or withdrawn meanwhile.
+    /// Orders that wait for a person's word.
     pub held: u64,
     /// Every machine and desk.
     pub machines: BTreeMap<MachineId, MachineProgress>,
@@ -134,6 +153,39 @@ impl Progress {
         self.state().wanted += orders;
     }
 
+    /// An order wants no card any more.
+    pub fn drop_order(&self) {
+        let mut state = self.state();
+        state.wanted = state.wanted.saturating_sub(1);
+    }
+
+    /// So many orders wait for a person's word, and none of them counts as wanted.
+    pub fn hold(&self, orders: u64) {
+        self.state().held += orders;
+    }
+
+    /// A held order got its word.
+    pub fn unhold(&self) {
+        let mut state = self.state();
+        state.held = state.held.saturating_sub(1);
+    }
+
+    /// An order that wanted a card is held.
+    pub fn held(&self) {
+        self.drop_order();
+        self.hold(1);
+    }
+
+    /// A machine or a desk is at this lot, with so many cards.
+    pub fn lot(&self, machine: &MachineId, lot: LotId, cards: usize) {
+        self.machine(machine, |state| {
+            if state.lot.is_none_or(|at| at.lot != lot) {
+                let of = cards as u64;
+                state.lot = Some(LotProgress { lot, done: 0, of });
+            }
+        });
+    }
+
     /// A machine does this now; one that has nothing to do because it is stopped is shown as stopped.
     pub fn activity(&self, machine: &MachineId, activity: Activity) {
         self.machine(machine, |state| {
@@ -146,6 +198,7 @@ impl Progress {
 
     /// A card left a machine, or stays with a person.
     pub fn card_left(&self, machine: &MachineId, attempt: &Attempt) {
+        self.machine(machine, MachineProgress::card_is_through);
         match attempt.phase {
             Phase::Did(Step::Deliver) => {
                 self.machine(machine, |state| state.made += 1);
@@ -162,19 +215,20 @@ impl Progress {
 
     /// A card lies in its box.
     pub fn boxed(&self, desk: &MachineId) {
-        self.machine(desk, |state| state.made += 1);
+        self.machine(desk, |state| {
+            state.made += 1;
+            state.card_is_through();
+        });
         self.state().boxed += 1;
     }
 
     /// A desk refused a card.
     pub fn refused(&self, desk: &MachineId, code: &str) {
-        self.machine(desk, |state| state.spoiled += 1);
+        self.machine(desk, |state| {
+            state.spoiled += 1;
+            state.card_is_through();
+        });
         *self.state().spoiled.entry(code.to_owned()).or_default() += 1;
-    }
-
-    /// An order is held or withdrawn.
-    pub fn held(&self) {
-        self.state().held += 1;
     }
 
     /// A position is stopped until a person has looked.
@@ -223,6 +277,7 @@ impl Progress {
     fn machine(&self, machine: &MachineId, change: impl FnOnce(&mut MachineProgress)) {
         let idle = MachineProgress {
             activity: Activity::Waiting,
+            lot: None,
             made: 0,
             spoiled: 0,
             stopped: false,

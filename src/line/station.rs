@@ -126,12 +126,12 @@ impl Station {
     /// What a door's fault interrupted, unless recovery has seen to it.
     async fn begun_before(&mut self, line: &Line) -> Result<Option<Work>, Fault> {
         match self.begun.take() {
-            Some(Work::Card(mut ready)) => {
+            Some(Work::Card(mut ready, of)) => {
                 let attempt = line.ports.ledger.attempt(ready.attempt.id).await?;
                 let untouched = attempt.filter(|attempt| attempt.phase == Phase::Ready);
                 Ok(untouched.map(|attempt| {
                     ready.attempt = attempt;
-                    Work::Card(ready)
+                    Work::Card(ready, of)
                 }))
             }
             lot => Ok(lot),
@@ -140,7 +140,8 @@ impl Station {
 
     async fn work(&mut self, line: &Line, work: &Work, last: &mut Option<Hand>) -> Result<(), Fault> {
         match work {
-            Work::Card(ready) => {
+            Work::Card(ready, of) => {
+                line.progress.lot(&self.id, ready.attempt.lot, *of);
                 // A person may be long in coming: what is done must not wait for that.
                 if let (true, Some(hand)) = (line.progress.is_stopped(&self.id), last.as_mut()) {
                     hand.record(line).await?;

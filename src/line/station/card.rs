@@ -177,7 +177,7 @@ async fn may_bind(machine: &MachineId, line: &Line, ready: &Ready, hand: &mut Ha
                 hand.record(line).await?;
                 tracing::info!(order = %hand.attempt().id.order, reason, "withdrawn: stopped by the registry");
                 line.say(cancelled(hand.attempt())).await?;
-                line.progress.held();
+                line.progress.drop_order();
                 return Ok(false);
             }
             Err(fault) => {
@@ -240,7 +240,7 @@ async fn may_deliver(line: &Line, ready: &Ready, hand: &Hand) -> Result<(), Faul
             tracing::info!(order = %hand.attempt().id.order, reason, "rejected: stopped by the registry");
             // Cancelled first: an order whose card is waste is made again.
             line.say(cancelled(hand.attempt())).await?;
-            line.progress.held();
+            line.progress.drop_order();
             Err(Fault::new(&STOPPED_BY_REGISTRY, "before it was delivered"))
         }
         Ok(None) | Err(_) => Ok(()),
