@@ -39,8 +39,8 @@ pub struct Waiting<P> {
     pub place: P,
 }
 
-/// Chooses the orders of the next lot: the most urgent order names office and profile, the rest follows its office's
-/// order.
+/// Chooses the orders of the next lot: the most urgent order names office and profile. Those of its office that are as
+/// urgent are in before others; all are in their office's order, remakes last.
 #[must_use]
 pub fn choose<P: Ord>(waiting: &[Waiting<P>], cards_max: usize) -> Vec<OrderKey> {
     let Some(first) = waiting
@@ -53,17 +53,11 @@ pub fn choose<P: Ord>(waiting: &[Waiting<P>], cards_max: usize) -> Vec<OrderKey>
         .iter()
         .filter(|order| order.office == first.office && order.profile == first.profile)
         .collect();
+    let has_time = |order: &Waiting<P>| order.priority < first.priority || order.due > first.due;
+    lot.sort_by_key(|order| (has_time(order), order.remake, &order.place, order.key));
+    lot.truncate(cards_max);
     lot.sort_by_key(|order| (order.remake, &order.place, order.key));
-    // A lot that is cut short keeps its most urgent order.
-    if let Some(position) = lot.iter().position(|order| order.key == first.key)
-        && position >= cards_max
-    {
-        let urgent = lot.remove(position);
-        lot.truncate(cards_max.saturating_sub(1));
-        lot.push(urgent);
-        lot.sort_by_key(|order| (order.remake, &order.place, order.key));
-    }
-    lot.into_iter().take(cards_max).map(|order| order.key).collect()
+    lot.into_iter().map(|order| order.key).collect()
 }
 
 #[cfg(test)]
@@ -103,5 +97,23 @@ mod tests {
         ];
         assert_eq!(choose(&waiting, 2), vec![OrderKey(1), OrderKey(3)]);
         assert!(choose::<u32>(&[], 5).is_empty());
+    }
+
+    #[test]
+    fn a_remake_waits_for_its_office_but_for_nobody_who_came_later() {
+        let later = |order| Waiting { due: 1, ..order };
+        let mut waiting = vec![
+            order(1, "A", 1, 5, true),
+            order(2, "B", 1, 5, false),
+            order(3, "A", 2, 5, false),
+            order(4, "A", 3, 5, false),
+            later(order(5, "A", 0, 5, false)),
+            later(order(6, "A", 0, 5, false)),
+        ];
+        let chosen = choose(&waiting, 2);
+        assert_eq!(chosen, [OrderKey(3), OrderKey(4)]);
+        waiting.retain(|order| !chosen.contains(&order.key));
+        assert_eq!(choose(&waiting, 1), [OrderKey(1)]);
+        assert_eq!(choose(&waiting, 2), [OrderKey(5), OrderKey(1)]);
     }
 }

@@ -265,6 +265,12 @@ impl Line {
         }
     }
 
+    /// A machine is given a lot: trays of later ones for its office wait for its own.
+    pub(super) fn expect_tray(&self, lot: &Lot) {
+        let office = self.destination(&lot.office);
+        self.floor.expect_tray(lot.id, office, lot.machine.clone());
+    }
+
     /// A tray is ready for a desk, which packs it for whoever stands for its office today.
     pub fn tray(&self, lot: Lot) {
         let office = self.destination(&lot.office);

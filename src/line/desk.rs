@@ -88,7 +88,7 @@ impl Desk {
             let packing = if line.progress.is_stopped(&self.id) {
                 None
             } else {
-                line.floor.take_tray()
+                line.floor.take_tray(|machine| line.progress.stands(machine))
             };
             match packing {
                 Some(packing) => {

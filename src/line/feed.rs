@@ -91,6 +91,7 @@ async fn claim(line: &Line, machine: &MachineId, ticket: &str) -> Result<Option<
 
 /// Sends a lot's cards; false when the line stops before its end.
 async fn lot_to(line: &Line, lot: Lot, out: &mpsc::Sender<Work>) -> Result<bool, Fault> {
+    line.expect_tray(&lot);
     for order in &lot.orders {
         if line.is_stopping() {
             return Ok(false);

@@ -17,6 +17,8 @@ use super::tap::Waiting;
 
 #[derive(Debug, Default)]
 struct State {
+    /// Lots that machines are at, by office and machine.
+    under_way: BTreeMap<LotId, (OfficeCode, MachineId)>,
     trays: BTreeMap<LotId, Lot>,
     packing: BTreeSet<OfficeCode>,
     promised: BTreeSet<PackId>,
@@ -76,23 +78,39 @@ impl Floor {
         })
     }
 
+    /// A machine is given a lot, whose tray comes later.
+    pub(super) fn expect_tray(&self, lot: LotId, office: OfficeCode, machine: MachineId) {
+        self.state().under_way.insert(lot, (office, machine));
+    }
+
     /// A tray is ready for a desk: [`super::Line::tray`] says for whom.
     pub(super) fn tray(&self, lot: Lot) {
-        self.state().trays.insert(lot.id, lot);
+        let mut state = self.state();
+        state.under_way.remove(&lot.id);
+        state.trays.insert(lot.id, lot);
+        drop(state);
         self.bell.notify_waiters();
     }
 
-    /// Takes the oldest tray whose office no other desk is packing: one office's box has one desk at a
-    /// time, so that its
-    /// cards stay in order.
-    pub fn take_tray(&self) -> Option<Packing<'_>> {
+    /// Takes the oldest tray whose office no other desk is packing: one office's box has one desk at a time, so that
+    /// its cards stay in order. A tray waits for the lots before it, unless their machines stand.
+    pub fn take_tray(&self, stands: impl Fn(&MachineId) -> bool) -> Option<Packing<'_>> {
         let mut state = self.state();
-        let id = state
-            .trays
-            .values()
-            .find(|lot| !state.packing.contains(&lot.office))?
-            .id;
-        let lot = state.trays.remove(&id)?;
+        let mut taken = state.packing.clone();
+        let mut lots = state.under_way.iter().peekable();
+        let mut next = None;
+        for (id, tray) in &state.trays {
+            while let Some((_, (office, machine))) = lots.next_if(|(before, _)| *before < id) {
+                if !stands(machine) {
+                    taken.insert(office.clone());
+                }
+            }
+            if !taken.contains(&tray.office) {
+                next = Some(*id);
+                break;
+            }
+        }
+        let lot = state.trays.remove(&next?)?;
         state.packing.insert(lot.office.clone());
         drop(state);
         Some(Packing { floor: self, lot })

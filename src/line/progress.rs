@@ -265,6 +265,14 @@ impl Progress {
             .is_some_and(|state| state.stopped)
     }
 
+    /// Does this position do nothing, whatever the reason and whoever must see to it?
+    #[must_use]
+    pub fn stands(&self, machine: &MachineId) -> bool {
+        let state = self.state();
+        let known = state.machines.get(machine);
+        known.is_some_and(|state| state.stopped || matches!(state.activity, Activity::Stopped(_)))
+    }
+
     /// Must this position wait for a person, whatever else it waits for?
     #[must_use]
     pub fn waits_for_a_person(&self, machine: &MachineId) -> bool {

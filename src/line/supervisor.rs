@@ -90,6 +90,7 @@ pub async fn run(
     for mut station in stations {
         station.screen = Patient::new(&line, station.screen);
         let lots = found.lots.remove(&station.id).unwrap_or_default();
+        lots.iter().for_each(|lot| line.expect_tray(lot));
         let (own, meters) = (Arc::clone(&line), Arc::clone(&meters));
         tasks.spawn(async move { Box::pin(machine(own, station, lots, meters)).await.map(|()| None) });
     }

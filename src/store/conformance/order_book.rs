@@ -157,6 +157,23 @@ async fn admission(book: &dyn OrderBook) {
     assert!(book.sealed(OrderKey(99)).await.unwrap().is_none());
 }
 
+/// A remake calls for the others of its office and waits behind them, but not behind those that are due later. All of
+/// them end in lots.
+async fn remakes_wait(book: &dyn OrderBook) -> [OrderKey; 3] {
+    let again = admitted(book, new("R1", "hal", "D", "0")).await;
+    set_state(book, again, OrderState::Waiting, true).await.unwrap();
+    let young = admitted(book, new("S1", "ida", "D", "2")).await;
+    let later = NewOrder {
+        due: date!(2026 - 12 - 01),
+        ..new("T1", "jon", "D", "1")
+    };
+    let later = admitted(book, later).await;
+    for order in [young, again, later] {
+        assert_eq!(claimed(book, 1).await, Some(("D".to_owned(), vec![order])));
+    }
+    [again, young, later]
+}
+
 /// Ends with nothing waiting; `A1` and `B1` are in a lot.
 async fn claims(book: &dyn OrderBook) {
     let (ann, bob) = (OrderKey(1), OrderKey(2));
@@ -186,9 +203,10 @@ async fn claims(book: &dyn OrderBook) {
     assert_eq!(claimed(book, 5).await, Some(("B".to_owned(), vec![early])));
     assert_eq!(claimed(book, 5).await, Some(("C".to_owned(), vec![late])));
     assert_eq!(claimed(book, 5).await, None);
+    let [again, young, later] = remakes_wait(book).await;
     let in_lot = book.in_state(OrderState::InLot, OrderKey(0), 9).await.unwrap();
     let keys: Vec<_> = in_lot.iter().map(|order| order.key).collect();
-    assert_eq!(keys, [ann, bob, remake, urgent, early, late]);
+    assert_eq!(keys, [ann, bob, remake, urgent, early, late, again, young, later]);
     let page = book.in_state(OrderState::InLot, bob, 2).await.unwrap();
     assert_eq!(page, in_lot[2..4]);
     let waits = book.in_state(OrderState::Held, OrderKey(0), 9).await.unwrap();

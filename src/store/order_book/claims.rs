@@ -223,8 +223,8 @@ async fn take_back(session: &mut Session, lot: i64) -> Result<(), Fault> {
         .map(|_| ())
 }
 
-/// The most urgent order that nobody has in hand names office and profile; it is always in, the others follow their
-/// office's order, remakes last.
+/// The most urgent order that nobody has in hand names office and profile. Those of its office that are as urgent are in
+/// before others; all are in their office's order, remakes last.
 async fn next_lot(
     session: &mut Session,
     author: &Author,
@@ -235,26 +235,23 @@ async fn next_lot(
     let first = session
         .row(
             skip_locked!(
-                "SELECT key, office, profile FROM orders WHERE state = 'waiting'
+                "SELECT office, profile, priority, due FROM orders WHERE state = 'waiting'
                  ORDER BY priority DESC, due, key LIMIT 1"
             ),
             &[],
         )
         .await?;
     let Some(first) = first else { return Ok(None) };
-    let (office, profile): (String, String) = (first.get(1)?, first.get(2)?);
+    let (office, profile): (String, String) = (first.get(0)?, first.get(1)?);
+    let most = i64::try_from(cards_max).unwrap_or(i64::MAX);
+    let (priority, due): (i64, String) = (first.get(2)?, first.get(3)?);
     let rows = session
         .rows(
             skip_locked!(
                 "SELECT key, remake, place FROM orders WHERE state = 'waiting' AND office = $1 AND profile = $2
-                 ORDER BY CASE WHEN key = $3 THEN 0 ELSE 1 END, remake, place, key LIMIT $4"
+                 ORDER BY CASE WHEN priority >= $3 AND due <= $4 THEN 0 ELSE 1 END, remake, place, key LIMIT $5"
             ),
-            &values![
-                &office,
-                &profile,
-                first.get::<i64>(0)?,
-                i64::try_from(cards_max).unwrap_or(i64::MAX)
-            ],
+            &values![&office, &profile, priority, &due, most],
         )
         .await?;
     let mut chosen = rows

@@ -7,6 +7,7 @@ use crate::cli::hall_books::compare;
 use crate::dossier::{Office, OfficeTable};
 use crate::port::{Attempts, BoxStanding, BoxState, Ledger, OrderBook};
 use crate::sim::hall::Inventory;
+use crate::sim::memory::ReaderTrouble;
 
 /// How often somebody looks.
 const LOOK: Duration = Duration::from_millis(50);
@@ -73,7 +74,7 @@ async fn the_cards_of_an_office_that_has_closed_go_to_its_successor() {
     closed.successor = Some(successor.clone());
     line.rules.offices = OfficeTable::new(offices).unwrap();
     line.tray(lot.clone());
-    assert_eq!(line.floor.take_tray().unwrap().lot.office, successor);
+    assert_eq!(line.floor.take_tray(|_| false).unwrap().lot.office, successor);
 }
 
 #[tokio::test(start_paused = true)]
@@ -159,4 +160,57 @@ fn what_lies_elsewhere_than_the_ledger_says_is_told() {
     *pack.get_mut("feeder").unwrap() -= 1;
     *pack.entry("reject".to_owned()).or_default() += 1;
     assert!(differences(&thrown_away)[0].starts_with("pack "));
+}
+
+/// Cards that are as urgent as each other lie in their office's boxes as its lists have them, remakes at the end,
+/// whichever machine was the fastest.
+#[test]
+fn cards_lie_in_their_boxes_in_the_order_of_their_office() {
+    pass(async {
+        let kit = Kit::new(7, 60, People::SmallChildren, CHIP).await.unwrap();
+        let plan = Plan {
+            stations: 3,
+            desks: 2,
+            pack: 30,
+            box_cards: 30,
+            ..plan(21, 60)
+        };
+        let day = Day::with(&kit, plan).await.unwrap();
+        for station in day.hall.stations() {
+            day.hall.reader_trouble(station, 20, ReaderTrouble::Says(0x6581));
+        }
+        // The first machine takes its time: lots that were begun after its own are through before.
+        let slow = day.hall.stations().next().unwrap();
+        for print in 1..60 {
+            let when = When::Named("Sp".to_owned(), print);
+            day.hall.printer_trouble(slow, when, What::Delay(3_000));
+        }
+        day.admit(day.requests()).await.unwrap();
+        assert_eq!(day.work(None).await.unwrap(), End::Done);
+        assert_eq!(judge::judge(&day).await.unwrap(), [""; 0]);
+
+        let mut boxes = BTreeMap::new();
+        let mut remade = 0;
+        for attempt in day.ledger.all_attempts() {
+            let Some((label, slot)) = attempt.boxed.clone() else {
+                continue;
+            };
+            let order = day.book.order(attempt.id.order).await.unwrap().unwrap();
+            let is_remake = attempt.id.number > 1;
+            remade += usize::from(is_remake);
+            let batch = boxes.entry((order.office, order.priority, order.due));
+            let batch = batch.or_insert_with(Vec::new);
+            batch.push(((label, slot), (is_remake, order.place)));
+        }
+        assert!(remade > 0, "nothing was made again");
+        assert!(
+            boxes.values().any(|cards| cards.len() > 4),
+            "no batch needs two lots"
+        );
+        for ((office, ..), mut cards) in boxes {
+            cards.sort();
+            assert!(cards.is_sorted_by_key(|(_, place)| place), "{office}: {cards:?}");
+        }
+    })
+    .unwrap();
 }
