@@ -223,8 +223,8 @@ async fn take_back(session: &mut Session, lot: i64) -> Result<(), Fault> {
         .map(|_| ())
 }
 
-/// The most urgent order that nobody has in hand names office and profile. Those of its office that are as urgent are in
-/// before others; all are in their office's order, remakes last.
+/// The most urgent order that nobody has in hand names office and profile. Those of its office that are as urgent are
+/// in before others; all are in their office's order, remakes last.
 async fn next_lot(
     session: &mut Session,
     author: &Author,
