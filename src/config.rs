@@ -104,6 +104,12 @@ pub struct Paths {
     /// Card profiles beyond the built-in ones; one of the same name takes the built-in one's place.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profiles: Option<PathBuf>,
+    /// Layouts of faces beyond the built-in ones; one of the same name takes the built-in one's place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub layouts: Option<PathBuf>,
+    /// The days on which nobody works, TOML, in place of the table that comes with the program.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub holidays: Option<PathBuf>,
 }
 
 /// Where an order book is.

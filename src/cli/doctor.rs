@@ -114,6 +114,10 @@ async fn facility(config: &Config, checks: &mut Vec<Check>) {
     checks.push(Check::new("registry", registry(config)));
     checks.push(Check::new("signers", signers(config, clock, &keys)));
     checks.push(Check::new("profiles", told(inspect::profiles(config))));
+    checks.push(Check::new(
+        "working days",
+        told(inspect::holidays(config, clock.today())),
+    ));
     checks.push(Check::new("offices", told(inspect::offices(config))));
     checks.push(Check::new("dossiers", told(inspect::dossier_trust(config))));
     let stations = config

@@ -2,7 +2,7 @@
 
 mod books;
 pub mod fault;
-mod files;
+pub(super) mod files;
 pub(super) mod inspect;
 mod keys;
 

@@ -209,6 +209,8 @@ pub(super) fn plan(folder: &Path, wishes: &Wishes<'_>) -> Result<Config, Fault> 
             dossier_trust: "dossier-trust".into(),
             offices: "offices.toml".into(),
             profiles: None,
+            layouts: None,
+            holidays: None,
         },
         hsm: HsmSettings {
             module: module.to_owned(),

@@ -12,8 +12,6 @@ use crate::control::Control;
 use crate::control::serve::{self, Server};
 use crate::device::hall::HallScreen;
 use crate::device::serial::{SerialConfig, SerialPort};
-use crate::document::face::Press;
-use crate::dossier::Holidays;
 use crate::dossier::name::Glyphs;
 use crate::line::context::KeyLabels;
 use crate::line::desk::Desk;
@@ -22,7 +20,7 @@ use crate::line::{self, Ending, Line, Ports, Rules};
 use crate::port::{Encoder, OfficeCounts, OrderBook, OrderState, Signer};
 use crate::printer::Model;
 
-use super::facility::{Facility, with_token_env};
+use super::facility::{Facility, files, inspect, with_token_env};
 use super::readers;
 use super::trap;
 
@@ -98,7 +96,7 @@ pub async fn line(facility: &Facility, clock: Clock) -> Result<Line, Fault> {
         manifest_key: facility.manifest_key,
         offices: facility.offices.clone(),
         glyphs: Glyphs::of(crate::base::font::SANS)?,
-        holidays: Holidays::viet_nam()?,
+        holidays: files::holidays(&facility.config)?,
         dossier_trust: facility.dossier_trust.clone(),
         chip: facility.chip.clone(),
         fingerprints: facility.fingerprints.clone(),
@@ -115,9 +113,15 @@ pub async fn line(facility: &Facility, clock: Clock) -> Result<Line, Fault> {
         papers: facility.papers.clone(),
     };
     let ports = trap::ports(facility.trap.as_ref(), ports, &rules);
-    let line = Line::new(ports, rules, clock, Entropy::system(), Press::builtin()?)
-        .with_signers(facility.signers.clone())
-        .with_fields(readers::fields(&facility.config, clock));
+    let line = Line::new(
+        ports,
+        rules,
+        clock,
+        Entropy::system(),
+        files::press(&facility.config)?,
+    )
+    .with_signers(facility.signers.clone())
+    .with_fields(readers::fields(&facility.config, clock));
     let mut uncounted = Vec::new();
     for key in facility.hsm.keys().await? {
         match key.signatures {
@@ -138,6 +142,9 @@ pub async fn line(facility: &Facility, clock: Clock) -> Result<Line, Fault> {
 pub async fn make(facility: &Facility, line: &Arc<Line>, ending: Ending) -> Result<(), Fault> {
     let (stations, desks) = (stations(facility, line)?, desks(facility, line)?);
     let (book, today) = (&*facility.order_book, line.clock.today());
+    if let Err(fault) = inspect::holidays(&facility.config, today) {
+        tracing::warn!(code = fault.code.id, "{fault}");
+    }
     line.progress.want(orders_in(&WANTED, book, today).await?);
     line.progress
         .hold(orders_in(&[OrderState::Held], book, today).await?);

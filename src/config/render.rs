@@ -58,19 +58,28 @@ pub(super) fn render(config: &Config) -> String {
     text
 }
 
+/// A path that may be left out: then an example of it, as a comment.
+fn option(name: &str, value: Option<&Path>, example: &str) -> String {
+    value.map_or_else(
+        || format!("# {name} = {}", quote(example)),
+        |value| format!("{name} = {}", path(value)),
+    )
+}
+
 fn head(config: &Config) -> String {
     let paths = &config.paths;
-    let profiles = paths.profiles.as_deref().map_or_else(
-        || "# profiles = \"profiles\"".to_owned(),
-        |folder| format!("profiles = {}", path(folder)),
+    let profiles = option("profiles", paths.profiles.as_deref(), "profiles");
+    let layouts = option("layouts", paths.layouts.as_deref(), "layouts");
+    let holidays = option("holidays", paths.holidays.as_deref(), "holidays.toml");
+    let copy = option(
+        "ledger_copy",
+        paths.ledger_copy.as_deref(),
+        "/second-disk/cardwright",
     );
-    let copy = paths.ledger_copy.as_deref().map_or_else(
-        || "# ledger_copy = \"/second-disk/cardwright\"".to_owned(),
-        |folder| format!("ledger_copy = {}", path(folder)),
-    );
-    let password = paths.order_book_password.as_deref().map_or_else(
-        || "# order_book_password = \"secrets/order-book\"".to_owned(),
-        |file| format!("order_book_password = {}", path(file)),
+    let password = option(
+        "order_book_password",
+        paths.order_book_password.as_deref(),
+        "secrets/order-book",
     );
     let lease = config.lease_seconds.map_or_else(
         || "# lease_seconds = 30".to_owned(),
@@ -106,7 +115,11 @@ fn head(config: &Config) -> String {
          dossier_trust = {dossier_trust}\n\
          offices = {offices}\n\
          # Card profiles beyond the built-in ones; one of the same name takes the built-in one's place.\n\
-         {profiles}\n",
+         {profiles}\n\
+         # Layouts of faces beyond the built-in ones, likewise.\n\
+         {layouts}\n\
+         # The days on which nobody works, in place of the table that comes with the program.\n\
+         {holidays}\n",
         facility = quote(&config.facility),
         mode = quote(config.mode.name()),
         controller = quote(&config.controller),

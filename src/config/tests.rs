@@ -60,6 +60,8 @@ fn what_is_written_is_read_again() {
             config.paths.order_book_password.clone_from(&profiles);
         }
         config.paths.profiles = profiles;
+        config.paths.layouts.clone_from(&config.paths.profiles);
+        config.paths.holidays.clone_from(&config.paths.profiles);
         config.keys.chips = config.paths.profiles.as_ref().map(|_| ChipMasters {
             transport: "chip-transport".to_owned(),
             issuer: "chip-issuer".to_owned(),

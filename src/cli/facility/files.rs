@@ -15,8 +15,9 @@ use crate::chip::ChipProfile;
 use crate::cli::chip::terminal;
 use crate::config::Config;
 use crate::config::fault::PIN_FILE;
-use crate::document::face::Press;
+use crate::document::face::{Layout, Press};
 use crate::document::profile::{BUILTIN, CardProfile};
+use crate::dossier::Holidays;
 use crate::dossier::office::{Office, OfficeTable};
 use crate::line::context::Fingerprints;
 use crate::pki::{Certificate, Crl, CvCertificate, SignerKey, TrustStore};
@@ -78,7 +79,7 @@ pub(super) fn profiles(
         profiles.insert((*id).to_owned(), Arc::new(chip.fit(CardProfile::parse(text)?)));
     }
     if let Some(folder) = &config.paths.profiles {
-        let press = Press::builtin()?;
+        let press = press(config)?;
         for path in listing(&config.path(folder), "toml")? {
             let profile = CardProfile::parse(&text(&path)?).map_err(|fault| fault.at(path.display()))?;
             press.suits(&profile).map_err(|fault| fault.at(path.display()))?;
@@ -86,6 +87,26 @@ pub(super) fn profiles(
         }
     }
     Ok(profiles)
+}
+
+/// A press with the built-in layouts and those of the facility.
+pub(in crate::cli) fn press(config: &Config) -> Result<Press, Fault> {
+    let mut layouts = Layout::builtin()?;
+    if let Some(folder) = &config.paths.layouts {
+        for path in listing(&config.path(folder), "toml")? {
+            layouts.push(Layout::parse(&text(&path)?).map_err(|fault| fault.at(path.display()))?);
+        }
+    }
+    Press::new(layouts)
+}
+
+/// The days on which nobody works.
+pub(in crate::cli) fn holidays(config: &Config) -> Result<Holidays, Fault> {
+    let Some(file) = &config.paths.holidays else {
+        return Holidays::viet_nam();
+    };
+    let path = config.path(file);
+    Holidays::from_toml(&text(&path)?).map_err(|fault| fault.at(path.display()))
 }
 
 /// The table of offices: TOML, or the JSON list that a registry exports. Without either there is no office.
@@ -198,4 +219,73 @@ pub(in crate::cli) fn read_pin(path: &Path) -> Result<Secret<String>, Fault> {
 
 fn trouble(path: &Path, error: &std::io::Error) -> Fault {
     Fault::new(&FILE, format!("{}: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::Mode;
+    use crate::cli::init::{Wishes, plan};
+
+    /// A facility with nothing in it but what is written here.
+    fn config(folder: &Path) -> Config {
+        let wishes = Wishes {
+            name: "F",
+            mode: Mode::Rehearsal,
+            stations: 0,
+            desks: 0,
+            pcsc: false,
+            module: "",
+            chip: crate::config::CHIP,
+        };
+        plan(folder, &wishes).unwrap()
+    }
+
+    #[test]
+    fn a_facility_has_profiles_and_layouts_of_its_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut config = config(folder.path());
+        let chip = config.chip_profile().unwrap();
+        let (_, profile) = BUILTIN.iter().find(|(id, _)| *id == "cc-2024").unwrap();
+        let ours = profile
+            .replace("id = \"cc-2024\"", "id = \"ours\"")
+            .replace("layout = \"cc-2024\"", "layout = \"ours\"");
+        fs::create_dir(folder.path().join("ours")).unwrap();
+        fs::write(folder.path().join("ours/ours.toml"), ours).unwrap();
+        config.paths.profiles = Some("ours".into());
+        let unknown = profiles(&config, &chip).unwrap_err();
+        assert!(unknown.to_string().contains("ours"), "{unknown}");
+
+        let layout = include_str!("../../document/face/layouts/cc-2024.toml");
+        fs::create_dir(folder.path().join("layouts")).unwrap();
+        let file = folder.path().join("layouts/ours.toml");
+        fs::write(&file, layout.replace("id = \"cc-2024\"", "id = \"ours\"")).unwrap();
+        config.paths.layouts = Some("layouts".into());
+        let known = profiles(&config, &chip).unwrap();
+        assert_eq!(known.len(), BUILTIN.len() + 1);
+        assert_eq!(known["ours"].face.layout, "ours");
+
+        fs::write(&file, "id = \"ours\"").unwrap();
+        let broken = profiles(&config, &chip).unwrap_err();
+        assert!(broken.to_string().contains("ours.toml"), "{broken}");
+    }
+
+    #[test]
+    fn a_facility_has_holidays_of_its_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut config = config(folder.path());
+        assert!(holidays(&config).unwrap().covers(2027));
+        config.paths.holidays = Some("days.toml".into());
+        assert_eq!(holidays(&config).unwrap_err().code, &FILE);
+        let days = "years = [2028]\n[[holiday]]\nname = \"Tết\"\nfrom = \"2028-01-26\"\n";
+        fs::write(folder.path().join("days.toml"), days).unwrap();
+        let known = holidays(&config).unwrap();
+        assert!(known.covers(2028) && !known.covers(2027));
+        let told = |year| {
+            let day = time::Date::from_calendar_date(year, time::Month::June, 1).unwrap();
+            super::super::inspect::holidays(&config, day)
+        };
+        assert!(told(2028).is_ok());
+        assert!(told(2027).unwrap_err().to_string().contains("2027"));
+    }
 }

@@ -1,12 +1,15 @@
 //! The parts of a facility looked at one by one, each told in a line: for `doctor`, which opens nothing that is locked.
 
-use time::OffsetDateTime;
+use time::{Date, Duration, OffsetDateTime};
 
 use super::files;
 use crate::base::Fault;
 use crate::config::Config;
 use crate::dossier::OfficeTable;
 use crate::pki::SignerKey;
+
+/// So many days before the table of holidays ends it is missed.
+const WARNED_DAYS: i64 = 45;
 
 /// The document signers whose certificates hold now.
 ///
@@ -30,6 +33,27 @@ pub(in crate::cli) fn profiles(config: &Config) -> Result<String, Fault> {
             false => format!("{} (no active authentication)", card.id),
         });
     Ok(names.collect::<Vec<_>>().join(", "))
+}
+
+/// The days on which nobody works: an error if those that come soon are not known.
+///
+/// # Errors
+/// `FAC-003` if the table ends soon, and why it cannot be read.
+pub(in crate::cli) fn holidays(config: &Config, today: Date) -> Result<String, Fault> {
+    let table = files::holidays(config)?;
+    let soon = today.saturating_add(Duration::days(WARNED_DAYS));
+    let unknown = [today, soon]
+        .into_iter()
+        .map(Date::year)
+        .find(|year| !table.covers(*year));
+    match unknown {
+        None => Ok(format!("holidays are known until {soon} at least")),
+        Some(year) => {
+            let detail =
+                format!("the holidays of {year} are unknown, due dates come too early: see paths.holidays");
+            Err(Fault::new(&super::fault::FILE, detail))
+        }
+    }
 }
 
 /// The table of offices.

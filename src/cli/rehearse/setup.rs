@@ -64,7 +64,7 @@ pub(in crate::cli) async fn facility(
         None => {
             let mut config = init::plan(dir, &wishes)?;
             sharing.tell(&mut config);
-            init::make_as(config, clock).await?;
+            Box::pin(init::make_as(config, clock)).await?;
             people::introduce(scale, dir, clock)?;
         }
         Some((first, controller)) => {
