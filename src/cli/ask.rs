@@ -21,7 +21,7 @@ use crate::line::{recover, tap};
 use crate::store::fault::LOCKED;
 
 use super::codes;
-use super::facility::{Facility, with_token_env};
+use super::facility::{Facility, with_environment};
 use super::say;
 
 /// Where acts that wait for their second person are kept, in the facility's folder.
@@ -94,7 +94,7 @@ impl Session {
             if let Some(connection) = Connection::open(&socket, clock).await? {
                 return Ok(Self::Controller(connection));
             }
-            with_token_env(&config.folder)?;
+            with_environment(&config.folder)?;
             match Box::pin(Facility::open(&options.facility, clock)).await {
                 Ok(facility) => return Box::pin(Self::own(facility, clock)).await,
                 Err(fault) if fault.code.id == LOCKED.id && tries > 0 => {

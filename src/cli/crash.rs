@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::facility::with_token_env;
+use super::facility::with_environment;
 use super::say;
 use super::scratch::Scratch;
 use crate::base::{Clock, Entropy};
@@ -51,7 +51,7 @@ pub struct Arguments {
 /// When the facility cannot be made, or a process cannot be started.
 pub fn main(arguments: &Arguments) -> anyhow::Result<bool> {
     let scratch = Scratch::new(arguments.dir.as_deref())?;
-    with_token_env(&scratch.dir)?;
+    with_environment(&scratch.dir)?;
     super::runtime()?.block_on(crash(arguments, &scratch))
 }
 

@@ -19,7 +19,7 @@ use crate::port::{KeyInfo, KeyPurpose, Signer};
 use crate::store::fault::NO_REGISTRY;
 use crate::store::postgres::{self, Server};
 
-use super::facility::{inspect, open_hsm, read_pin, with_token_env};
+use super::facility::{inspect, open_hsm, read_pin, with_environment};
 use super::key::own;
 use super::{readers, say};
 
@@ -68,7 +68,7 @@ impl Check {
 pub fn main(arguments: &Arguments) -> anyhow::Result<bool> {
     let config = Config::load(&arguments.facility);
     if let Ok(config) = &config {
-        with_token_env(&config.folder)?;
+        with_environment(&config.folder)?;
     }
     let checks = super::runtime()?.block_on(async {
         let mut checks = vec![Check::new("disk", disk(&arguments.facility))];

@@ -32,6 +32,9 @@ pub(super) use books::open_books;
 pub(super) use files::{read, read_pin, write};
 pub(super) use keys::point_of;
 
+/// The GNU C library gives threads heaps of their own, which keep what was let go: over 8,000 cards the controller grew
+/// by a fifth. With two heaps it stays as it is (mallopt(3), `M_ARENA_MAX`).
+const ARENAS: (&str, &str) = ("MALLOC_ARENA_MAX", "2");
 /// Where hsm-sim finds its token.
 const TOKEN_VARIABLE: &str = "HSM_SIM_DIR";
 /// The token's folder in the facility's.
@@ -195,26 +198,30 @@ pub fn open_hsm(config: &Config) -> Result<Hsm, Fault> {
     Ok(hsm)
 }
 
-/// Makes sure that hsm-sim will find this facility's token. A library reads the environment whenever it likes,
-/// so a process
-/// must not change its own: it starts itself again with the variable set, and does not come back. Returns at
-/// once where the
-/// variable is set.
+/// Makes sure that hsm-sim will find this facility's token, and that memory which was let go goes back to where all
+/// threads take theirs from. Libraries read the environment whenever they like, so a process must not change its own: it
+/// starts itself again with the variables set, and does not come back. Returns at once where they are set.
 ///
 /// # Errors
 /// `FAC-005` if the program cannot be started again.
-pub fn with_token_env(folder: &Path) -> Result<(), Fault> {
-    if std::env::var_os(TOKEN_VARIABLE).is_some() {
+pub fn with_environment(folder: &Path) -> Result<(), Fault> {
+    let is_set = |variable| std::env::var_os(variable).is_some();
+    if is_set(TOKEN_VARIABLE) && is_set(ARENAS.0) {
         return Ok(());
     }
     let restart = |error: std::io::Error| Fault::new(&fault::RESTART, error.to_string());
-    let token = std::path::absolute(folder.join(TOKEN)).map_err(restart)?;
-    let program = std::env::current_exe().map_err(restart)?;
-    let error = Command::new(program)
-        .args(std::env::args_os().skip(1))
-        .env(TOKEN_VARIABLE, token)
-        .exec();
-    Err(restart(error))
+    let mut again = Command::new(std::env::current_exe().map_err(restart)?);
+    again.args(std::env::args_os().skip(1));
+    if !is_set(TOKEN_VARIABLE) {
+        again.env(
+            TOKEN_VARIABLE,
+            std::path::absolute(folder.join(TOKEN)).map_err(restart)?,
+        );
+    }
+    if !is_set(ARENAS.0) {
+        again.env(ARENAS.0, ARENAS.1);
+    }
+    Err(restart(again.exec()))
 }
 
 /// The first record says what this ledger is for, and no file of settings can change that.

@@ -58,7 +58,7 @@ pub(super) fn chip_masters() -> ChipMasters {
 
 /// Makes a facility in an empty or new folder. In a rehearsal it gets a token, keys, certificates and a
 /// registry of its own;
-/// `HSM_SIM_DIR` must lead to its token ([`super::facility::with_token_env`]). A production facility gets
+/// `HSM_SIM_DIR` must lead to its token ([`super::facility::with_environment`]). A production facility gets
 /// ledger, order book
 /// and configuration: its token, keys and certificates come from people.
 ///

@@ -14,7 +14,7 @@ use crate::config::CHIP;
 use crate::line::Ending;
 use crate::store::fault::LOCKED;
 
-use super::facility::{Facility, with_token_env};
+use super::facility::{Facility, with_environment};
 use outside::Hall;
 use setup::Sharing;
 
@@ -134,7 +134,7 @@ pub fn main(arguments: &Arguments) -> anyhow::Result<bool> {
     std::fs::create_dir_all(&arguments.facility)?;
     let dir = std::fs::canonicalize(&arguments.facility)?;
     setup::clear_unfinished(&dir)?;
-    with_token_env(&dir)?;
+    with_environment(&dir)?;
     super::runtime()?.block_on(rehearse(arguments, &dir))
 }
 

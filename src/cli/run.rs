@@ -20,7 +20,7 @@ use crate::line::{self, Ending, Line, Ports, Rules};
 use crate::port::{Encoder, OfficeCounts, OrderBook, OrderState, Signer};
 use crate::printer::Model;
 
-use super::facility::{Facility, files, inspect, with_token_env};
+use super::facility::{Facility, files, inspect, with_environment};
 use super::readers;
 use super::trap;
 
@@ -54,7 +54,7 @@ pub struct Arguments {
 /// # Errors
 /// Whatever stops the line.
 pub fn main(arguments: &Arguments) -> anyhow::Result<bool> {
-    with_token_env(&arguments.facility)?;
+    with_environment(&arguments.facility)?;
     super::runtime()?.block_on(async {
         let clock = Clock::system();
         let facility = Facility::open_patiently(&arguments.facility, clock).await?;

@@ -2,9 +2,11 @@
 
 use clap::Args;
 
+use crate::config::Config;
 use crate::control::{Name, Request, whereabouts};
 
 use super::ask::{self, Options};
+use super::facility::with_environment;
 
 /// Arguments of `where`.
 #[derive(Args, Debug)]
@@ -28,6 +30,8 @@ pub struct Arguments {
 pub fn main(arguments: &Arguments) -> anyhow::Result<bool> {
     let mut number = arguments.number.clone();
     if number == "-" {
+        // Before it is read: a program that starts itself again would find nothing there.
+        with_environment(&Config::load(&arguments.options.facility)?.folder)?;
         number.clear();
         std::io::stdin().read_line(&mut number)?;
     }

@@ -12,7 +12,7 @@ use super::process;
 use super::report::{Reading, Report};
 use crate::base::Clock;
 use crate::base::clock::Stopwatch;
-use crate::cli::facility::{Facility, with_token_env};
+use crate::cli::facility::{Facility, with_environment};
 use crate::cli::rehearse::outside::Hall;
 use crate::cli::rehearse::{Readers, Scale, people, setup};
 use crate::cli::run;
@@ -93,7 +93,7 @@ pub(super) enum Timing {
 /// Whatever stops the line.
 pub(super) fn main(arguments: &Arguments) -> anyhow::Result<bool> {
     let scratch = Scratch::new(arguments.dir.as_deref())?;
-    with_token_env(&scratch.dir)?;
+    with_environment(&scratch.dir)?;
     let report = crate::cli::runtime()?.block_on(measure(arguments, &scratch.dir))?;
     if arguments.json {
         println!("{}", serde_json::to_string_pretty(&report)?);

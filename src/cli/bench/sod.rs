@@ -8,7 +8,7 @@ use super::{Rate, Times, print};
 use crate::base::Clock;
 use crate::base::clock::Stopwatch;
 use crate::base::cpu;
-use crate::cli::facility::{Facility, with_token_env};
+use crate::cli::facility::{Facility, with_environment};
 use crate::cli::rehearse::{Scale, setup};
 use crate::cli::scratch::Scratch;
 use crate::document::sod::{LdsVersion, SodDraft};
@@ -23,7 +23,7 @@ const AT_A_TIME: usize = 16;
 /// Those of setting up a token, and of signing.
 pub(super) fn main(times: Times) -> anyhow::Result<bool> {
     let scratch = Scratch::new(None)?;
-    with_token_env(&scratch.dir)?;
+    with_environment(&scratch.dir)?;
     crate::cli::runtime()?.block_on(async {
         let clock = Clock::system();
         setup::facility(&Scale::default(), &scratch.dir, &setup::Sharing::default(), clock).await?;

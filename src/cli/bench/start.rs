@@ -12,7 +12,7 @@ use super::orders;
 use crate::base::Clock;
 use crate::base::ids::{AttemptId, MachineId};
 use crate::cli::crash::recovery::first_card;
-use crate::cli::facility::{Facility, with_token_env};
+use crate::cli::facility::{Facility, with_environment};
 use crate::cli::rehearse::outside::Hall;
 use crate::cli::rehearse::{Scale, people, setup};
 use crate::cli::run;
@@ -55,7 +55,7 @@ pub struct Arguments {
 /// Whatever stops what is measured.
 pub(super) fn main(arguments: &Arguments) -> anyhow::Result<bool> {
     let scratch = Scratch::new(arguments.dir.as_deref())?;
-    with_token_env(&scratch.dir)?;
+    with_environment(&scratch.dir)?;
     crate::cli::runtime()?.block_on(measure(arguments, &scratch))
 }
 

@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 
 use crate::base::{Clock, Mode};
 
-use super::super::facility::with_token_env;
+use super::super::facility::with_environment;
 use super::Wishes;
 use crate::config::CHIP;
 
@@ -66,7 +66,7 @@ pub fn main(arguments: &Arguments) -> anyhow::Result<bool> {
         Kind::Production => Mode::Production,
     };
     if mode == Mode::Rehearsal {
-        with_token_env(&arguments.facility)?;
+        with_environment(&arguments.facility)?;
     }
     let wishes = Wishes {
         name: &arguments.name,

@@ -9,7 +9,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use time::OffsetDateTime;
 
 use super::super::facility::fault::REFUSED;
-use super::super::facility::{announce_tests, inspect, open_books, open_hsm, with_token_env};
+use super::super::facility::{announce_tests, inspect, open_books, open_hsm, with_environment};
 use super::super::say;
 use super::{ceremony, ceremony_facts, first_wrapping_key, import, list, made_if_missing, own, request};
 use crate::base::{Clock, Fault};
@@ -112,7 +112,7 @@ pub fn main(verb: Verb) -> anyhow::Result<bool> {
         | Verb::List { at, .. } => at.facility.clone(),
     };
     let mut config = Config::load(&dir)?;
-    with_token_env(&config.folder)?;
+    with_environment(&config.folder)?;
     super::super::runtime()?.block_on(async {
         let clock = Clock::system();
         let hsm = open_hsm(&config)?;
