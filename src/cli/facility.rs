@@ -33,8 +33,8 @@ pub(super) use files::{read, read_pin, write};
 pub(super) use keys::point_of;
 
 /// The GNU C library gives threads heaps of their own, which keep what was let go: over 8,000 cards the controller grew
-/// by a fifth. With two heaps it stays as it is (mallopt(3), `M_ARENA_MAX`).
-const ARENAS: (&str, &str) = ("MALLOC_ARENA_MAX", "2");
+/// by a fifth. With four heaps it stays as it is (mallopt(3), `M_ARENA_MAX`).
+const ARENAS: (&str, &str) = ("MALLOC_ARENA_MAX", "4");
 /// Where hsm-sim finds its token.
 const TOKEN_VARIABLE: &str = "HSM_SIM_DIR";
 /// The token's folder in the facility's.

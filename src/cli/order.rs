@@ -42,8 +42,14 @@ Examples:
         options: Options,
     },
     /// Let an order wait until it is released. Refused once it was given to a machine.
+    #[command(after_help = "\
+Example:
+  cardwright order hold O0000042 --reason 'the office asks to wait'")]
     Hold(Change),
     /// Let a held order go on.
+    #[command(after_help = "\
+Example:
+  cardwright order release O0000042 --reason 'the residence was verified'")]
     Release(Change),
     /// Make an order sooner or later.
     #[command(after_help = "\
@@ -62,6 +68,9 @@ Example:
         options: Options,
     },
     /// Never make an order. Refused once it was given to a machine: its card is then dealt with as a card.
+    #[command(after_help = "\
+Example:
+  cardwright order cancel O0000042 --reason 'withdrawn by the office'")]
     Cancel(Change),
 }
 

@@ -23,6 +23,9 @@ answer. See why with cardwright position list, remove the cause, then:
   cardwright position resume S03")]
     Resume(One),
     /// Let a machine finish the card in it, and wait.
+    #[command(after_help = "\
+Example:
+  cardwright position stop S03")]
     Stop(One),
 }
 

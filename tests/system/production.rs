@@ -300,7 +300,8 @@ fn two_accounts(site: &Site) {
     // One account is enough to take it out of use.
     let said = site.another_account("signer stop ds-1").unwrap();
     assert!(said.contains("signs no more"), "{said}");
-    assert!(signal(controller.id(), rustix::process::Signal::TERM));
+    // As at a terminal, with Ctrl-C.
+    assert!(signal(controller.id(), rustix::process::Signal::INT));
     let ended = controller.wait_with_output().unwrap();
     assert!(ended.status.success());
     site.good("audit verify");

@@ -18,7 +18,9 @@ use crate::chip::{
 use crate::document::build::{self, ChipPublic, FILLER};
 use crate::document::mrz::Mrz;
 use crate::document::{CardFiles, FileId};
+#[cfg(feature = "pcsc")]
 use crate::line::talk::with_chip;
+#[cfg(feature = "pcsc")]
 use crate::port::Encoder;
 use crate::sim::chip::{Chip, REHEARSAL_MASTER};
 
@@ -189,6 +191,7 @@ impl Card {
     }
 
     /// Writes and seals the blank in a reader's field.
+    #[cfg(feature = "pcsc")]
     pub(super) async fn write_at(&self, reader: &mut dyn Encoder) -> anyhow::Result<()> {
         let identity = with_chip(reader, identify(&self.profile)).await?;
         let keys = self.keys(&identity)?;
@@ -204,6 +207,7 @@ impl Card {
     }
 
     /// Reads the card in a reader's field back.
+    #[cfg(feature = "pcsc")]
     pub(super) async fn read_at(&self, reader: &mut dyn Encoder) -> anyhow::Result<()> {
         let inspection = with_chip(reader, inspect(self.request(), &Secret::new([9; 32]))).await?;
         self.must_be_on(&inspection)

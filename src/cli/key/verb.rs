@@ -25,6 +25,11 @@ use crate::store::{SqlOrderBook, SqliteLedger};
 #[derive(Debug, Subcommand)]
 pub enum Verb {
     /// Make all keys, a CSCA, two document signers and a CRL: rehearsals only, once for a token.
+    #[command(after_help = "\
+Example:
+  cardwright key ceremony --facility hall-1
+
+init and rehearse hold it by themselves; by hand it is for a token that lost its keys. Labels that exist are refused.")]
     Ceremony {
         /// The card profile whose rules the certificates follow.
         #[arg(long, default_value = "cc-2024")]
@@ -34,6 +39,9 @@ pub enum Verb {
     },
     /// Make the facility's own keys that the HSM does not have yet: for wrapping, look-ups, manifests, checkpoints and
     /// dossiers. In production this comes first, once for a token; a rehearsal's ceremony has made them.
+    #[command(after_help = "\
+Example:
+  cardwright key make --facility /srv/cardwright")]
     Make {
         #[command(flatten)]
         at: At,

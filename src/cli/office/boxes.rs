@@ -24,8 +24,15 @@ pub enum Verb {
         options: Options,
     },
     /// One, card by card.
+    #[command(after_help = "\
+Example:
+  cardwright box show DT01-C01-001")]
     Show(One),
     /// Seal a box that is not full. You stand before it: the registry is asked, the manifest signed, then you close it.
+    #[command(after_help = "\
+Examples:
+  cardwright box seal DT01-C01-002
+  cardwright box seal DT01-C01-002 --taken 3 --taken 17   if it asked for these two to be taken out")]
     Seal {
         #[command(flatten)]
         one: One,
@@ -34,6 +41,9 @@ pub enum Verb {
         taken: Vec<u16>,
     },
     /// Sealed boxes leave the house.
+    #[command(after_help = "\
+Example:
+  cardwright box dispatch DT01-C01-001 DT01-C01-002 --consignment EB123456789VN")]
     Dispatch {
         /// Their labels.
         #[arg(required = true)]
@@ -46,6 +56,9 @@ pub enum Verb {
     },
     /// Two people: a dispatched box did not arrive. The registry is told never to accept its cards; they are made
     /// again.
+    #[command(after_help = "\
+Example:
+  cardwright box lost DT01-C01-001     both people, each in their own name")]
     Lost(One),
     /// At the office: is this the manifest that the facility signed? Offline; nothing of a facility is needed but its
     /// public key, which lies beside the manifests.

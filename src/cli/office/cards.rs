@@ -9,6 +9,9 @@ use crate::control::{Request, cards};
 /// A card that is waste.
 #[derive(Args, Debug)]
 #[command(after_help = "\
+Example:
+  cardwright spoil O0000042.1 --code damaged --reason 'bent in the feeder'
+
 Codes: damaged, misprinted, mute, mixed-up, sample.
 The registry is told first, so that nobody ever accepts the chip; then the order gets a new card. A blank that is no
 card is written off by its number or its chip, and never used again.")]
@@ -28,6 +31,11 @@ pub struct Spoil {
 /// A card that was found and tapped.
 #[derive(Args, Debug)]
 #[command(after_help = "\
+Examples:
+  cardwright found BL00000017                 what is to be done with the card that has this number?
+  cardwright found O0000042.1 --accept        both people
+  cardwright found O0000042.1 --not-found     both people
+
 Says box, desk, reject or aside, and does what is certain: an unfinished card is spoiled, a card that was missing in its
 tray goes back to a desk. To take a quarantined card for good, or to declare one not found, two people give the same
 command.")]
@@ -46,6 +54,9 @@ pub struct Found {
 
 /// Spoiled cards that are destroyed.
 #[derive(Args, Debug)]
+#[command(after_help = "\
+Example:
+  cardwright destroy P001 --count 3     both people; stock count says how many there must be")]
 pub struct Destroy {
     /// Of which pack.
     pack: String,

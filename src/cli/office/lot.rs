@@ -15,8 +15,14 @@ pub enum Verb {
         options: Options,
     },
     /// One, card by card.
+    #[command(after_help = "\
+Example:
+  cardwright lot show L000012")]
     Show(One),
     /// Take a lot from a machine that makes no more of it: what was not begun waits for another machine.
+    #[command(after_help = "\
+Example:
+  cardwright lot close L000012     its machine was taken out of the configuration")]
     Close(One),
 }
 

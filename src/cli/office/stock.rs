@@ -19,16 +19,30 @@ use crate::job::stock::SupplierList;
 pub enum Verb {
     /// A sealed pack comes into the vault with the supplier's list.
     #[command(after_help = "\
+Example:
+  cardwright stock receive P001.json
+
 The list is JSON: {\"pack\": \"P001\", \"blank_type\": \"rehearsal\",
                    \"blanks\": [{\"blank\": \"BL00000001\", \"chip\": \"479050…\"}, …]}
 It is taken as a whole or not at all: a blank or a chip that is named twice, or that came in before, an unknown type and
 an empty list are refused.")]
     Receive(Receive),
     /// Packs leave the vault for the floor; a machine that runs out asks its operator for one of them.
+    #[command(after_help = "\
+Example:
+  cardwright stock issue P001 P002")]
     Issue(Issue),
     /// Put a pack from the floor into a machine's feeder.
+    #[command(after_help = "\
+Example:
+  cardwright stock load P001 --machine S03     after it was laid into the feeder of S03")]
     Load(Load),
     /// Blanks go back: from the floor or a feeder into the vault; from the vault to the supplier (two people).
+    #[command(after_help = "\
+Examples:
+  cardwright stock return P001 --from S03 --count 37      37 blanks out of the feeder, into the vault
+  cardwright stock return P001 --from issued --count 50   an unopened pack from the floor, into the vault
+  cardwright stock return P001 --from vault --count 50    back to the supplier; a second person says the same")]
     Return(Return),
     /// The count equation, per pack, machine and type; or put on record what you counted in a feeder.
     #[command(after_help = "\
@@ -41,6 +55,9 @@ Examples:
 Exit code: 1 if anything does not add up, or a count that differed is not explained.")]
     Count(Count),
     /// Two people have looked for what a count found missing, and declare it not found.
+    #[command(after_help = "\
+Example:
+  cardwright stock explain S03 --reason 'searched the machine and the floor around it'   both people")]
     Explain(Explain),
 }
 

@@ -178,6 +178,7 @@ impl Service {
         }
     }
 
+    #[expect(clippy::disallowed_methods, reason = "this is the one place")]
     fn context(&mut self) -> Result<Context, Error> {
         let valid = self.context.take().filter(|context| context.is_valid().is_ok());
         let context = match valid {

@@ -23,6 +23,10 @@ pub struct Arguments {
 ///
 /// # Errors
 /// PC/SC's, and broken pipes.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is what our own way is compared with"
+)]
 pub(in crate::cli) fn main(arguments: &Arguments) -> anyhow::Result<bool> {
     let mut lines = io::stdin().lines();
     let mut commands = Vec::new();
