@@ -199,8 +199,8 @@ pub fn open_hsm(config: &Config) -> Result<Hsm, Fault> {
 }
 
 /// Makes sure that hsm-sim will find this facility's token, and that memory which was let go goes back to where all
-/// threads take theirs from. Libraries read the environment whenever they like, so a process must not change its own: it
-/// starts itself again with the variables set, and does not come back. Returns at once where they are set.
+/// threads take theirs from. Libraries read the environment whenever they like, so a process must not change its own:
+/// it starts itself again with the variables set, and does not come back. Returns at once where they are set.
 ///
 /// # Errors
 /// `FAC-005` if the program cannot be started again.

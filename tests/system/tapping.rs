@@ -7,7 +7,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use cardwright::sim::hall;
 
@@ -30,7 +30,9 @@ fn a_card_on_a_desks_reader_says_what_it_is() {
     let boxed = hall::inventory(&place).unwrap().boxes.remove(0);
     let _hall = open_hall(&place);
 
-    let mut tap = cardwright(&place, &["sim", "tap", boxed.blank.as_str(), "--desk", "D1"]);
+    let mut tap = Command::new(env!("CARGO_BIN_EXE_cardwright"));
+    tap.args(["sim", "tap", boxed.blank.as_str(), "--desk", "D1", "--hall"])
+        .arg(&place);
     let mut tap = Ending(tap.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap());
     let mut line = String::new();
     let output = tap.0.stdout.take().unwrap();

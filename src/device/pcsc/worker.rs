@@ -46,7 +46,17 @@ pub fn run(id: ReaderId) -> io::Result<()> {
         if held.elapsed() >= limits::ANSWERS_HELD || !is_more_asked(&requests)? {
             answers.write_all(&unsaid)?;
             unsaid.clear();
+            stay_awake(&requests)?;
         }
+    }
+    Ok(())
+}
+
+/// Waits a little for the next request without falling asleep.
+fn stay_awake(requests: &BufReader<File>) -> io::Result<()> {
+    let answered = Stopwatch::start();
+    while answered.elapsed() < limits::READER_STAYS_AWAKE && !is_more_asked(requests)? {
+        std::hint::spin_loop();
     }
     Ok(())
 }
