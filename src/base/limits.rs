@@ -38,8 +38,8 @@ pub const READERS_TOLD: Duration = Duration::from_millis(500);
 pub const READERS_HUSHED: Duration = Duration::from_millis(2_000);
 /// A smart card service that does not answer, or says what makes no sense, is asked again after this time.
 pub const READERS_AGAIN: Duration = Duration::from_millis(200);
-/// A reader's process stays awake for so long after an answer: the next command mostly comes sooner, and processors that
-/// fall asleep between two of them are slow to wake. Longer did harm (`cardwright bench readers` with 300).
+/// A reader's process stays awake for so long after an answer: the next command mostly comes sooner, and processors
+/// that fall asleep between two of them are slow to wake. Longer did harm (`cardwright bench readers` with 300).
 pub const READER_STAYS_AWAKE: Duration = Duration::from_micros(50);
 /// Answers to commands that were sent together are held back for so long at most, and by so much later a missing one is
 /// missed.

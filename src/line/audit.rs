@@ -24,7 +24,7 @@ use super::fault::{STATE_DIFFERS, TOO_BUSY, unreadable};
 use along::{Along, Page};
 
 /// Records read at once.
-const PAGE: u32 = 500;
+const PAGE: u32 = 2_000;
 /// Pages that wait between fetching and reading, and between reading and folding.
 const PAGES_AHEAD: usize = 2;
 /// Times that the tables are compared while records keep coming.

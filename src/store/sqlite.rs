@@ -95,6 +95,7 @@ pub(crate) async fn open_to_read(path: &Path) -> Result<SqlitePool, Fault> {
         .busy_timeout(Duration::from_secs(10));
     SqlitePoolOptions::new()
         .max_connections(2)
+        .test_before_acquire(false)
         .connect_with(options)
         .await
         .map_err(|error| database(&error).at(path.display()))
