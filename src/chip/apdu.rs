@@ -147,8 +147,10 @@ pub enum Status {
     EndOfFile,
     /// `6283`: what was selected is locked or terminated.
     Deactivated,
-    /// `6300` and `63Cx`: verification failed.
+    /// `6300`: verification failed.
     VerificationFailed,
+    /// `63Cx`: verification failed, and so many tries are left, 15 at most.
+    TriesLeft(u8),
     /// `6581`: the chip's memory failed.
     Memory,
     /// `6700`.
@@ -210,8 +212,8 @@ const STATUS_WORDS: [(u16, Status); 20] = [
 
 impl From<u16> for Status {
     fn from(word: u16) -> Self {
-        match word {
-            0x63C0..=0x63CF => Self::VerificationFailed,
+        match word.to_be_bytes() {
+            [0x63, low @ 0xC0..=0xCF] => Self::TriesLeft(low & 0x0F),
             _ => STATUS_WORDS
                 .iter()
                 .find(|(known, _)| *known == word)
@@ -226,6 +228,7 @@ impl Status {
     pub fn word(self) -> u16 {
         match self {
             Self::Other(word) => word,
+            Self::TriesLeft(tries) => 0x63C0 | u16::from(tries & 0x0F),
             _ => STATUS_WORDS
                 .iter()
                 .find(|(_, known)| *known == self)
@@ -285,10 +288,10 @@ mod tests {
 
     #[test]
     fn a_status_keeps_its_word() {
-        for (word, _) in STATUS_WORDS {
+        for word in 0..=u16::MAX {
             assert_eq!(Status::from(word).word(), word);
         }
-        assert_eq!(Status::from(0x63C2), Status::VerificationFailed);
+        assert_eq!(Status::from(0x63C2), Status::TriesLeft(2));
         assert_eq!(Status::from(0x6F12).to_string(), "6F12");
         assert_eq!(response(&[0x90]), None);
     }

@@ -334,7 +334,7 @@ async fn step(card: &mut Card, send: Option<(u16, &[u8])>, receive: u16) -> Resu
     match status {
         Status::Success => {}
         // A chip finds a wrong password only by the token.
-        Status::VerificationFailed if last => {
+        Status::VerificationFailed | Status::TriesLeft(_) if last => {
             return Err(Fault::new(&fault::ACCESS_DENIED, format!("PACE {status}")));
         }
         _ => {

@@ -6,6 +6,7 @@ use clap::Args;
 
 use crate::control::look::{Pictures, Request as Look};
 use crate::control::{Answer, Request};
+use crate::document::face::Preprinted;
 
 use super::ask::{self, Options};
 
@@ -16,7 +17,8 @@ Example:
   cardwright preview O0000001 --dir /tmp
 
 writes O0000001.front.png and O0000001.back.png, dot for dot what the printer would get: one bit a dot, 300 dots an
-inch. What is pre-printed on the blank (emblem, colours) is not in it. The pictures hold personal data.")]
+inch. What the blank carries already (emblem, chip) is not in them; the answer says what and where that is, in
+millimetres from the upper left. The pictures hold personal data.")]
 pub struct Arguments {
     /// The order, or the registry's request.
     order: String,
@@ -46,7 +48,15 @@ pub fn main(arguments: &Arguments) -> anyhow::Result<bool> {
         std::fs::write(&file, png)?;
         files.push(file);
     }
-    let lines: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
-    let written = Answer::good(lines.join("\n"), serde_json::json!({ "files": files }));
+    let mut lines: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
+    for (face, carried) in ["front", "back"].into_iter().zip(&pictures.preprinted) {
+        for Preprinted { what, x, y, w, h } in carried {
+            lines.push(format!(
+                "{face}: {what} is on the blank already, {w} by {h} mm at {x}, {y}"
+            ));
+        }
+    }
+    let data = serde_json::json!({ "files": files, "preprinted": pictures.preprinted });
+    let written = Answer::good(lines.join("\n"), data);
     Ok(ask::show(&arguments.options, Ok(written)))
 }

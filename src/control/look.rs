@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::base::{Fault, base64};
+use crate::document::face::Preprinted;
 use crate::line::Line;
 use crate::line::prepare::{faces, profile};
 use crate::port::Attempts;
@@ -38,6 +39,8 @@ pub struct Pictures {
     /// As the front.
     #[serde(with = "base64")]
     pub back: Vec<u8>,
+    /// What the blank carries already and the pictures do not show, front and back.
+    pub preprinted: [Vec<Preprinted>; 2],
 }
 
 /// Answers a request.
@@ -54,12 +57,16 @@ pub async fn act(line: &Line, _who: &Who, request: Request) -> Result<Answer, Fa
 async fn preview(line: &Line, order: &str) -> Result<Answer, Fault> {
     let order = one_order(line, order).await?;
     let dossier = line.dossier(order.key).await?;
-    let faces = faces(line, &dossier, &*profile(line, &dossier)?)?;
-    let (front, back) = faces.png()?;
+    let profile = profile(line, &dossier)?;
+    let (front, back) = faces(line, &dossier, &profile)?.png()?;
     let pictures = Pictures {
         order: order.key.to_string(),
         front,
         back,
+        preprinted: line
+            .press
+            .preprinted(&profile.face.layout)
+            .map(<[Preprinted]>::to_vec),
     };
     let data = serde_json::to_value(pictures).unwrap_or_default();
     Ok(Answer::good(format!("{}: {}", order.key, dossier.profile), data))

@@ -134,7 +134,7 @@ async fn history(line: &Line, order: &Order) -> Result<(String, Value), Fault> {
     let hold = order
         .hold
         .as_ref()
-        .map_or_else(String::new, |why| format!(": {why}"));
+        .map_or_else(String::new, |why| format!(": {}", tell::codes(why)));
     let mut text = vec![
         format!(
             "Order {}, request {}, version {}",
@@ -142,14 +142,19 @@ async fn history(line: &Line, order: &Order) -> Result<(String, Value), Fault> {
         ),
         format!("  {}{hold}", tell::order_state(order.state)),
         format!(
-            "  for {}, profile {}, priority {}, received {}, due {}",
+            "  for {}, profile {}, priority {}, due {}",
             office(line, order),
             order.profile,
             order.priority,
-            order.received,
             order.due
         ),
+        format!(
+            "  taken in by its office on {}, admitted on {}",
+            order.received, order.admitted
+        ),
     ];
+    let noted = order.flags.iter();
+    text.extend(noted.map(|flags| format!("  noted at admission: {}", tell::codes(flags))));
     text.extend(
         attempts
             .iter()

@@ -74,7 +74,7 @@ async fn day(line: &Line, date: Date) -> Result<DayReport, Fault> {
     };
     let mut offices: BTreeMap<OfficeCode, OfficeDay> = BTreeMap::new();
     each_order(line, &STATES, |order| {
-        if order.received <= date {
+        if order.admitted <= date {
             let destination = line.destination(&order.office);
             count(office(line, &mut offices, &destination), order, &house, date);
         }
@@ -97,7 +97,7 @@ async fn day(line: &Line, date: Date) -> Result<DayReport, Fault> {
 }
 
 fn count(office: &mut OfficeDay, order: &Order, house: &House, date: Date) {
-    if order.received == date {
+    if order.admitted == date {
         office.received += 1;
     }
     let boxed = house.boxed.contains(&order.key);

@@ -6,6 +6,7 @@ use time::macros::format_description;
 use crate::base::clock::VIET_NAM;
 use crate::base::ids::PersonId;
 use crate::chip::LifeCycle;
+use crate::dossier::finding;
 use crate::job::{Aim, Attempt, EpochChange, Event, Evidence, Fact, Output, Phase, SignerChange, Step};
 use crate::port::{BoxStanding, Entry, OrderState};
 
@@ -29,6 +30,16 @@ pub(super) fn order_state(state: OrderState) -> &'static str {
         OrderState::Boxed => "boxed",
         OrderState::Cancelled => "cancelled",
     }
+}
+
+/// Reasons as they were recorded, each code among them with its words.
+pub(super) fn codes(reasons: &str) -> String {
+    let words = |reason: &str| match finding::code(reason) {
+        Some(code) => format!("{reason} {}", code.en),
+        None => reason.to_owned(),
+    };
+    let reasons: Vec<String> = reasons.split(", ").map(words).collect();
+    reasons.join(", ")
 }
 
 /// How far a box has come.

@@ -55,7 +55,7 @@ fn one_order(line: &Line, order: &Order) -> String {
     let why = order
         .hold
         .as_ref()
-        .map_or_else(String::new, |why| format!(": {why}"));
+        .map_or_else(String::new, |why| format!(": {}", tell::codes(why)));
     let (key, due, office) = (order.key, order.due, order::office(line, order));
     format!("{key}  due {due}{late}  for {office}{why}")
 }

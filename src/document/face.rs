@@ -33,7 +33,7 @@ pub(crate) mod testkit;
 #[cfg(test)]
 mod tests;
 
-pub use layout::Layout;
+pub use layout::{Layout, Preprinted};
 pub use units::{DOTS_PER_INCH, FACE_HEIGHT_DOTS, FACE_WIDTH_DOTS};
 
 use layout::Side;
@@ -154,6 +154,14 @@ impl Press {
     pub fn suits(&self, profile: &CardProfile) -> Result<(), Fault> {
         self.prepared(&profile.face.layout, profile.qr.is_some())
             .map(drop)
+    }
+
+    /// What the blanks of this layout carry already, front and back; nothing for an unknown layout.
+    #[must_use]
+    pub fn preprinted(&self, layout: &str) -> [&[Preprinted]; 2] {
+        self.layouts.get(layout).map_or([&[], &[]], |prepared| {
+            [&prepared.front.side.preprinted, &prepared.back.side.preprinted]
+        })
     }
 
     fn prepared(&self, layout: &str, with_qr: bool) -> Result<&Prepared, Fault> {

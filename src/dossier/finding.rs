@@ -81,8 +81,6 @@ pub fn severity(code: &Code) -> Severity {
         &fault::OFFICE_UNKNOWN,
         &fault::OFFICE_EXPIRED,
         &fault::RESIDENCE_UNVERIFIED,
-        &fault::PERSON_HAS_ORDER,
-        &fault::VERSION_TOO_LATE,
     ];
     const FLAG: &[&Code] = &[
         &fault::OFFICE_SUCCEEDED,

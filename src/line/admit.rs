@@ -136,12 +136,7 @@ impl Line {
             return self.give_back(document, request, office, &findings).await;
         }
         // All of them: whoever releases the order must have seen each.
-        let reasons: Vec<&str> = findings
-            .iter()
-            .filter(|finding| finding.severity() == Severity::Hold)
-            .map(|finding| finding.code.id)
-            .collect();
-        let hold = (!reasons.is_empty()).then(|| reasons.join(", "));
+        let hold = codes(&findings, Severity::Hold);
         let at_rest = self.seal_dossier(dossier).await?;
         let order = NewOrder {
             request: dossier.request.clone(),
@@ -158,8 +153,10 @@ impl Line {
                 dossier.place.village, dossier.place.team, dossier.place.sequence
             ),
             received: dossier.received,
+            admitted: self.clock.today(),
             due: due(dossier.received, self.rules.working_days, &self.rules.holidays),
             hold: hold.clone(),
+            flags: codes(&findings, Severity::Flag),
             epoch: at_rest.epoch,
             wrapped_key: at_rest.wrapped_key,
             sealed: at_rest.sealed,
@@ -231,4 +228,14 @@ impl Line {
             findings: findings.to_vec(),
         })
     }
+}
+
+/// The codes of the findings of this severity, if there are any.
+fn codes(findings: &[Finding], severity: Severity) -> Option<String> {
+    let codes: Vec<&str> = findings
+        .iter()
+        .filter(|finding| finding.severity() == severity)
+        .map(|finding| finding.code.id)
+        .collect();
+    (!codes.is_empty()).then(|| codes.join(", "))
 }

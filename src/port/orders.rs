@@ -29,10 +29,14 @@ pub struct NewOrder {
     pub place: String,
     /// When the office took it in.
     pub received: Date,
+    /// When it came to us. A correction does not change it.
+    pub admitted: Date,
     /// When the card is due at the office.
     pub due: Date,
     /// Why it must wait, if it must.
     pub hold: Option<String>,
+    /// Codes of what was noted and hinders nothing.
+    pub flags: Option<String>,
     /// Label of the wrapping key: the retention epoch it is admitted in.
     pub epoch: String,
     /// The order's data key, wrapped by the HSM.
@@ -110,12 +114,16 @@ pub struct Order {
     pub place: String,
     /// When the office took it in.
     pub received: Date,
+    /// When it came to us first.
+    pub admitted: Date,
     /// When the card is due.
     pub due: Date,
     /// Where it stands.
     pub state: OrderState,
     /// Why it is held.
     pub hold: Option<String>,
+    /// Codes of what was noted at its admission.
+    pub flags: Option<String>,
     /// A good card is still owed after a spoiled one.
     pub remake: bool,
     /// How often it was claimed: the number of the attempt that the last claim is for. All controllers count on, so

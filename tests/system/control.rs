@@ -120,8 +120,10 @@ async fn new_order(line: &Line, request: &str, number: &str) -> NewOrder {
         priority: 4,
         place: "01".to_owned(),
         received: date!(2026 - 11 - 16),
+        admitted: date!(2026 - 11 - 17),
         due: date!(2030 - 11 - 23),
         hold: None,
+        flags: None,
         epoch: "wrap".to_owned(),
         wrapped_key: vec![1],
         sealed: vec![2],
@@ -315,6 +317,7 @@ async fn an_order_is_found_by_every_name_and_changed_by_its_own() {
     let homeless = NewOrder {
         office: OfficeCode::new("HN-99"),
         hold: Some("DOSSIER-701".to_owned()),
+        flags: Some("DOSSIER-712".to_owned()),
         ..new_order(&line, "R-9", "001099999999").await
     };
     let Admission::New(homeless) = line.ports.book.admit(homeless).await.unwrap() else {
@@ -325,6 +328,14 @@ async fn an_order_is_found_by_every_name_and_changed_by_its_own() {
         reason: "the office says it is new".to_owned(),
     };
     assert_eq!(change(release).await, Err("CTL-073".to_owned()));
+    let told = asked(&path, show(&homeless.to_string())).await.unwrap().text;
+    for words in [
+        "held: DOSSIER-701 the office is unknown",
+        "noted at admission: DOSSIER-712 the data were entered by hand",
+        "taken in by its office on 2026-11-16, admitted on 2026-11-17",
+    ] {
+        assert!(told.contains(words), "{told}");
+    }
     let leaking = order::Request::Cancel {
         order,
         reason: format!("for {NUMBER}"),

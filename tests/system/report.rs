@@ -30,8 +30,8 @@ const BOX: &str = "HN-01-001";
 const PACK: &str = "P1";
 const BLANKS: u16 = 2;
 
-/// An order received on a day, and due on the next.
-async fn order(line: &Line, number: u16, received: Date) -> OrderKey {
+/// An order that an office took in a day before it came to us, and that is due on the day after.
+async fn order(line: &Line, number: u16, admitted: Date) -> OrderKey {
     let new = NewOrder {
         request: format!("R{number}"),
         version: 1,
@@ -41,9 +41,11 @@ async fn order(line: &Line, number: u16, received: Date) -> OrderKey {
         profile: "cc-2024".to_owned(),
         priority: 4,
         place: format!("{number:02}"),
-        received,
-        due: received.next_day().unwrap(),
+        received: admitted.previous_day().unwrap(),
+        admitted,
+        due: admitted.next_day().unwrap(),
         hold: None,
+        flags: None,
         epoch: "wrap".to_owned(),
         wrapped_key: vec![1],
         sealed: vec![2],

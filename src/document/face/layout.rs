@@ -4,7 +4,9 @@
 //! parsed is also checked: every box lies on the card and no two boxes overlap, so that no letter can run into its
 //! neighbour.
 
-use serde::Deserialize;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
 
 use super::fault;
 use super::units::{Area, CARD_HEIGHT_MM, CARD_WIDTH_MM, dots};
@@ -67,7 +69,7 @@ pub struct Place {
 }
 
 /// An area that is left free, and why.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Preprinted {
     /// What the blank already carries there.
@@ -83,7 +85,7 @@ pub struct Preprinted {
 }
 
 /// What a blank carries before it reaches the printer.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Blank {
     /// Quốc huy, in colour.
@@ -94,6 +96,17 @@ pub enum Blank {
     Signature,
     /// The symbol of a document with a chip (Doc 9303-9, section 2.3).
     ChipSymbol,
+}
+
+impl fmt::Display for Blank {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Emblem => "the emblem",
+            Self::Chip => "the chip",
+            Self::Signature => "signature and seal",
+            Self::ChipSymbol => "the chip symbol",
+        })
+    }
 }
 
 /// A text that is the same on every card, Vietnamese first, English in oblique type after it.

@@ -10,9 +10,11 @@ CREATE TABLE orders (
     priority BIGINT NOT NULL,
     place    TEXT COLLATE "C" NOT NULL,        -- sorts the orders of an office into the office's own order
     received TEXT COLLATE "C" NOT NULL,
+    admitted TEXT COLLATE "C" NOT NULL,
     due      TEXT COLLATE "C" NOT NULL,
     state    TEXT COLLATE "C" NOT NULL,
     hold     TEXT,
+    flags    TEXT, -- codes of what was noted at admission
     remake   BOOLEAN NOT NULL,
     tries    BIGINT NOT NULL DEFAULT 0, -- claims so far: the number of the attempt that the last one is for
     lot      BIGINT                     -- fencing token: of the last claim; 0 when it was taken back

@@ -9,9 +9,11 @@ CREATE TABLE orders (
     priority INTEGER NOT NULL,
     place    TEXT NOT NULL,        -- sorts the orders of an office into the office's own order
     received TEXT NOT NULL,
+    admitted TEXT NOT NULL,
     due      TEXT NOT NULL,
     state    TEXT NOT NULL,
     hold     TEXT,
+    flags    TEXT, -- codes of what was noted at admission
     remake   INTEGER NOT NULL,
     tries    INTEGER NOT NULL DEFAULT 0, -- claims so far: the number of the attempt that the last one is for
     lot      INTEGER                     -- fencing token: of the last claim; 0 when it was taken back

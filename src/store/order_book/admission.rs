@@ -65,7 +65,7 @@ async fn admit_in(session: &mut Session, new: &NewOrder) -> Result<Option<Admiss
     if let Some(row) = live {
         return Ok(Some(Admission::SecondForPerson(OrderKey(row.count(0)?))));
     }
-    let (received, due) = (day(new.received)?, day(new.due)?);
+    let (received, admitted, due) = (day(new.received)?, day(new.admitted)?, day(new.due)?);
     let state = name(if new.hold.is_some() {
         OrderState::Held
     } else {
@@ -86,13 +86,15 @@ async fn admit_in(session: &mut Session, new: &NewOrder) -> Result<Option<Admiss
             state,
             new.hold.as_deref(),
             &new.content,
+            new.flags.as_deref(),
         ]
     };
     if let Some(key) = replaced {
         let changed = session
             .execute(
                 "UPDATE orders SET version = $2, person = $3, office = $4, profile = $5, priority = $6, place = $7,
-                    received = $8, due = $9, state = $10, hold = $11, content = $12, until = NULL, erased = 0
+                    received = $8, due = $9, state = $10, hold = $11, content = $12, flags = $13, until = NULL,
+                    erased = 0
                  WHERE key = $1 AND version < $2 AND state IN ('waiting', 'held')",
                 &columns(Value::from(key)),
             )
@@ -103,12 +105,14 @@ async fn admit_in(session: &mut Session, new: &NewOrder) -> Result<Option<Admiss
         put_dossier(session, key, new).await?;
         return Ok(Some(Admission::Replaced(OrderKey(super::uint(key)))));
     }
+    let mut columns = Vec::from(columns(Value::from(&new.request)));
+    columns.push(Value::from(&admitted));
     let row = session
         .row(
             "INSERT INTO orders (request, version, person, office, profile, priority, place, received, due, state,
-                hold, content, remake)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, FALSE) RETURNING key",
-            &columns(Value::from(&new.request)),
+                hold, content, flags, admitted, remake)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, FALSE) RETURNING key",
+            &columns,
         )
         .await?;
     let key: i64 = row.ok_or_else(|| unreadable("a new order's key"))?.get(0)?;

@@ -14,7 +14,7 @@ macro_rules! select_order {
     ($rest:literal) => {
         concat!(
             "SELECT key, request, version, office, profile, priority, place, received, due, state, hold, remake,
-                tries, lot
+                tries, lot, admitted, flags
              FROM orders ",
             $rest
         )
@@ -40,6 +40,8 @@ pub(super) fn order(row: &Row) -> Result<Order, Fault> {
         remake: row.get(11)?,
         tries: u16::try_from(row.get::<i64>(12)?).map_err(|_| unreadable("tries"))?,
         lot: row.get::<Option<i64>>(13)?.map(|lot| LotId(super::uint(lot))),
+        admitted: date(&row.get::<String>(14)?)?,
+        flags: row.get(15)?,
     })
 }
 
