@@ -4,6 +4,7 @@ mod chip;
 mod chip_data;
 mod face;
 mod line;
+mod load;
 mod meter;
 mod orders;
 mod people;
@@ -30,6 +31,9 @@ pub enum Verb {
     /// seconds, pictures travel at the speed of their serial lines and printing takes its time, and what counts is how
     /// long machines wait for software.
     Line(line::Arguments),
+    /// Let more dossiers come than the machines can make, for an hour, devices taking their time: memory, how long each
+    /// step takes, and whether all books agree in the end. Exit code 1 if they do not, or memory grew.
+    Load(load::Arguments),
     /// Start a controller again and again with many orders open, and say when its first card comes.
     Start(start::Arguments),
     /// Build EF.SOD, sign it through PKCS#11 and verify it with the other library.
@@ -81,6 +85,7 @@ struct Rate {
 pub fn main(verb: Verb) -> anyhow::Result<bool> {
     match verb {
         Verb::Line(arguments) => line::main(&arguments),
+        Verb::Load(arguments) => load::main(&arguments),
         Verb::Start(arguments) => start::main(&arguments),
         Verb::Sod(times) => sod::main(times),
         Verb::Face(times) => face::main(times),

@@ -1,14 +1,19 @@
-//! What each kind of work costs the controller in processor time, when somebody measures it.
+//! What each kind of work costs the controller in processor time, and how long it takes, when somebody measures it.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use hdrhistogram::Histogram;
 use serde::{Serialize, Serializer};
 
+use crate::base::clock::Stopwatch;
 use crate::base::cpu;
 use crate::job::Step;
+
+/// Digits of a time that count.
+const DIGITS: u8 = 2;
 
 /// A kind of work.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -65,7 +70,23 @@ pub struct Cost {
 #[derive(Debug, Default)]
 pub struct Costs {
     measuring: AtomicBool,
-    spent: Mutex<BTreeMap<Effort, Cost>>,
+    spent: Mutex<BTreeMap<Effort, Spent>>,
+}
+
+#[derive(Debug)]
+struct Spent {
+    cost: Cost,
+    /// Microseconds. Only more than five digits would be refused.
+    took: Option<Histogram<u64>>,
+}
+
+impl Default for Spent {
+    fn default() -> Self {
+        Self {
+            cost: Cost::default(),
+            took: Histogram::new(DIGITS).ok(),
+        }
+    }
 }
 
 impl Costs {
@@ -79,18 +100,38 @@ impl Costs {
         if !self.measuring.load(Ordering::Relaxed) {
             return task.await;
         }
+        let watch = Stopwatch::start();
         let (output, cpu) = cpu::measured(task).await;
+        let took = watch.elapsed();
         let mut spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
-        let cost = spent.entry(effort).or_default();
-        cost.times += 1;
-        cost.cpu += cpu;
+        let spent = spent.entry(effort).or_default();
+        spent.cost.times += 1;
+        spent.cost.cpu += cpu;
+        if let Some(times) = &mut spent.took {
+            // It grows with what it is given; a time that fits nowhere is no time.
+            let _ = times.record(u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
+        }
         output
     }
 
     /// All costs so far.
     #[must_use]
     pub fn so_far(&self) -> BTreeMap<Effort, Cost> {
-        self.spent.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        let spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
+        spent
+            .iter()
+            .map(|(effort, spent)| (*effort, spent.cost))
+            .collect()
+    }
+
+    /// How long each kind of work took from its beginning to its end, in microseconds.
+    #[must_use]
+    pub fn took(&self) -> BTreeMap<Effort, Histogram<u64>> {
+        let spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
+        spent
+            .iter()
+            .filter_map(|(effort, spent)| Some((*effort, spent.took.clone()?)))
+            .collect()
     }
 }
 
@@ -108,6 +149,11 @@ mod tests {
         assert_eq!(
             costs.so_far().get(&Effort::Prepare).map(|cost| cost.times),
             Some(1)
+        );
+        assert_eq!(
+            costs.took().get(&Effort::Prepare).map(Histogram::len),
+            Some(1),
+            "and timed"
         );
     }
 }
