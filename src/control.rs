@@ -126,7 +126,10 @@ impl Answer {
 /// # Errors
 /// The ledger's.
 pub async fn record(line: &Line, facts: Vec<Fact>) -> Result<(), Fault> {
-    line.ports.ledger.append(facts, Vec::new()).await
+    line.ports.ledger.append(facts, Vec::new()).await?;
+    // What a person did shall not be taken away unseen: the next head is signed at once.
+    line.sign_soon();
+    Ok(())
 }
 
 /// A reason as it may stand in the ledger: short, one line, and without anything that looks like a personal number

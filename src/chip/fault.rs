@@ -125,4 +125,13 @@ crate::fault_codes! {
         "chứng thư và khóa của thiết bị đọc không khớp nhau",
         "Give the CVCA's, the document verifier's and the terminal's certificate, and the terminal's key.",
         "Cung cấp chứng thư CVCA, DV, thiết bị đọc và khóa của thiết bị đọc.";
+    /// PACE was asked for with a number that the chip does not know of.
+    NO_CAN = "CHIP-040", Operator, false,
+        "the chip does not take a card access number", "chip không nhận số CAN",
+        "Open it with the machine-readable zone.", "Mở bằng vùng MRZ.";
+    /// A chip without PACE gives no challenge: it holds no key to be opened with.
+    NOT_WRITTEN = "CHIP-041", Operator, false,
+        "the chip does not let itself be opened: it looks like a blank", "chip chưa mở được: có vẻ là phôi trắng",
+        "Identify it at a desk; a finished card of before PACE would give a challenge.",
+        "Nhận dạng tại bàn; thẻ đã hoàn thành thì chip có trả lời.";
 }

@@ -262,7 +262,12 @@ impl Inspector {
             self.card.select_application().await?;
         }
         let own = bac::Share::random(&mut self.random);
-        let channel = bac::open(&mut self.card, mrz, own).await?;
+        let channel = bac::open(&mut self.card, mrz, own).await;
+        let channel = channel.map_err(|fault| match self.request.tolerant {
+            // A chip with no keys yet gives no challenge.
+            true if fault.code == &fault::REFUSED => Fault::new(&fault::NOT_WRITTEN, fault.detail),
+            _ => fault,
+        })?;
         self.card.secure(channel);
         self.seen.access = Access::Bac;
         // The document number and its check digit.
@@ -282,19 +287,26 @@ impl Inspector {
         self.read(FileId::Com).await?;
         let com = self.seen.files.get(&FileId::Com).map_or(&[][..], Vec::as_slice);
         match listed_in(com) {
-            Some(mut listed) => {
+            Some(mut listed) if !self.request.tolerant => {
                 // EF.SOD goes first: if chip authentication fails, this is the reading that shows it.
                 listed.insert(0, FileId::Sod);
                 Ok(listed)
             }
-            None if self.request.tolerant => {
+            // EF.COM is not signed: what it leaves out is looked for all the same.
+            listed if self.request.tolerant => {
+                let mut listed = listed.unwrap_or_default();
                 self.read(FileId::Sod).await?;
                 let sod = self.seen.files.get(&FileId::Sod);
                 let sod = sod.and_then(|file| Sod::parse(file).ok());
                 let signed = sod.iter().flat_map(|sod| sod.hashes().keys());
-                Ok(signed.map(|number| FileId::Dg(*number)).collect())
+                for file in signed.map(|number| FileId::Dg(*number)) {
+                    if !listed.contains(&file) {
+                        listed.push(file);
+                    }
+                }
+                Ok(listed)
             }
-            None => Err(Fault::new(&fault::INCONSISTENT, "EF.COM cannot be understood")),
+            _ => Err(Fault::new(&fault::INCONSISTENT, "EF.COM cannot be understood")),
         }
     }
 

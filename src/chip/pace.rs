@@ -257,8 +257,12 @@ pub(super) async fn open(
     if offer.ambiguous {
         tlv::push(&mut parameters, 0x84, &[curve.parameter_id()]);
     }
-    card.expect("MSE:Set AT", &Command::new(0, 0x22, 0xC1, 0xA4).data(&parameters))
-        .await?;
+    let set = Command::new(0, 0x22, 0xC1, 0xA4).data(&parameters);
+    let set = card.expect("MSE:Set AT", &set).await;
+    set.map_err(|fault| match password {
+        Password::Can(_) if fault.code == &fault::REFUSED => Fault::new(&fault::NO_CAN, fault.detail),
+        _ => fault,
+    })?;
 
     let encrypted = step(card, None, 0x80).await?.value;
     // One or two blocks of AES are what chips draw.

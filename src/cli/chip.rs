@@ -126,9 +126,10 @@ async fn info(Info { place }: &Info) -> anyhow::Result<ExitCode> {
 }
 
 async fn read(arguments: &Read) -> anyhow::Result<ExitCode> {
+    let folder = arguments.opening.folder()?;
     let (seen, _) = inspect(&arguments.place, &arguments.opening).await?;
     let seen = seen?;
-    let files = written(&arguments.opening, &seen)?;
+    let files = written(folder, &seen)?;
     super::say(report::contents(&seen, &files, arguments.place.json));
     Ok(if seen.unread.is_empty() {
         ExitCode::SUCCESS
@@ -142,15 +143,16 @@ async fn verify(arguments: &Verify) -> anyhow::Result<ExitCode> {
         Some(folder) => source::trust(folder)?,
         None => source::Trusted::default(),
     };
+    let folder = arguments.opening.folder()?;
     let (seen, key) = inspect(&arguments.place, &arguments.opening).await?;
     let report = match &seen {
-        Ok(seen) => {
-            written(&arguments.opening, seen)?;
-            Report::of(seen, key.as_ref(), &trust, Clock::system().now())
-        }
+        Ok(seen) => Report::of(seen, key.as_ref(), &trust, Clock::system().now()),
         Err(fault) => Report::unopened(fault),
     };
     super::say(report.show(arguments.place.json));
+    if let Ok(seen) = &seen {
+        written(folder, seen)?;
+    }
     Ok(match report.verdict() {
         Standing::Failed => ExitCode::FAILURE,
         Standing::Undetermined => ExitCode::from(UNDETERMINED),
@@ -188,11 +190,10 @@ async fn inspect(
 }
 
 /// The names of the files that were written, if a folder was named.
-fn written(opening: &Opening, seen: &Inspection) -> anyhow::Result<Vec<String>> {
-    let Some(path) = &opening.out else {
+fn written(folder: Option<Folder>, seen: &Inspection) -> anyhow::Result<Vec<String>> {
+    let Some(mut folder) = folder else {
         return Ok(Vec::new());
     };
-    let mut folder = Folder::new(path)?;
     folder.write_card(&seen.files)?;
     Ok(folder.into_names())
 }

@@ -3,6 +3,7 @@
 mod books;
 pub mod fault;
 pub(super) mod files;
+mod heads;
 pub(super) mod inspect;
 mod keys;
 
@@ -21,6 +22,7 @@ use crate::document::profile::CardProfile;
 use crate::dossier::office::OfficeTable;
 use crate::job::Fact;
 use crate::job::decide::is_waited_for;
+use crate::line::checkpoint;
 use crate::line::context::Fingerprints;
 use crate::line::tenure::is_away;
 use crate::pki::{SignerKey, TrustStore};
@@ -88,9 +90,9 @@ impl Facility {
     /// Opens the facility in this folder and proves that it can sign. Blocks while the HSM logs in: for start-up only.
     ///
     /// # Errors
-    /// What [`Config::load`], the databases and the HSM say; `FAC-002` if the ledger belongs to another
-    /// facility or mode,
-    /// `FAC-003` for an unreadable file, `FAC-004` for a missing key, `PKI-…` for a certificate that does not hold now.
+    /// What [`Config::load`], the databases and the HSM say; `FAC-002` if the ledger belongs to another facility or
+    /// mode, `FAC-003` for an unreadable file, `AUDIT-005` or `AUDIT-006` if the ledger does not reach the newest
+    /// signed head, `FAC-004` for a missing key, `PKI-…` for a certificate that does not hold now.
     pub async fn open(folder: &Path, clock: Clock) -> Result<Self, Fault> {
         let config = Config::load(folder)?;
         super::core::close(config.mode);
@@ -110,9 +112,18 @@ impl Facility {
         let registry = SqliteRegistry::open(&path(&config.paths.registry)).await?;
 
         let hsm = open_hsm(&config)?;
+        let papers = path(&config.paths.papers);
+        // Before anything is recorded or signed.
+        heads::must_be_reached(
+            &ledger,
+            &hsm,
+            &config.keys.checkpoint,
+            &papers.join(checkpoint::FOLDER),
+        )
+        .await?;
         announce_tests(&ledger, &hsm, signers.iter().map(|signer| signer.label.as_str())).await?;
         let (manifest_key, checkpoint_key, intake_key) = keys::prove(&hsm, &config, &signers).await?;
-        let papers = FolderPapers::new(path(&config.paths.papers));
+        let papers = FolderPapers::new(papers);
         Ok(Self {
             clock,
             ledger: Arc::new(ledger),

@@ -91,6 +91,12 @@ async fn lost(line: &Line, who: &Who, controller: &str) -> Result<Answer, Fault>
     let by = who.both()?;
     line.ports.book.give_up(controller).await?;
     tracing::warn!(controller, ?by, "given up");
+    // Asked again after a crash, it is given up again, and recorded then.
+    let controller_lost = Fact::ControllerLost {
+        controller: controller.to_owned(),
+        by,
+    };
+    record(line, vec![controller_lost]).await?;
     line.work.notify_waiters();
     orders(line, controller).await
 }

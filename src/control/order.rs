@@ -253,15 +253,26 @@ async fn change(
 ) -> Result<Answer, Fault> {
     let why = reason(why)?;
     let order = one_order(line, order).await?;
-    // The order book refuses what comes too late, in one statement with the look: a machine may claim it meanwhile.
-    let changed = line.ports.book.change(order.key, wanted).await?;
-    let fact = Fact::OrderChanged {
+    let fact = |change: String, reason: String| Fact::OrderChanged {
         order: order.key,
-        change: name.to_owned(),
-        reason: why,
+        change,
+        reason,
         by: who.people(),
     };
-    record(line, vec![fact]).await?;
+    // Who wanted it stands in the ledger before it happens (law 1), if it can happen at all.
+    let may_change = matches!(order.state, OrderState::Waiting | OrderState::Held);
+    if may_change {
+        record(line, vec![fact(name.to_owned(), why)]).await?;
+    }
+    // The order book refuses what comes too late, in one statement with the look: a machine may claim it meanwhile.
+    let changed = match line.ports.book.change(order.key, wanted).await {
+        Err(refused) if may_change => {
+            let told = fact(format!("{name} refused"), refused.code.id.to_owned());
+            record(line, vec![told]).await?;
+            return Err(refused);
+        }
+        outcome => outcome?,
+    };
     if changed.state == OrderState::Waiting {
         line.work.notify_waiters();
     }

@@ -165,6 +165,7 @@ fn fact(fact: &Fact) -> String {
             let why = if reason.is_empty() { "" } else { ": " };
             format!("{order}: {change}{}{why}{reason}", people(by))
         }
+        Fact::ControllerLost { controller, by } => format!("controller {controller} given up{}", people(by)),
         Fact::OrderErased { order, reason, by } => {
             let why = if reason.is_empty() { "" } else { ": " };
             format!("{order}: personal data erased{}{why}{reason}", people(by))

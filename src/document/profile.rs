@@ -113,7 +113,7 @@ pub struct PaceProfile {
     pub protocol: PaceProtocol,
     /// Standardized domain parameters (BSI TR-03110-3, table 4): 12 is P-256, 13 is brainpoolP256r1.
     pub parameter_id: u8,
-    /// A six-digit number on the front opens the chip too.
+    /// A six-digit number on the front opens the chip too. Not made yet: a profile that wants it is refused.
     pub can: bool,
 }
 

@@ -198,10 +198,18 @@ pub enum Fact {
     OrderChanged {
         /// Which.
         order: OrderKey,
-        /// What: `hold`, `release`, `priority`, `cancel`.
+        /// What: `hold`, `release`, `priority`, `cancel`, which the order book does next; the same with `refused`
+        /// behind it where it did not.
         change: String,
         /// Why, as typed; must not hold personal data.
         reason: String,
+        /// Who.
+        by: Vec<PersonId>,
+    },
+    /// Two people gave another controller up: it is shut out, and its orders are settled by hand.
+    ControllerLost {
+        /// Its name.
+        controller: String,
         /// Who.
         by: Vec<PersonId>,
     },
@@ -307,6 +315,7 @@ impl Fact {
             Self::BoxDispatched { .. } => "box_dispatched",
             Self::BoxLost { .. } => "box_lost",
             Self::OrderChanged { .. } => "order_changed",
+            Self::ControllerLost { .. } => "controller_lost",
             Self::OrderErased { .. } => "order_erased",
             Self::Epoch { .. } => "epoch",
             Self::Key { .. } => "key",
@@ -339,6 +348,7 @@ impl Fact {
             | Self::BoxDispatched { label, .. }
             | Self::BoxLost { label, .. } => label.to_string(),
             Self::OrderChanged { order, .. } | Self::OrderErased { order, .. } => order.to_string(),
+            Self::ControllerLost { controller, .. } => controller.clone(),
             Self::Epoch { .. } => RETENTION.to_owned(),
             Self::Key { label, .. } | Self::Signer { label, .. } | Self::SignatureCount { label, .. } => {
                 label.clone()

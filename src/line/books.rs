@@ -177,6 +177,7 @@ impl Books {
             | Fact::Stranger { .. }
             | Fact::PositionStopped { .. }
             | Fact::OrderChanged { .. }
+            | Fact::ControllerLost { .. }
             | Fact::Epoch { .. }
             | Fact::Key { .. }
             | Fact::Signer { .. }

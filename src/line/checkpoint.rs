@@ -23,7 +23,7 @@ pub const FOLDER: &str = "checkpoints";
 pub const KEY_FILE: &str = "public-key.hex";
 /// A head is signed after so many records; the newest may be lost unseen only if the disk is bent within these.
 const RECORDS: u64 = 10_000;
-/// A head is signed after this time if there is any new record.
+/// A head is signed after this time if there is any new record; after an act of a person at the next tick.
 const PERIOD: Duration = Duration::from_secs(10 * 60);
 /// How often the ledger's size is looked at.
 const TICK: Duration = Duration::from_secs(5);
@@ -66,11 +66,12 @@ impl Checkpoints {
             let new = line.ports.ledger.size().await?.saturating_sub(self.signed);
             let waited = line.clock.elapsed().saturating_sub(since);
             // The record of the last head is itself new, and no reason to sign another.
-            if new >= RECORDS || (new > 1 && waited >= PERIOD) {
+            if new >= RECORDS || (new > 1 && waited >= PERIOD) || (new > 0 && line.is_head_wanted()) {
                 match self.sign(line).await {
                     Ok(_) => since = line.clock.elapsed(),
                     Err(fault) if matches!(fault.blame(), Blame::Device | Blame::Key) => {
                         tracing::warn!(code = fault.code.id, "the ledger's head is not signed: {fault}");
+                        line.sign_soon();
                     }
                     Err(fault) => return Err(fault),
                 }

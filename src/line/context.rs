@@ -159,6 +159,7 @@ pub struct Line {
     brake: Mutex<Brake>,
     stop_list: Mutex<Option<(StopList, Duration)>>,
     stopping: watch::Sender<bool>,
+    head_wanted: AtomicBool,
     /// The ledger refused a record, or its disk did.
     unrecorded: AtomicBool,
     /// Held while the registry is told of cards, and while a card it may have been told of is revoked.
@@ -209,6 +210,7 @@ impl Line {
             brake: Mutex::default(),
             stop_list: Mutex::default(),
             stopping: watch::Sender::new(false),
+            head_wanted: AtomicBool::new(false),
             unrecorded: AtomicBool::new(false),
             telling: tokio::sync::Mutex::default(),
             not_taken: NotTaken::default(),
@@ -284,6 +286,16 @@ impl Line {
         self.work.notify_waiters();
         self.floor.ring();
         self.floor.settle();
+    }
+
+    /// Asks for a signed head over what was just recorded.
+    pub fn sign_soon(&self) {
+        self.head_wanted.store(true, Ordering::Release);
+    }
+
+    /// Did somebody ask for a signed head? Asked once, it is forgotten.
+    pub(super) fn is_head_wanted(&self) -> bool {
+        self.head_wanted.swap(false, Ordering::AcqRel)
     }
 
     /// Is the line stopping?

@@ -8,6 +8,7 @@
 )]
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -92,7 +93,7 @@ fn certificate(
 }
 
 /// A card of Utopia with fingerprints, and the folder of trust for it: chip authentication, and a CVCA that it trusts.
-fn utopian(trust: &Path, cvca: &[u8]) -> Chip {
+fn utopian(trust: &Path, cvca: &[u8], change: fn(&mut CardFiles)) -> Chip {
     let now = Clock::system().now().replace_nanosecond(0).unwrap();
     let (root, signer) = (Signer::new(1), Signer::new(2));
     let csca = certificate(Role::Csca, "CSCA UTOPIA REHEARSAL", &root, &root, now);
@@ -112,7 +113,8 @@ fn utopian(trust: &Path, cvca: &[u8]) -> Chip {
     std::fs::write(trust.join("csca.cer"), &csca.der).unwrap();
     std::fs::write(trust.join("csca.crl"), root.finish(&crl.draft().unwrap())).unwrap();
 
-    let (files, key) = files(&ds, &signer, now);
+    let (mut files, key) = files(&ds, &signer, now);
+    change(&mut files);
     let issue = Issue {
         files,
         mrz: MrzKey::from_zone(ZONE).unwrap(),
@@ -229,11 +231,16 @@ struct Desk {
 
 impl Desk {
     fn new() -> Self {
+        Self::with(|_| {})
+    }
+
+    /// A desk with a card on its reader of which something was changed after it was signed.
+    fn with(change: fn(&mut CardFiles)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().to_owned();
         authority(&path.join("terminal"));
         let cvca = std::fs::read(path.join("terminal/UTCVCA00001.cvcert")).unwrap();
-        let reader = on_a_reader(&path, "reader.sock", utopian(&path.join("trust"), &cvca));
+        let reader = on_a_reader(&path, "reader.sock", utopian(&path.join("trust"), &cvca, change));
         Self {
             _folder: folder,
             folder: path,
@@ -265,6 +272,17 @@ fn fingerprints_are_closed_without_a_terminal_and_open_with_one() {
     assert_eq!(checks["data group 3"], "absent");
     assert!(!checks.contains_key("terminal authentication"), "{checks:?}");
     assert!(!fingerprints.exists(), "read without a right");
+    // Whose else's files they are would not be told; and nobody else reads them.
+    let again = desk.run("verify", &["--csca", &trust, "--out", &out]);
+    assert!(
+        again.status.code() == Some(4) && told(&again).contains("is not empty"),
+        "{}",
+        told(&again)
+    );
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let portrait = Path::new(&out).join("EF.DG2.bin");
+    assert_eq!((mode(Path::new(&out)), mode(&portrait)), (0o700, 0o600));
+    std::fs::remove_dir_all(&out).unwrap();
     let read = desk.run("read", &[]);
     let read: serde_json::Value = serde_json::from_slice(&read.stdout).unwrap();
     assert_eq!(read["protected"], serde_json::json!(["EF.DG3"]));
@@ -285,6 +303,18 @@ fn fingerprints_are_closed_without_a_terminal_and_open_with_one() {
         verdicts(&desk.run("verify", &["--csca", &trust]))["data group 3"],
         "absent"
     );
+}
+
+/// EF.COM is not signed: leaving a file out of it hides nothing.
+#[test]
+fn what_ef_com_leaves_out_is_read_and_judged_all_the_same() {
+    let desk = Desk::with(|files| {
+        files.insert(FileId::Com, vec![0x60, 4, 0x5C, 2, 0x61, 0x75]);
+    });
+    let output = desk.run("verify", &["--csca", &desk.path("trust")]);
+    let checks = verdicts(&output);
+    assert_eq!(checks["data group 14"], "passed", "{checks:?}");
+    assert_eq!(checks["chip authentication"], "passed", "{checks:?}");
 }
 
 #[test]

@@ -29,6 +29,15 @@ struct Facility(tempfile::TempDir);
 impl Facility {
     /// A facility with a second disk, its dossiers admitted, and a hall that runs.
     fn new() -> Self {
+        let facility = Self::with_one_disk();
+        let settings = facility.path().join("cardwright.toml");
+        let text = std::fs::read_to_string(&settings).unwrap();
+        let second = format!("[paths]\nledger_copy = {:?}", facility.second());
+        std::fs::write(settings, text.replacen("[paths]", &second, 1)).unwrap();
+        facility
+    }
+
+    fn with_one_disk() -> Self {
         let facility = Self(tempfile::tempdir().unwrap());
         // The hall that it starts keeps what it inherits: nobody may wait for the end of its output.
         let died = Command::new(env!("CARGO_BIN_EXE_cardwright"))
@@ -41,10 +50,6 @@ impl Facility {
             .status()
             .unwrap();
         assert!(!died.success() && hall::running(&facility.hall()).is_some());
-        let settings = facility.path().join("cardwright.toml");
-        let text = std::fs::read_to_string(&settings).unwrap();
-        let second = format!("[paths]\nledger_copy = {:?}", facility.second());
-        std::fs::write(settings, text.replacen("[paths]", &second, 1)).unwrap();
         facility
     }
 
@@ -83,6 +88,33 @@ impl Facility {
     }
 }
 
+/// A ledger as it is now, in a folder of its own.
+struct Backup(tempfile::TempDir);
+
+impl Backup {
+    fn of(facility: &Facility) -> Self {
+        let backup = Self(tempfile::tempdir().unwrap());
+        for file in facility.files().iter().filter(|file| file.exists()) {
+            std::fs::copy(file, backup.place(file)).unwrap();
+        }
+        backup
+    }
+
+    fn place(&self, file: &Path) -> PathBuf {
+        self.0.path().join(file.file_name().unwrap())
+    }
+
+    /// Somebody brings it back.
+    fn restore(&self, facility: &Facility) {
+        for file in facility.files() {
+            let _ = std::fs::remove_file(&file);
+            if self.place(&file).exists() {
+                std::fs::copy(self.place(&file), &file).unwrap();
+            }
+        }
+    }
+}
+
 impl Drop for Facility {
     fn drop(&mut self) {
         end_hall(&self.hall());
@@ -112,19 +144,10 @@ fn a_backup_is_not_taken_for_the_ledger() {
     let died = facility.rehearse(Some("deliver/before-outcome:2"));
     assert!(!died.status.success(), "{}", told(&died));
     // Somebody keeps the ledger of this moment, and brings it back when more was made.
-    let backup = tempfile::tempdir().unwrap();
-    let kept = |file: &Path| backup.path().join(file.file_name().unwrap());
-    for file in &facility.files()[..2] {
-        std::fs::copy(file, kept(file)).unwrap();
-    }
+    let backup = Backup::of(&facility);
     let died = facility.rehearse(Some("box/before-outcome:3"));
     assert!(!died.status.success(), "{}", told(&died));
-    for file in facility.files() {
-        let _ = std::fs::remove_file(&file);
-        if kept(&file).exists() {
-            std::fs::copy(kept(&file), &file).unwrap();
-        }
-    }
+    backup.restore(&facility);
     let refused = facility.rehearse(None);
     assert!(
         !refused.status.success() && told(&refused).contains("STO-015"),
@@ -135,4 +158,26 @@ fn a_backup_is_not_taken_for_the_ledger() {
     let end = told(&facility.rehearse(None));
     assert!(end.contains("\nbalanced"), "{end}");
     judge(facility.path(), &end);
+}
+
+#[test]
+fn a_backup_is_not_taken_for_the_ledger_where_only_signed_heads_remember() {
+    let facility = Facility::with_one_disk();
+    let died = facility.rehearse(Some("deliver/before-outcome:2"));
+    assert!(!died.status.success(), "{}", told(&died));
+    let early = Backup::of(&facility);
+    let end = told(&facility.rehearse(None));
+    assert!(end.contains("\nbalanced"), "{end}");
+    let late = Backup::of(&facility);
+
+    early.restore(&facility);
+    for words in [&["rehearse", "--cards", CARDS][..], &["run", "--drain"]] {
+        let refused = told(&facility.cardwright(words, None));
+        assert!(refused.contains("AUDIT-005"), "{refused}");
+    }
+    late.restore(&facility);
+    let end = told(&facility.rehearse(None));
+    assert!(end.contains("\nbalanced"), "{end}");
+    judge(facility.path(), &end);
+    facility.audit_is_sound("verify");
 }

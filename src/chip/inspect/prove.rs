@@ -84,6 +84,8 @@ impl Inspector {
         if let (Some(terminal), Some(session_key)) = (&self.request.terminal, &self.session_key) {
             self.seen.terminal_authentication =
                 terminal::run(&mut self.card, terminal, &self.identity, session_key).await?;
+        } else if self.request.terminal.is_some() {
+            self.seen.terminal_authentication = Verdict::Unsupported;
         }
         Ok(())
     }

@@ -24,8 +24,8 @@ use crate::line::{self, Ending, Line};
 use crate::sim::registry::Registry;
 
 const MINUTE: Duration = Duration::from_secs(60);
-/// What a machine whose devices take their time makes in a minute.
-const MACHINE_A_MINUTE: f64 = 3.0;
+/// What a machine makes in a minute: chip, serial line and both sides one after the other, each taking its time.
+const MACHINE_A_MINUTE: f64 = 1.75;
 /// Until then caches fill.
 const WARM_MINUTES: usize = 5;
 /// Memory after that, at most so much above or below its middle.

@@ -1,5 +1,8 @@
 //! A card's files in a folder, for people with tools of their own.
 
+use std::fs::{DirBuilder, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -15,18 +18,34 @@ pub(in crate::cli) struct Folder {
 }
 
 impl Folder {
-    /// This folder, made if it is not there.
-    pub(in crate::cli) fn new(path: &Path) -> std::io::Result<Self> {
-        std::fs::create_dir_all(path)?;
+    /// This folder, made for its owner alone if it is not there. What lies in it already would be taken for this
+    /// card's.
+    ///
+    /// # Errors
+    /// When something lies in it, or it cannot be made.
+    pub(in crate::cli) fn new(path: &Path) -> anyhow::Result<Self> {
+        let told = || path.display().to_string();
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(path)
+            .with_context(told)?;
+        if std::fs::read_dir(path).with_context(told)?.next().is_some() {
+            anyhow::bail!("{} is not empty: give each card a folder of its own", told());
+        }
         Ok(Self {
             path: path.to_owned(),
             names: Vec::new(),
         })
     }
 
-    /// Writes one file.
-    pub(in crate::cli) fn write(&mut self, name: &str, bytes: &[u8]) -> std::io::Result<()> {
-        std::fs::write(self.path.join(name), bytes)?;
+    /// Writes one file, which only its owner may read: it is personal data.
+    pub(in crate::cli) fn write(&mut self, name: &str, bytes: &[u8]) -> anyhow::Result<()> {
+        let path = self.path.join(name);
+        let mut options = OpenOptions::new();
+        let file = options.write(true).create_new(true).mode(0o600).open(&path);
+        file.and_then(|mut file| file.write_all(bytes))
+            .with_context(|| path.display().to_string())?;
         self.names.push(name.to_owned());
         Ok(())
     }

@@ -69,7 +69,14 @@ impl Report {
         lines.push(proof("chip authentication", seen.chip_authentication));
         lines.push(proof("active authentication", seen.active_authentication));
         if seen.terminal_authentication != Verdict::NotAsked {
-            lines.push(proof("terminal authentication", seen.terminal_authentication));
+            lines.push(match seen.terminal_authentication {
+                Verdict::Unsupported => line(
+                    "terminal authentication",
+                    Standing::Undetermined,
+                    "asked for, and there was no chip authentication before it",
+                ),
+                known => proof("terminal authentication", known),
+            });
         }
         lines.extend(
             seen.unread

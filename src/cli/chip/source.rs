@@ -14,6 +14,8 @@ use crate::device::serial::{SerialConfig, SerialPort};
 use crate::pki::{Certificate, Crl, CvCertificate, TrustStore, private};
 use crate::port::Serial;
 
+use super::folder::Folder;
+
 /// A certificate or a revocation list; the largest national lists have a few hundred entries.
 const FILE_BYTES_MAX: u64 = 4 << 20;
 /// A person holds a card to a scanner within this time.
@@ -31,9 +33,9 @@ pub(super) struct Opening {
     /// CV certificates and private key of a terminal that may read fingerprints.
     #[arg(long, value_name = "DIR")]
     terminal: Option<PathBuf>,
-    /// A folder for the files; made if it is not there.
+    /// An empty folder for the files; made if it is not there.
     #[arg(long, value_name = "DIR")]
-    pub(super) out: Option<PathBuf>,
+    out: Option<PathBuf>,
 }
 
 #[derive(Args, Debug)]
@@ -51,6 +53,11 @@ struct By {
 }
 
 impl Opening {
+    /// Where the files go, if they go anywhere.
+    pub(super) fn folder(&self) -> anyhow::Result<Option<Folder>> {
+        self.out.as_deref().map(Folder::new).transpose()
+    }
+
     /// The password that was given, or that the scanner reads.
     pub(super) async fn password(&self, clock: Clock) -> anyhow::Result<Password> {
         match &self.by {

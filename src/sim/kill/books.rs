@@ -70,6 +70,7 @@ fn says(fact: &Fact) -> Option<Says> {
         | Fact::BoxDispatched { .. }
         | Fact::BoxLost { .. }
         | Fact::OrderChanged { .. }
+        | Fact::ControllerLost { .. }
         | Fact::Key { .. }
         | Fact::Signer { .. }
         | Fact::SignatureCount { .. }

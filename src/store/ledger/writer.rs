@@ -340,6 +340,7 @@ impl Writer {
             | Fact::PositionStopped { .. }
             | Fact::PositionResumed { .. }
             | Fact::OrderChanged { .. }
+            | Fact::ControllerLost { .. }
             | Fact::Epoch { .. }
             | Fact::Key { .. }
             | Fact::Signer { .. }

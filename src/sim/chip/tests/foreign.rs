@@ -377,3 +377,16 @@ fn what_cannot_be_read_is_noted_by_a_tolerant_reader_only() {
     spoil(FileId::Com, Some(hex!("60035C0177").to_vec()));
     spoil(FileId::Dg(14), Some(hex!("6E023005").to_vec()));
 }
+
+#[test]
+fn a_number_that_the_chip_does_not_know_is_no_fault_of_the_card() {
+    let mut card = Stranger::new()
+        .pace(Mapping::Generic, Cipher::Aes128, EllipticCurve::P256)
+        .card();
+    card.chip.memory.can = None;
+    let request = Request {
+        password: Password::Can(Can::new("314159").unwrap()),
+        ..asking(&card)
+    };
+    assert_eq!(code(card.inspect(request)), &fault::NO_CAN);
+}
