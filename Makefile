@@ -61,8 +61,8 @@ crash: deps test-deps ## kill the daemon at every kill point, thrice; cut its po
 	target/release/cardwright sim rot target/rot/ledger.db --flips 20000
 
 # Tests in which something breaks that is not simulated: processes, servers, readers, disks, tokens, clocks.
-BREAKS := bad_hsm:: canaries:: crash:: disturbed epochs:: halt:: hsm:: ledger:: pcsc:: postgres:: second_copy:: \
-	shortage:: signing::
+BREAKS := bad_hsm:: canaries:: crash:: epochs:: halt:: hsm:: ledger:: pcsc:: postgres:: power:: readers:: \
+	rehearsal::killed retention:: second_copy:: shortage:: signing::
 TIMES ?= 5
 
 soak: test-deps ## everything that breaks for real, TIMES times over

@@ -36,6 +36,8 @@ use crate::port::Encoder;
 pub use choose::ReaderId;
 pub use fields::{PcscFields, Watched};
 pub use frame::Reader;
+#[doc(hidden)]
+pub use frame::is_read_as_written;
 use frame::{Answer, Request};
 use host::Host;
 

@@ -22,7 +22,7 @@ use cardwright::document::sod::{Sod, passive_authentication};
 use cardwright::document::{CardFiles, CardProfile, FileId, com, dg1, dg2, dg13, dg15, qr, tlv};
 use cardwright::dossier::{image::decode_grey, jwe, jws, record::Image};
 use cardwright::line::desk::Scan;
-use cardwright::pki::{Certificate, TrustStore};
+use cardwright::pki::{Certificate, CvCertificate, TrustStore};
 use cardwright::printer::{Connect, Deliver, Feed, Model, Outlet, Print, ReadCounters, Status, raster};
 use cardwright::sim::chip::Chip;
 use time::macros::datetime;
@@ -31,12 +31,13 @@ use time::macros::datetime;
 pub(crate) type Target = fn(&[u8]);
 
 /// All targets by name; each has a corpus of the same name.
-pub(crate) const TARGETS: [(&str, Target); 13] = [
+pub(crate) const TARGETS: [(&str, Target); 15] = [
     ("apdu", apdu),
     ("audit", audit),
     ("certificate", certificate),
     ("chip", chip),
     ("control", control),
+    ("cvc", card_verifiable),
     ("dossier", dossier),
     ("hall", hall::frames),
     ("image", image),
@@ -45,6 +46,7 @@ pub(crate) const TARGETS: [(&str, Target); 13] = [
     ("scanner", scanner),
     ("sod", sod),
     ("tlv", data_objects),
+    ("worker", worker),
 ];
 
 /// The target of this name.
@@ -89,6 +91,20 @@ fn audit(input: &[u8]) {
     let _ = Checkpoint::open_note(&text, &point);
     let (label, manifest) = text.split_once('\n').unwrap_or((&text, ""));
     let _ = cardwright::audit::verify_qr(label, manifest.as_bytes(), &point);
+}
+
+/// What the process that owns a reader is told and answers.
+fn worker(input: &[u8]) {
+    assert!(cardwright::device::pcsc::is_read_as_written(input));
+}
+
+/// Certificates of terminals and of those who certify them.
+fn card_verifiable(input: &[u8]) {
+    if let Ok(certificate) = CvCertificate::parse(input) {
+        let again = CvCertificate::parse(input).expect("read once, read again");
+        assert_eq!(certificate, again);
+    }
+    let _ = CvCertificate::parse_contents(input);
 }
 
 /// Certificates, their revocation lists, and requests for them.

@@ -140,4 +140,4 @@ macro_rules! tests {
     };
 }
 
-tests!(apdu audit certificate chip control dossier hall image lds printer scanner sod tlv);
+tests!(apdu audit certificate chip control cvc dossier hall image lds printer scanner sod tlv worker);

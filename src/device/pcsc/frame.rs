@@ -204,6 +204,22 @@ impl Answer {
     }
 }
 
+/// What is read of these bytes, from either side, is written so that it is read again: the promise that fuzzing holds
+/// against any bytes.
+#[doc(hidden)]
+#[must_use]
+pub fn is_read_as_written(bytes: &[u8]) -> bool {
+    let asked = Request::parse(bytes).is_none_or(|asked| {
+        let frame = asked.encode().unwrap_or_default();
+        frame.get(LENGTH_BYTES..) == Some(bytes)
+    });
+    let answered = Answer::parse(bytes).is_none_or(|answer| {
+        let frame = answer.encode();
+        frame.get(LENGTH_BYTES..).and_then(Answer::parse) == Some(answer)
+    });
+    asked && answered
+}
+
 fn frame(kind: u8, content: &[u8]) -> Option<Vec<u8>> {
     let length = content
         .len()
