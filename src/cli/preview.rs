@@ -52,7 +52,7 @@ pub fn main(arguments: &Arguments) -> anyhow::Result<bool> {
     for (face, carried) in ["front", "back"].into_iter().zip(&pictures.preprinted) {
         for Preprinted { what, x, y, w, h } in carried {
             lines.push(format!(
-                "{face}: {what} is on the blank already, {w} by {h} mm at {x}, {y}"
+                "{face}, on the blank already: {what}, {w} by {h} mm at {x}, {y}"
             ));
         }
     }
