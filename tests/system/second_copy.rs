@@ -181,3 +181,18 @@ fn a_backup_is_not_taken_for_the_ledger_where_only_signed_heads_remember() {
     judge(facility.path(), &end);
     facility.audit_is_sound("verify");
 }
+
+#[test]
+fn what_a_signed_head_covers_outlives_the_first_disk() {
+    let facility = Facility::new();
+    let died = facility.rehearse(Some("box/before-outcome:2"));
+    assert!(!died.status.success(), "{}", told(&died));
+    facility.audit_is_sound("sign");
+    for file in facility.files() {
+        let _ = std::fs::remove_file(file);
+    }
+    facility.audit_is_sound("restore");
+    let end = told(&facility.rehearse(None));
+    assert!(end.contains("\nbalanced"), "{end}");
+    judge(facility.path(), &end);
+}

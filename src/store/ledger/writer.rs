@@ -463,16 +463,17 @@ impl Writer {
     }
 }
 
-/// What is sealed or printed stays so: the intent must outlive the first disk.
+/// What is sealed or printed stays so: the intent must outlive the first disk. So must what a signed head covers: a
+/// ledger that does not reach it is taken for a backup.
 fn cannot_be_undone(fact: &Fact) -> bool {
-    let Fact::Attempt {
-        event: Event::Intended { step, .. },
-        ..
-    } = fact
-    else {
-        return false;
-    };
-    matches!(step, Step::Seal | Step::Print)
+    match fact {
+        Fact::Attempt {
+            event: Event::Intended { step, .. },
+            ..
+        } => matches!(step, Step::Seal | Step::Print),
+        Fact::Checkpoint { .. } => true,
+        _ => false,
+    }
 }
 
 /// [`forget`], but whoever reads is not waited for.
