@@ -3,7 +3,7 @@
 mod books;
 pub mod fault;
 pub(super) mod files;
-mod heads;
+pub(super) mod heads;
 pub(super) mod inspect;
 mod keys;
 

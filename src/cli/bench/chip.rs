@@ -52,12 +52,11 @@ struct Figures {
     kept: usize,
     /// Identify, write and seal.
     write: Traffic,
-    /// What stays on the chip of all that goes over the wire: the figure with a bound, because keys must come onto the
-    /// chip too.
+    /// The files alone: the figure with a bound.
     write_share: f64,
     write_share_wanted: f64,
-    /// The files alone.
-    file_share: f64,
+    /// Of all that stays.
+    kept_share: f64,
     read: Traffic,
     /// Bytes of the files that were read.
     read_payload: usize,
@@ -108,9 +107,9 @@ fn measure(profile: &'static str, wanted: f64, times: Times) -> anyhow::Result<F
         payload,
         kept,
         write,
-        write_share: share(kept, write.bytes),
+        write_share: share(payload, write.bytes),
         write_share_wanted: wanted,
-        file_share: share(payload, write.bytes),
+        kept_share: share(kept, write.bytes),
         read,
         read_payload,
         read_share: share(read_payload, read.bytes),
@@ -283,8 +282,8 @@ impl Figures {
             );
         };
         println!(
-            "{:<14} {} bytes stay on the chip, {} of them in files, which are {:.1} % of what is written",
-            self.profile, self.kept, self.payload, self.file_share
+            "{:<14} {} bytes stay on the chip, {} of them in files: {:.1} % of what is written, keys included",
+            self.profile, self.kept, self.payload, self.kept_share
         );
         line(
             "identify, write, seal",

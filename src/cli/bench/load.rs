@@ -26,8 +26,8 @@ use crate::sim::registry::Registry;
 const MINUTE: Duration = Duration::from_secs(60);
 /// What a machine makes in a minute: chip, serial line and both sides one after the other, each taking its time.
 const MACHINE_A_MINUTE: f64 = 1.75;
-/// A lot of twenty cards takes eleven minutes: until each machine has finished one, trays only fill.
-const WARM_MINUTES: usize = 15;
+/// Until then caches fill.
+const WARM_MINUTES: usize = 5;
 /// Memory after that, at most so much above or below its middle.
 const MEMORY_BAND_MAX_PERCENT: f64 = 5.0;
 

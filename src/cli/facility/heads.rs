@@ -1,7 +1,8 @@
 //! Signed heads that were kept outside the ledger, held against it before anything is done: a backup that was brought
 //! back fits itself, and would make cards again that were made since.
 
-use std::path::Path;
+use std::io;
+use std::path::{Path, PathBuf};
 
 use crate::audit::{BadRecord, Checkpoint, Flaw, Hash};
 use crate::base::Fault;
@@ -42,22 +43,28 @@ pub(super) async fn must_be_reached(
 }
 
 fn newest(ledger: &str, key: &[u8], folder: &Path) -> Result<Option<Checkpoint>, Fault> {
-    let unreadable = |error: std::io::Error| Fault::new(&FILE, error.to_string()).at(folder.display());
-    if !folder.exists() {
-        return Ok(None);
-    }
-    let mut names = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(unreadable)? {
-        let path = entry.map_err(unreadable)?.path();
-        if path.extension().is_some_and(|kind| kind == "txt") {
-            names.push(path);
-        }
-    }
-    // Their names are numbers of one length.
-    names.sort_unstable();
-    let opened = names.iter().rev().find_map(|path| {
+    let files = files(folder).map_err(|error| Fault::new(&FILE, error.to_string()).at(folder.display()))?;
+    let opened = files.iter().rev().find_map(|path| {
         let note = std::fs::read_to_string(path).ok()?;
         Checkpoint::open_note(&note, key).ok()
     });
     Ok(opened.filter(|head| head.ledger == ledger))
+}
+
+/// The files of signed heads in this folder, from the oldest to the newest: their names are numbers of one length. None
+/// if there is no folder.
+///
+/// # Errors
+/// When it cannot be read.
+pub(in crate::cli) fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let entries = match std::fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let mut files = entries
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<io::Result<Vec<_>>>()?;
+    files.retain(|path| path.extension().is_some_and(|kind| kind == "txt"));
+    files.sort_unstable();
+    Ok(files)
 }

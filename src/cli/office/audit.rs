@@ -11,6 +11,7 @@ use crate::base::clock::Stopwatch;
 use crate::base::ids::BoxId;
 use crate::base::{Fault, hex};
 use crate::cli::ask::{self, Options};
+use crate::cli::facility::heads;
 use crate::cli::say;
 use crate::config::Config;
 use crate::control::{Answer, Request, ledger};
@@ -217,22 +218,14 @@ pub(super) fn public_point(path: &Path) -> anyhow::Result<Vec<u8>> {
 
 /// All signed heads of a folder, by name; none if there is no folder.
 fn notes(folder: &Path) -> anyhow::Result<Vec<Note>> {
-    let Ok(entries) = std::fs::read_dir(folder) else {
-        return Ok(Vec::new());
-    };
-    let mut notes = Vec::new();
-    for entry in entries {
-        let path = entry?.path();
-        if path.extension().is_some_and(|kind| kind == "txt") {
+    let files = heads::files(folder).with_context(|| folder.display().to_string())?;
+    files
+        .into_iter()
+        .map(|path| {
             let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-            let name = path
-                .file_name()
-                .unwrap_or_default()
-                .to_string_lossy()
-                .into_owned();
-            notes.push(Note { name, text });
-        }
-    }
-    notes.sort_by(|one, other| one.name.cmp(&other.name));
-    Ok(notes)
+            let name = path.file_name().unwrap_or_default();
+            let name = name.to_string_lossy().into_owned();
+            Ok(Note { name, text })
+        })
+        .collect()
 }
