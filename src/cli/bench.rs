@@ -15,11 +15,19 @@ mod report;
 mod sod;
 mod start;
 
+use std::path::Path;
+use std::sync::Arc;
+
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
+use super::facility::Facility;
+use super::rehearse::outside::Hall;
+use super::rehearse::{Scale, setup};
+use super::run;
 use crate::base::clock::Stopwatch;
-use crate::base::cpu;
+use crate::base::{Clock, cpu};
+use crate::line::Line;
 
 /// What is measured.
 #[derive(Debug, Subcommand)]
@@ -96,6 +104,24 @@ pub fn main(verb: Verb) -> anyhow::Result<bool> {
         #[cfg(feature = "pcsc")]
         Verb::RawReplay(arguments) => readers::raw::main(&arguments),
     }
+}
+
+/// A rehearsal facility in this folder, just made, with its hall open, its blanks received, and a line whose costs are
+/// measured.
+async fn opened(
+    scale: &Scale,
+    dir: &Path,
+    sharing: &setup::Sharing,
+    clock: Clock,
+) -> anyhow::Result<(Hall, Facility, Arc<Line>)> {
+    setup::facility(scale, dir, sharing, clock).await?;
+    let hall_dir = dir.join("hall");
+    let hall = Hall::enter(&hall_dir, clock).await?;
+    let facility = Facility::open(dir, clock).await?;
+    let line = Arc::new(run::line(&facility, clock).await?);
+    line.costs.measure();
+    setup::receive_packs(&facility, &hall_dir).await?;
+    Ok((hall, facility, line))
 }
 
 /// Does it again and again, each time with the next number, and says how fast that was by this thread's processor time:

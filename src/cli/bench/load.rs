@@ -13,7 +13,6 @@ use super::process;
 use crate::base::Clock;
 use crate::base::clock::Stopwatch;
 use crate::cli::facility::{Facility, with_environment};
-use crate::cli::rehearse::outside::Hall;
 use crate::cli::rehearse::people::{Cast, send};
 use crate::cli::rehearse::{Scale, setup};
 use crate::cli::scratch::Scratch;
@@ -78,13 +77,9 @@ async fn load(arguments: &Arguments, dir: &Path) -> anyhow::Result<bool> {
         ..Scale::default()
     };
     let clock = Clock::system();
-    setup::facility(&scale, dir, &setup::Sharing::default(), clock).await?;
+    let sharing = setup::Sharing::default();
+    let (hall, facility, line) = super::opened(&scale, dir, &sharing, clock).await?;
     let hall_dir = dir.join("hall");
-    let hall = Hall::enter(&hall_dir, clock).await?;
-    let facility = Facility::open(dir, clock).await?;
-    let line = Arc::new(run::line(&facility, clock).await?);
-    line.costs.measure();
-    setup::receive_packs(&facility, &hall_dir).await?;
     println!("{a_minute} dossiers a minute for {} machines", arguments.stations);
 
     let came = Arc::new(AtomicU64::new(0));
