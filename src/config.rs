@@ -48,6 +48,9 @@ pub struct Config {
     /// Seconds after which a controller that is not heard of is taken for dead by others at the same order book.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lease_seconds: Option<u64>,
+    /// Mebibytes of every disk that no new work is given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep_free_mib: Option<u64>,
     /// Where things lie.
     pub paths: Paths,
     /// The HSM.
@@ -320,6 +323,13 @@ impl Config {
         self.lease_seconds.map_or(limits::BOOK_LEASE, Duration::from_secs)
     }
 
+    /// Bytes of every disk that no new work is given.
+    #[must_use]
+    pub fn disk_kept(&self) -> u64 {
+        self.keep_free_mib
+            .map_or(limits::DISK_KEPT, |mebibytes| mebibytes.saturating_mul(1 << 20))
+    }
+
     /// The PKCS#11 library.
     ///
     /// # Errors
@@ -368,6 +378,10 @@ impl Config {
                 lease.start().as_secs(),
                 lease.end().as_secs()
             ),
+        )?;
+        ensure(
+            self.disk_kept() >= limits::DISK_KEPT,
+            format!("keep_free_mib: at least {}", limits::DISK_KEPT >> 20),
         )?;
         self.check_order_book()?;
         self.check_labels()?;

@@ -1,6 +1,7 @@
 //! Doors to hardware.
 
 pub mod hall;
+pub mod host;
 pub mod papers;
 pub mod pcsc;
 pub mod pkcs11;

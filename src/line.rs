@@ -25,6 +25,7 @@ pub mod desk;
 pub mod fault;
 pub mod feed;
 pub mod floor;
+pub mod headroom;
 pub mod packing;
 pub mod pairing;
 mod patience;

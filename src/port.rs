@@ -2,6 +2,7 @@
 
 pub mod fault;
 mod fields;
+mod host;
 mod instruction;
 mod orders;
 mod retention;
@@ -25,6 +26,7 @@ use crate::job::stock::Stock;
 use crate::job::{Attempt, Fact};
 
 pub use fields::{Fields, Seen};
+pub use host::{Host, Left};
 pub use instruction::{Answer, Instruction};
 pub use orders::{
     Admission, Controller, NewOrder, OfficeCounts, Order, OrderChange, OrderState, Renewed, Returned,

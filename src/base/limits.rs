@@ -67,6 +67,19 @@ pub const AWAY_PAUSE: Duration = Duration::from_secs(2);
 /// Signatures whose nonces are remembered, so that one that comes twice is caught: a day's worth of one controller, in
 /// some ten megabytes.
 pub const NONCES_REMEMBERED: usize = 1 << 18;
+/// Bytes of disk that no new work is given: what is under way is recorded to its end in them, logs of databases grow
+/// to some tens of megabytes before they are written back, and heads of the ledger are signed.
+pub const DISK_KEPT: u64 = 256 << 20;
+/// Bytes of disk that a card may take from its lot's claim to its box: its bundle in the ledger, in the log before it
+/// and in a second copy, its records and papers. A card of 30 kB takes some 100 kB.
+pub const DISK_PER_CARD: u64 = 256 << 10;
+/// Bytes of disk for each byte of a dossier: sealed in the order book, and in the log before it.
+pub const DISK_PER_DOSSIER_BYTE: u64 = 3;
+/// Bytes of memory that no new work is given. A card in preparation takes less than one megabyte.
+pub const MEMORY_KEPT: u64 = 64 << 20;
+/// Open files and sockets that no new work is given: a reader that is started anew takes three, a person who asks
+/// takes one, a database as many as it has connections.
+pub const HANDLES_KEPT: u64 = 64;
 /// Requests waiting for an HSM session; full means that preparing stops.
 pub const HSM_QUEUE: usize = 256;
 /// Appends waiting for the ledger's writer; positions wait, nothing is dropped.

@@ -24,11 +24,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::base::ids::{MachineId, OrderKey, PersonId};
+use crate::base::limits::DISK_KEPT;
 use crate::base::{Clock, Entropy, Fault, Mode, Place};
 use crate::job::Fact;
 use crate::job::stock::Move;
 use crate::line::desk::Desk;
 use crate::line::fault::TASK;
+use crate::line::headroom::Headroom;
 use crate::line::station::Station;
 use crate::line::{self, Ending, Line, Ports};
 use crate::port::{KeyPurpose, Ledger, OrderBook, OrderState};
@@ -37,7 +39,7 @@ use crate::sim::chip::Oddity;
 use crate::sim::dossiers::Request;
 use crate::sim::hall;
 use crate::sim::memory::{
-    Hall, MemoryLedger, MemoryOrderBook, MemoryPapers, MemoryRegistry, MemorySigner, Power,
+    Hall, MemoryHost, MemoryLedger, MemoryOrderBook, MemoryPapers, MemoryRegistry, MemorySigner, Power,
 };
 
 use kit::{Kit, MORNING, People};
@@ -111,6 +113,8 @@ pub struct Day {
     pub signer: Arc<MemorySigner>,
     /// Papers for people.
     pub papers: Arc<MemoryPapers>,
+    /// The computer that the controllers run on.
+    pub host: Arc<MemoryHost>,
     kit: Arc<Kit>,
     clock: Clock,
     watch: Arc<Mutex<Watch>>,
@@ -173,6 +177,7 @@ impl Day {
             registry: Arc::new(MemoryRegistry::new(Arc::clone(&power))),
             signer: Arc::new(kit.signer.copy(Arc::clone(&power), plan.seed)),
             papers: Arc::new(MemoryPapers::new(Arc::clone(&power))),
+            host: Arc::new(MemoryHost::new(clock)),
             kit: Arc::clone(kit),
             watch: Arc::default(),
             visits: people::Visits::default(),
@@ -293,6 +298,7 @@ impl Day {
             self.kit.press(),
         );
         line.with_signers(self.kit.issued.signers.clone())
+            .with_headroom(Headroom::new(self.host.clone(), DISK_KEPT))
     }
 
     /// From now on every commit is watched.

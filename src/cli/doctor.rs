@@ -12,6 +12,7 @@ use crate::base::{Clock, Fault, Mode};
 use crate::config::{Config, OrderBookPlace};
 use crate::control::client::Connection;
 use crate::control::serve;
+use crate::device::host::disk_left;
 use crate::job::Epoch;
 use crate::pki::SignerKey;
 use crate::pki::policy::remaining;
@@ -138,12 +139,7 @@ async fn facility(config: &Config, checks: &mut Vec<Check>) {
 }
 
 fn disk(folder: &Path) -> Result<String, String> {
-    let existing = folder
-        .ancestors()
-        .find(|path| path.exists())
-        .unwrap_or_else(|| Path::new("."));
-    let found = rustix::fs::statvfs(existing).map_err(|error| format!("{}: {error}", existing.display()))?;
-    let free = found.f_bavail.saturating_mul(found.f_frsize) >> 20;
+    let free = disk_left(folder).map_err(|fault| fault.to_string())? >> 20;
     if free < DISK_MIB_LEAST {
         return Err(format!(
             "{free} MiB free; the ledger needs {DISK_MIB_LEAST} MiB for a day: make room or move the facility"

@@ -198,6 +198,7 @@ pub(super) fn plan(folder: &Path, wishes: &Wishes<'_>) -> Result<Config, Fault> 
         working_days: 5,
         chip: chip.to_owned(),
         lease_seconds: None,
+        keep_free_mib: None,
         paths: Paths {
             ledger: "ledger.db".into(),
             ledger_copy: None,

@@ -8,13 +8,16 @@ use tokio::task::JoinSet;
 
 use crate::base::ids::MachineId;
 use crate::base::{Clock, Entropy, Fault};
+use crate::config::{Config, OrderBookPlace};
 use crate::control::Control;
 use crate::control::serve::{self, Server};
 use crate::device::hall::HallScreen;
+use crate::device::host::LinuxHost;
 use crate::device::serial::{SerialConfig, SerialPort};
 use crate::dossier::name::Glyphs;
 use crate::line::context::KeyLabels;
 use crate::line::desk::Desk;
+use crate::line::headroom::Headroom;
 use crate::line::station::Station;
 use crate::line::{self, Ending, Line, Ports, Rules};
 use crate::port::{Encoder, OfficeCounts, OrderBook, OrderState, Signer};
@@ -121,7 +124,8 @@ pub async fn line(facility: &Facility, clock: Clock) -> Result<Line, Fault> {
         files::press(&facility.config)?,
     )
     .with_signers(facility.signers.clone())
-    .with_fields(readers::fields(&facility.config, clock));
+    .with_fields(readers::fields(&facility.config, clock))
+    .with_headroom(headroom(&facility.config)?);
     let mut uncounted = Vec::new();
     for key in facility.hsm.keys().await? {
         match key.signatures {
@@ -133,6 +137,22 @@ pub async fn line(facility: &Facility, clock: Clock) -> Result<Line, Fault> {
     line.recall_signers().await?;
     line.recall_clock(false).await?;
     Ok(line)
+}
+
+/// The host, with the disks that the facility writes to.
+fn headroom(config: &Config) -> Result<Headroom, Fault> {
+    let paths = &config.paths;
+    let own = [&paths.ledger, &paths.papers]
+        .into_iter()
+        .chain(&paths.ledger_copy);
+    let mut folders: Vec<PathBuf> = own.map(|path| config.path(path)).collect();
+    if let OrderBookPlace::File(path) = config.order_book() {
+        folders.push(path);
+    }
+    Ok(Headroom::new(
+        Arc::new(LinuxHost::new(folders)?),
+        config.disk_kept(),
+    ))
 }
 
 /// Runs the line to its end, showing progress; SIGTERM and SIGINT end it in order.

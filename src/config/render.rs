@@ -85,6 +85,10 @@ fn head(config: &Config) -> String {
         || "# lease_seconds = 30".to_owned(),
         |seconds| format!("lease_seconds = {seconds}"),
     );
+    let keep_free = config.keep_free_mib.map_or_else(
+        || "# keep_free_mib = 256".to_owned(),
+        |mebibytes| format!("keep_free_mib = {mebibytes}"),
+    );
     format!(
         "# A facility of cardwright. Paths are relative to this file's folder. There is no secret in here.\n\
          facility = {facility}\n\
@@ -101,7 +105,9 @@ fn head(config: &Config) -> String {
          # The kind of chip in the blanks: a chip profile of the program, or the path of one (TOML).\n\
          chip = {chip}\n\
          # Seconds after which others at the same order book take this controller for dead.\n\
-         {lease}\n\n\
+         {lease}\n\
+         # Mebibytes of every disk that no new work is given: what is under way is finished with them.\n\
+         {keep_free}\n\n\
          [paths]\n\
          ledger = {ledger}\n\
          # A folder on another disk: a second copy is there before a chip is sealed or a card printed.\n\

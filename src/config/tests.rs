@@ -55,6 +55,7 @@ fn what_is_written_is_read_again() {
     for profiles in [None, Some(PathBuf::from("profiles"))] {
         config.paths.ledger_copy.clone_from(&profiles);
         config.lease_seconds = profiles.as_ref().map(|_| 5);
+        config.keep_free_mib = profiles.as_ref().map(|_| 1_024);
         if profiles.is_some() {
             config.paths.order_book = "postgres://cardwright@db.example/orders?sslmode=verify-full".into();
             config.paths.order_book_password.clone_from(&profiles);
@@ -106,6 +107,7 @@ fn unknown_settings_and_contradictions_are_refused() {
         ("\"1-2.3\"", "\" \""),
         ("controller = \"K1\"", "controller = \"\""),
         ("# lease_seconds = 30", "lease_seconds = 0"),
+        ("# keep_free_mib = 256", "keep_free_mib = 255"),
         ("# lease_seconds = 30", "lease_seconds = 601"),
         ("\"order-book.db\"", "\"postgres://me:secret@host/orders\""),
         (

@@ -81,6 +81,12 @@ pub async fn status(line: &Line, _who: &Who) -> Result<Answer, Fault> {
     let clock = line.hsm.time.standing();
     text.push(format!("Clock     {clock}"));
     text.extend(hsm.iter().map(|words| format!("HSM       {words}")));
+    let short = line.headroom.short();
+    text.extend(
+        short
+            .iter()
+            .map(|fault| format!("Host      TAKES ON NO MORE WORK: {fault}")),
+    );
     let not_taken = line.not_taken.attempts();
     if !not_taken.is_empty() {
         let cards: Vec<String> = not_taken.iter().map(ToString::to_string).collect();
@@ -108,6 +114,7 @@ pub async fn status(line: &Line, _who: &Who) -> Result<Answer, Fault> {
         "boxes": boxes,
         "clock": clock.to_string(),
         "hsm": hsm,
+        "short": short.as_ref().map(|fault| fault.code.id),
         "not_taken": not_taken,
         "privacy": holding.data(),
         "signers": signers.iter().map(signer_data).collect::<Vec<_>>(),
@@ -117,7 +124,7 @@ pub async fn status(line: &Line, _who: &Who) -> Result<Answer, Fault> {
     Ok(Answer {
         text: text.join("\n"),
         data,
-        good: machines.good && signs && holding.is_good() && not_taken.is_empty(),
+        good: machines.good && signs && holding.is_good() && not_taken.is_empty() && short.is_none(),
     })
 }
 

@@ -52,12 +52,14 @@ impl Line {
     /// Admits one document: opens it, checks it, and enters or returns it.
     ///
     /// # Errors
-    /// Only the facility's own: the HSM, the order book. A bad document is not an error but a return.
+    /// Only the facility's own: the HSM, the order book, a host that runs short. A bad document is not an error but a
+    /// return.
     pub async fn admit(
         &self,
         document: &[u8],
         resolve: &(dyn Fn(&str) -> Option<Vec<u8>> + Sync),
     ) -> Result<Intake, Fault> {
+        self.must_have_room_for(document.len()).await?;
         self.costs
             .of(Effort::Admit, self.open_and_enter(document, resolve))
             .await

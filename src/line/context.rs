@@ -28,6 +28,7 @@ use crate::port::{BundlePart, Fields, Ledger, OrderBook, Papers, Registry, Signe
 use super::careful::Careful;
 use super::costs::Costs;
 use super::floor::Floor;
+use super::headroom::Headroom;
 use super::pairing::Pairing;
 use super::progress::Progress;
 use super::remembered::Remembered;
@@ -154,6 +155,8 @@ pub struct Line {
     pub costs: Costs,
     /// Which machine's reader sees what.
     pub pairing: Pairing,
+    /// What the host has room for.
+    pub headroom: Headroom,
     /// The wrapping keys that are open.
     pub(super) epochs: Epochs,
     brake: Mutex<Brake>,
@@ -206,6 +209,7 @@ impl Line {
             progress: Progress::new(clock),
             costs: Costs::default(),
             pairing: Pairing::default(),
+            headroom: Headroom::default(),
             epochs: Epochs::default(),
             brake: Mutex::default(),
             stop_list: Mutex::default(),
@@ -229,6 +233,13 @@ impl Line {
     #[must_use]
     pub fn with_fields(mut self, fields: Option<Arc<dyn Fields>>) -> Self {
         self.pairing = Pairing::new(fields);
+        self
+    }
+
+    /// The same line on a host that may run short.
+    #[must_use]
+    pub fn with_headroom(mut self, headroom: Headroom) -> Self {
+        self.headroom = headroom;
         self
     }
 

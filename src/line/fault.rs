@@ -100,6 +100,21 @@ crate::fault_codes! {
     NO_EPOCH = "LIN-043", Operator, true,
         "no open retention epoch has this name", "không có kỳ lưu giữ nào đang mở mang tên này",
         "See the names with cardwright privacy show.", "Xem tên bằng cardwright privacy show.";
+    /// The disk has no room for more work.
+    SHORT_OF_DISK = "LIN-050", Operator, true,
+        "the disk has no room for more cards or dossiers", "đĩa không còn chỗ cho thẻ hoặc hồ sơ mới",
+        "Cards under way are finished. Make room: work goes on by itself.",
+        "Các thẻ đang làm vẫn được hoàn tất. Giải phóng đĩa: công việc tự tiếp tục.";
+    /// The host has no memory for more work.
+    SHORT_OF_MEMORY = "LIN-051", Operator, true,
+        "there is no memory for more cards or dossiers", "không còn bộ nhớ cho thẻ hoặc hồ sơ mới",
+        "Cards under way are finished. End other programs or raise the limit: work goes on by itself.",
+        "Các thẻ đang làm vẫn được hoàn tất. Tắt chương trình khác hoặc nâng giới hạn: công việc tự tiếp tục.";
+    /// The process may open hardly any more files.
+    SHORT_OF_HANDLES = "LIN-052", Operator, true,
+        "the limit of open files is nearly reached", "sắp hết giới hạn số tệp được mở",
+        "Cards under way are finished. Raise the limit (ulimit -n, LimitNOFILE): work goes on by itself.",
+        "Các thẻ đang làm vẫn được hoàn tất. Nâng giới hạn (ulimit -n, LimitNOFILE): công việc tự tiếp tục.";
     /// Readers and machines do not belong together as the configuration says.
     SWAPPED = "LIN-021", Device, false,
         "another machine's reader sees this machine's card", "đầu đọc của máy khác nhìn thấy thẻ của máy này",

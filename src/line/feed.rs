@@ -80,7 +80,10 @@ pub async fn feed(
 }
 
 async fn claim(line: &Line, machine: &MachineId, ticket: &str) -> Result<Option<Lot>, Fault> {
-    let claimed = line.ports.book.claim(ticket, machine, line.rules.lot_cards);
+    let Some(room) = line.room_for_a_lot().await? else {
+        return Ok(None);
+    };
+    let claimed = line.ports.book.claim(ticket, machine, room.cards());
     let Some(lot) = claimed.await? else {
         return Ok(None);
     };

@@ -294,10 +294,11 @@ async fn drained(line: &Line, places: &Places) -> Result<(), Fault> {
             machine.stopped && !matches!(machine.activity, Activity::Step(_))
                 || machine.activity == Activity::Waiting
         };
-        // Whoever could go on with what waits is stopped.
-        let stuck = machines.values().any(|machine| machine.stopped)
+        // Whoever could go on with what waits is stopped, or nothing more is taken on.
+        let short = line.headroom.short().is_some();
+        let stuck = (short || machines.values().any(|machine| machine.stopped))
             && machines.values().all(at_rest)
-            && (claimed || stopped(&places.stations))
+            && (claimed || short || stopped(&places.stations))
             && (quiet || stopped(&places.desks));
         let left_to_people =
             quiet && claimed && machines.values().all(at_rest) && only_quarantined(line).await?;

@@ -7,6 +7,7 @@
 //! would. Books and hall survive; the next controller finds them as they are.
 
 mod hall;
+mod host;
 mod ledger;
 mod order_book;
 mod papers;
@@ -19,6 +20,7 @@ mod slips;
 mod tests;
 
 pub use hall::{Hall, ReaderTrouble};
+pub use host::MemoryHost;
 pub use ledger::{Commit, MemoryLedger};
 pub use order_book::MemoryOrderBook;
 pub use papers::MemoryPapers;

@@ -93,6 +93,17 @@ impl Facility {
         })
     }
 
+    /// Did its controller claim a lot?
+    fn has_claimed(&self) -> bool {
+        let records = block_on(async {
+            let ledger = ledger(self.path()).await;
+            let records = ledger.entries_after(0, 10_000).await.unwrap();
+            ledger.close().await;
+            records
+        });
+        records.iter().any(|record| record.kind == "lot_claimed")
+    }
+
     /// Carries out a statement on the ledger's file.
     fn bend(&self, statement: &'static str) {
         block_on(async {
@@ -205,4 +216,79 @@ fn a_ledger_that_is_not_what_it_was_stops_it() {
     facility.refuses("STO-013");
     std::fs::write(&path, &whole).unwrap();
     facility.goes_on();
+}
+
+/// What `status` says is short, as soon as a controller answers.
+fn short(facility: &Facility) -> Option<String> {
+    let output = cardwright(facility.path(), &["status", "--json"])
+        .output()
+        .unwrap();
+    let status: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+    Some(status.get("short")?.as_str()?.to_owned())
+}
+
+/// A controller that runs short from its start claims nothing and says why; once there is room it goes on by itself.
+fn waits_for_room(facility: &Facility, mut command: Command, code: &str, make_room: impl FnOnce(u32)) {
+    let clock = block_on(async { Clock::system() });
+    let until = |what: &str, done: &dyn Fn() -> bool| {
+        let from = clock.elapsed();
+        while !done() {
+            let waited = clock.elapsed().saturating_sub(from);
+            assert!(waited < Duration::from_secs(60), "{what}");
+            block_on(clock.sleep(Duration::from_millis(50)));
+        }
+    };
+    let mut controller = command
+        .args(["run", "--facility"])
+        .arg(facility.path())
+        .env_remove("HSM_SIM_DIR")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    until("it is not short", &|| short(facility).as_deref() == Some(code));
+    assert!(!facility.has_claimed());
+    make_room(controller.id());
+    until("it does not go on", &|| facility.has_claimed());
+    assert_eq!(short(facility), None);
+    let process = rustix::process::Pid::from_child(&controller);
+    rustix::process::kill_process(process, rustix::process::Signal::TERM).unwrap();
+    controller.wait().unwrap();
+    facility.goes_on();
+}
+
+#[test]
+fn few_handles_left_claim_nothing_until_there_are_more() {
+    let facility = Facility::new();
+    let mut command = Command::new("prlimit");
+    // Enough to start with, and to be asked.
+    command.args(["--nofile=80:1024", env!("CARGO_BIN_EXE_cardwright")]);
+    waits_for_room(&facility, command, "LIN-052", |controller| {
+        let raised = Command::new("prlimit")
+            .args(["--pid", &controller.to_string(), "--nofile=1024:1024"])
+            .status();
+        assert!(raised.unwrap().success());
+    });
+}
+
+#[test]
+fn a_nearly_full_disk_claims_nothing_until_there_is_room() {
+    const BALLAST: u64 = 2 << 30;
+    let facility = Facility::new();
+    let ballast = facility.path().join("ballast");
+    let file = std::fs::File::create(&ballast).unwrap();
+    rustix::fs::fallocate(&file, rustix::fs::FallocateFlags::empty(), 0, BALLAST).unwrap();
+    drop(file);
+    let found = rustix::fs::statvfs(facility.path()).unwrap();
+    // Half of it is missing now; others who write to the same disk meanwhile do not matter.
+    let keep_free = (found.f_bavail * found.f_frsize + BALLAST / 2) >> 20;
+    let path = facility.path().join("cardwright.toml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let bent = text.replace("# keep_free_mib = 256", &format!("keep_free_mib = {keep_free}"));
+    assert_ne!(text, bent);
+    std::fs::write(&path, bent).unwrap();
+    let command = Command::new(env!("CARGO_BIN_EXE_cardwright"));
+    waits_for_room(&facility, command, "LIN-050", |_| {
+        std::fs::remove_file(&ballast).unwrap();
+    });
 }

@@ -37,6 +37,8 @@ pub struct Faults {
     pub registry_away: u32,
     /// Requests that the registry puts on its stop list.
     pub registry_stops: u32,
+    /// Times at which the controller's disk has no room for new lots, or for small ones.
+    pub short_of_disk: u32,
     /// Mistakes of the people in the hall.
     pub mistakes: u32,
     /// Which mistakes; all there are if none is named.

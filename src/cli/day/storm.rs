@@ -1,5 +1,7 @@
 //! What goes wrong on a day, drawn from its seed within a plan, and living through it.
 
+use std::time::Duration;
+
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
@@ -25,6 +27,10 @@ const COMMANDS: [&str; 10] = [
 const CHIP_COMMANDS_PER_CARD: usize = 60;
 /// Bytes that a printer is sent for a card, about.
 const BYTES_PER_CARD: u32 = 110_000;
+/// Seconds of the day that one card takes, about.
+const SECONDS_PER_CARD: usize = 10;
+/// Seconds until somebody has made room on a disk: a controller that has nothing else to do gives up sooner.
+const SHORT_SECONDS_MAX: u32 = 15;
 /// A printer's longest delay in milliseconds: longer than any deadline.
 const DELAY_MAX_MS: u32 = 90_000;
 
@@ -60,6 +66,7 @@ pub async fn weather(day: &Day, faults: &Faults) -> Result<Outcome, Fault> {
     trouble(day, faults, &mut dice);
     power_of_printers(day, faults);
     second_thoughts(day, faults);
+    full_disks(day, faults);
     let deaths = usize::try_from(dice.below(faults.power_cuts + 1)).unwrap_or(0);
     let moments = u32::try_from(day.requests().len() * MOMENTS_PER_CARD).unwrap_or(u32::MAX);
     let mut ends = Vec::new();
@@ -142,6 +149,19 @@ fn second_thoughts(day: &Day, faults: &Faults) {
         let request = &dice.pick(day.requests()).request_id;
         day.registry
             .stop_later(dice.between(1, exchanges.max(2)), request, "cancelled");
+    }
+}
+
+/// Times at which the disk is nearly full, until somebody makes room.
+fn full_disks(day: &Day, faults: &Faults) {
+    let mut random = ChaCha8Rng::seed_from_u64(day.plan.seed);
+    random.set_stream(3);
+    let mut dice = Dice(random);
+    let shift = u32::try_from(day.requests().len() * SECONDS_PER_CARD).unwrap_or(u32::MAX);
+    for _ in 0..dice.below(faults.short_of_disk + 1) {
+        let from = Duration::from_secs(dice.below(shift).into());
+        let length = Duration::from_secs(dice.between(1, SHORT_SECONDS_MAX).into());
+        day.host.run_short(from, length, dice.below(4).into());
     }
 }
 

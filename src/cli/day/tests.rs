@@ -6,6 +6,7 @@ mod doors;
 mod foreign;
 mod once;
 mod replays;
+mod room;
 mod stopped;
 mod tapped;
 mod waste;

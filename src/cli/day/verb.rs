@@ -42,8 +42,8 @@ pub struct Arguments {
     cards: usize,
     /// What may go wrong: none, bad-day, devices, people, power, storm, or a TOML file with some of the lines
     /// printer = 2, reader = 2, printer_power = 6, power_cuts = 3, registry_away = 12, registry_stops = 1,
-    /// mistakes = 6, slips = ["wrong-box"]: upper bounds, printer and reader for each machine; slips names the
-    /// mistakes that people make, all there are if left out.
+    /// short_of_disk = 2, mistakes = 6, slips = ["wrong-box"]: upper bounds, printer and reader for each machine;
+    /// slips names the mistakes that people make, all there are if left out.
     #[arg(long, default_value = "bad-day", verbatim_doc_comment)]
     faults: String,
     /// Machines.
