@@ -231,16 +231,16 @@ impl Inspector {
             }
             return Err(Fault::new(&fault::NO_PROTOCOL, "no PACEInfo that is supported"));
         };
-        let own = Ephemeral::random(offer.curve, &mut self.random);
+        let own = Ephemeral::random(offer.protocol, offer.group, &mut self.random);
         // A chip that offers PACE and fails is never given a second chance by BAC: that would be a downgrade.
         let opened = pace::open(&mut self.card, offer, &self.request.password, &own).await?;
         self.card.secure(opened.channel);
         self.seen.pace = Some(offer);
         self.seen.access = Access::Pace;
-        self.identity = x_coordinate(&opened.ephemeral).unwrap_or_default().to_vec();
-        if let Some((mapping_key, number)) = opened.proof {
+        self.identity = offer.group.compressed(&opened.ephemeral);
+        if let (Some((mapping_key, number)), Some(curve)) = (opened.proof, offer.group.curve()) {
             self.session_key = x_coordinate(&opened.own).map(<[u8]>::to_vec);
-            self.prove_mapping(offer.curve, &mapping_key, &number).await?;
+            self.prove_mapping(curve, &mapping_key, &number).await?;
         }
         self.card.select_application().await
     }

@@ -3,6 +3,8 @@
 //!
 //! All have prime order and cofactor 1, so a point that is on the curve and not at infinity is in the right group.
 
+mod encode;
+
 use ecdsa::hazmat::{sign_prehashed_rfc6979, verify_prehashed};
 use ecdsa::{EcdsaCurve, Signature};
 use elliptic_curve::group::{Curve as _, Group as _};
@@ -123,6 +125,12 @@ impl EllipticCurve {
     #[must_use]
     pub fn map(self, nonce: &[u8], scalar: &[u8], peer: &[u8]) -> Option<Point> {
         on!(self, map(nonce, scalar, peer))
+    }
+
+    /// The point of a pseudo-random number, for integrated mapping (Doc 9303-11, section 4.4.3.3.2).
+    #[must_use]
+    pub fn encode(self, number: &[u8]) -> Option<Point> {
+        encode::encode(self, number)
     }
 
     /// Whether this is the plain signature `r ‖ s` over a digest.

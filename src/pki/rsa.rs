@@ -1,9 +1,8 @@
 //! The bare RSA operation, for signatures with message recovery, which ring does not open.
 
-use crypto_bigint::modular::{BoxedMontyForm, BoxedMontyParams};
-use crypto_bigint::{BoxedUint, Odd};
 use der::Decode;
 
+use super::modular::power;
 use super::signature::RsaPublicKey;
 
 /// The longest modulus in bytes: nothing on a travel document is longer, and time grows with its cube.
@@ -36,44 +35,9 @@ pub struct Opened {
     pub modulus: Vec<u8>,
 }
 
-/// `base ^ exponent mod modulus`, as long as the modulus; nothing if the modulus is even or the base is not below it.
-#[must_use]
-pub fn power(base: &[u8], exponent: &[u8], modulus: &[u8]) -> Option<Vec<u8>> {
-    let bits = u32::try_from(modulus.len().checked_mul(8)?).ok()?;
-    let number = BoxedUint::from_be_slice(base, bits).ok()?;
-    let modulus = Odd::new(BoxedUint::from_be_slice(modulus, bits).ok()?).into_option()?;
-    if number >= *modulus.as_ref() || exponent.is_empty() {
-        return None;
-    }
-    let exponent = BoxedUint::from_be_slice_vartime(exponent);
-    let parameters = BoxedMontyParams::new_vartime(modulus);
-    let result = BoxedMontyForm::new(number, &parameters).pow(&exponent).retrieve();
-    // Precision is rounded up to whole limbs; the zeros in front are not the number's.
-    let bytes = result.to_be_bytes();
-    let length = (bits / 8) as usize;
-    bytes.get(bytes.len().checked_sub(length)?..).map(<[u8]>::to_vec)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn small_numbers() {
-        // 7^5 mod 33 = 16807 mod 33 = 10; 4^13 mod 497 = 445.
-        assert_eq!(power(&[7], &[5], &[33]), Some(vec![10]));
-        assert_eq!(power(&[0, 4], &[13], &[0x01, 0xF1]), Some(vec![0x01, 0xBD]));
-        for (base, exponent, modulus) in [
-            (&[33][..], &[5][..], &[33][..]),
-            (&[7], &[5], &[32]),
-            (&[7], &[], &[33]),
-            (&[0, 7], &[5], &[33]),
-            (&[], &[5], &[]),
-        ] {
-            let result = power(base, exponent, modulus);
-            assert!(result.is_none() || (base == [0, 7] && result == Some(vec![10])));
-        }
-    }
 
     #[test]
     fn unreasonable_keys_are_refused_at_once() {

@@ -1,11 +1,14 @@
 //! Doc 9303-11, appendix G.1, from both sides, and refusals.
 
+mod appendices;
+
 use hex_literal::hex;
 
 use super::*;
 use crate::base::dialogue::drive;
 use crate::chip::kdf::{self, Purpose};
 use crate::chip::{Conversation, MrzKey};
+use crate::pki::{EllipticCurve, ModpGroup, modular};
 
 const CARD_ACCESS: [u8; 22] = hex!("31143012060A04007F0007020204020202010202010D");
 const NONCE: [u8; 16] = hex!("3F00C4D39D153F2B2A214A078D899B22");
@@ -41,14 +44,23 @@ fn password() -> Password {
 
 /// Runs the reader of G.1 against these answers; returns what it sent and the first command under the new keys.
 fn reader(answers: [Vec<u8>; 5]) -> (Vec<Vec<u8>>, Result<Vec<u8>, Fault>) {
-    let mut said = Vec::new();
     let own = Ephemeral {
         map: MAP_IFD.to_vec().into(),
         agree: KEY_IFD.to_vec().into(),
     };
+    reader_of(answers, &CARD_ACCESS, &own)
+}
+
+/// The same on what an EF.CardAccess offers, with these numbers of the reader.
+fn reader_of(
+    answers: [Vec<u8>; 5],
+    card_access: &[u8],
+    own: &Ephemeral,
+) -> (Vec<Vec<u8>>, Result<Vec<u8>, Fault>) {
+    let mut said = Vec::new();
     let outcome = drive(
         &mut Conversation::new(async |mut card| {
-            let mut opened = open(&mut card, only_offer(&CARD_ACCESS), &password(), &own).await?;
+            let mut opened = open(&mut card, only_offer(card_access), &password(), own).await?;
             Ok(opened
                 .channel
                 .protect(&Command::new(0, 0xA4, 2, 0x0C).data(&[0x01, 0x1E])))
@@ -169,19 +181,25 @@ fn a_chip_that_does_not_know_the_password_is_refused() {
 fn only_supported_offers_are_taken() {
     let brainpool = only_offer(&CARD_ACCESS);
     assert_eq!(
-        (brainpool.protocol, brainpool.curve, brainpool.ambiguous),
-        (Protocol::GM_AES_128, EllipticCurve::BrainpoolP256r1, false)
+        (brainpool.protocol, brainpool.group, brainpool.ambiguous),
+        (
+            Protocol::GM_AES_128,
+            Group::Elliptic(EllipticCurve::BrainpoolP256r1),
+            false
+        )
     );
-    // DH with generic mapping.
-    let diffie_hellman = offers(&hex!("31143012060A04007F00070202040102020102020100"));
-    assert_eq!(diffie_hellman, Some(Vec::new()));
+    let prime_field = only_offer(&hex!("31143012060A04007F00070202040102020102020100"));
+    assert_eq!(prime_field.group, Group::Modp(ModpGroup::P1024Q160));
+    // The parameters of one family are none of the other.
+    let mixed = offers(&hex!("31143012060A04007F0007020204010202010202010D"));
+    assert_eq!(mixed, Some(Vec::new()));
     // brainpoolP512r1, then P-256.
     let two = hex!("31283012060A04007F000702020402020201020201113012060A04007F0007020204020202010202010C");
     assert_eq!(
         offers(&two),
         Some(vec![Offer {
             protocol: Protocol::GM_AES_128,
-            curve: EllipticCurve::P256,
+            group: Group::Elliptic(EllipticCurve::P256),
             ambiguous: true
         }])
     );
@@ -192,14 +210,23 @@ fn only_supported_offers_are_taken() {
 #[test]
 fn protocols_have_their_numbers() {
     for cipher in Cipher::ALL {
-        for mapping in [Mapping::Generic, Mapping::ChipAuthentication] {
-            let protocol = Protocol { mapping, cipher };
+        for (family, mapping) in [
+            (Family::Modp, Mapping::Generic),
+            (Family::Elliptic, Mapping::Generic),
+            (Family::Modp, Mapping::Integrated),
+            (Family::Elliptic, Mapping::Integrated),
+            (Family::Elliptic, Mapping::ChipAuthentication),
+        ] {
+            let protocol = Protocol {
+                family,
+                mapping,
+                cipher,
+            };
             let known = Protocol::from_oid(&protocol.oid());
-            let defined = mapping == Mapping::Generic || cipher != Cipher::TripleDes;
+            let defined = mapping != Mapping::ChipAuthentication || cipher != Cipher::TripleDes;
             assert_eq!(known, defined.then_some(protocol));
         }
     }
-    assert_eq!(Protocol::from_oid(&hex!("04007F00070202040102")), None);
     assert_eq!(Protocol::from_oid(&hex!("04007F000702020402")), None);
     assert_eq!(Protocol::from_oid(&hex!("04007F00070202040205")), None);
 }
@@ -250,6 +277,7 @@ fn the_proof_of_appendix_i() {
         ]
     );
     let protocol = Protocol {
+        family: Family::Elliptic,
         mapping: Mapping::ChipAuthentication,
         cipher: Cipher::Aes128,
     };

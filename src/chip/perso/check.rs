@@ -7,7 +7,7 @@ use crate::chip::profile::{ChipProfile, PutData};
 use crate::chip::{active, fault};
 use crate::document::FileId;
 use crate::document::security_info::{SecurityInfo, SecurityInfos};
-use crate::pki::{CvCertificate, CvRole, EllipticCurve, PublicKey, rsa};
+use crate::pki::{CvCertificate, CvRole, EllipticCurve, PublicKey, modular, rsa};
 
 /// # Errors
 /// `CHIP-014` with what is wrong.
@@ -107,7 +107,7 @@ fn is_pair(named: &PublicKey, private: &[u8; 32]) -> bool {
 fn opens(named: &[u8], own: &RsaSecret) -> bool {
     // Any number below the modulus: leading zeros and one byte.
     let sample = [0x02];
-    let closed = rsa::power(&sample, own.exponent.expose(), &own.modulus);
+    let closed = modular::power(&sample, own.exponent.expose(), &own.modulus);
     let opened = closed.and_then(|closed| rsa::open(named, &closed));
     opened.is_some_and(|opened| {
         opened.modulus == own.modulus

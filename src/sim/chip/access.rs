@@ -5,10 +5,11 @@ use rand_chacha::rand_core::Rng;
 use super::channel::Channel;
 use super::{Chip, Outcome, Place};
 use crate::chip::apdu::{Command, Status};
-use crate::chip::pace::{Agreement, Ephemeral, Mapping, Protocol, encrypt_nonce};
+use crate::chip::cipher::Cipher;
+use crate::chip::pace::{Agreement, Ephemeral, Group, Mapping, Protocol, encrypt_nonce};
 use crate::chip::password::{Can, MrzKey, Password};
 use crate::chip::{bac, tlv};
-use crate::pki::elliptic::{EllipticCurve, Point, Scalar};
+use crate::pki::elliptic::{Point, Scalar};
 
 pub(super) const DATA_NOT_FOUND: Status = Status::NotFound;
 
@@ -20,7 +21,7 @@ pub(super) enum Pace {
     /// After MSE:Set AT.
     Chosen { way: Way, password: Password },
     /// The encrypted nonce was given out.
-    Nonce { way: Way, nonce: [u8; 16] },
+    Nonce { way: Way, nonce: Vec<u8> },
     /// The ephemeral generator is known.
     Mapped {
         way: Way,
@@ -32,6 +33,7 @@ pub(super) enum Pace {
     /// The keys are known, their proof is due.
     Agreed {
         agreement: Agreement,
+        group: Group,
         own: Point,
         peer: Point,
         proof: Option<Scalar>,
@@ -42,7 +44,17 @@ pub(super) enum Pace {
 #[derive(Clone, Copy)]
 pub(super) struct Way {
     protocol: Protocol,
-    curve: EllipticCurve,
+    group: Group,
+}
+
+impl Way {
+    /// Two blocks where integrated mapping wants as much as a long key.
+    fn nonce_bytes(self) -> usize {
+        match (self.protocol.mapping, self.protocol.cipher) {
+            (Mapping::Integrated, Cipher::Aes192 | Cipher::Aes256) => 32,
+            _ => 16,
+        }
+    }
 }
 
 impl Chip {
@@ -115,7 +127,7 @@ impl Chip {
         if ways.is_empty() {
             return Err(Status::WrongData);
         }
-        ways.retain(|way| parameters.is_none_or(|id| way.curve.parameter_id() == id));
+        ways.retain(|way| parameters.is_none_or(|id| way.group.parameter_id() == id));
         let [way] = ways[..] else {
             return Err(DATA_NOT_FOUND);
         };
@@ -153,15 +165,15 @@ impl Chip {
                 if !inner.is_empty() {
                     return Err(Status::WrongData);
                 }
-                let mut nonce = [0; 16];
+                let mut nonce = vec![0; way.nonce_bytes()];
                 self.memory.random().fill_bytes(&mut nonce);
                 let encrypted = encrypt_nonce(&password, way.protocol.cipher, &nonce);
                 self.session.pace = Pace::Nonce { way, nonce };
-                (0x80, encrypted.to_vec())
+                (0x80, encrypted)
             }
             Pace::Nonce { way, nonce } => {
                 let peer = point(0x81)?;
-                let private = Ephemeral::random(way.curve, &mut self.memory.random());
+                let private = Ephemeral::random(way.protocol, way.group, &mut self.memory.random());
                 let (own, generator, proof) = self.map(way, &nonce, &private.map, peer).ok_or(refused)?;
                 self.session.pace = Pace::Mapped {
                     way,
@@ -172,19 +184,20 @@ impl Chip {
                 (0x82, own)
             }
             Pace::Mapped {
-                way: Way { protocol, curve },
+                way: Way { protocol, group },
                 generator,
                 private,
                 proof,
             } => {
                 let peer = point(0x83)?.to_vec();
-                let own = curve.multiply(&private, &generator).ok_or(refused)?;
-                let secret = curve.agree(&private, &peer).ok_or(refused)?;
+                let own = group.public_over(&private, &generator).ok_or(refused)?;
+                let secret = group.agree(&private, &peer).ok_or(refused)?;
                 if own == peer {
                     return Err(refused);
                 }
                 self.session.pace = Pace::Agreed {
                     agreement: Agreement::new(protocol, secret),
+                    group,
                     own: own.clone(),
                     peer,
                     proof,
@@ -193,6 +206,7 @@ impl Chip {
             }
             Pace::Agreed {
                 agreement,
+                group,
                 own,
                 peer,
                 proof,
@@ -203,12 +217,11 @@ impl Chip {
                 self.grant(Channel::new(agreement.session()));
                 // After PACE the master file is current and the application is to be selected under protection.
                 self.session.place = Place::Root;
-                self.session.identity = crate::pki::elliptic::x_coordinate(&own).map(<[u8]>::to_vec);
+                self.session.identity = Some(group.compressed(&own));
                 if let Some(number) = proof {
                     more = Some(agreement.seal_proof(&number));
                     // This mapping is chip authentication, too: terminal authentication binds its key.
-                    self.session.terminal.session_key =
-                        crate::pki::elliptic::x_coordinate(&peer).map(<[u8]>::to_vec);
+                    self.session.terminal.session_key = Some(group.compressed(&peer));
                 }
                 (0x86, agreement.token(&peer).to_vec())
             }
@@ -232,10 +245,16 @@ impl Chip {
         number: &Scalar,
         peer: &[u8],
     ) -> Option<(Point, Point, Option<Scalar>)> {
-        let curve = way.curve;
+        let group = way.group;
         match way.protocol.mapping {
-            Mapping::Generic => Some((curve.public(number)?, curve.map(nonce, number, peer)?, None)),
+            Mapping::Generic => Some((group.public(number)?, group.map(nonce, number, peer)?, None)),
+            // What the reader sent is its nonce, and there is nothing to answer.
+            Mapping::Integrated => {
+                let generator = group.map_integrated(way.protocol, nonce, peer)?;
+                Some((Vec::new(), generator, None))
+            }
             Mapping::ChipAuthentication => {
+                let curve = group.curve()?;
                 let key = self.memory.keys.mapping.as_ref()?;
                 let own = curve.multiply(number, &curve.public(key)?)?;
                 let shared = curve.multiply(key, peer)?;
@@ -264,9 +283,10 @@ impl Chip {
             let &[id] = tlv::only(0x02, version.rest)? else {
                 return None;
             };
+            let protocol = Protocol::from_oid(protocol.value)?;
             (version.value == [2]).then_some(Way {
-                protocol: Protocol::from_oid(protocol.value)?,
-                curve: EllipticCurve::from_parameter_id(id.into())?,
+                protocol,
+                group: Group::from_parameter_id(protocol.family, id.into())?,
             })
         });
         Some(ways.collect())

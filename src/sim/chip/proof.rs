@@ -10,7 +10,7 @@ use crate::chip::apdu::{Command, Status};
 use crate::chip::cipher::{Cipher, Session};
 use crate::chip::{chip_auth, tlv};
 use crate::document::FileId;
-use crate::pki::{EllipticCurve, Hash, rsa};
+use crate::pki::{EllipticCurve, Hash, modular};
 
 /// Keys that a chip may have beside those of the line's own cards: cards that others made.
 #[derive(Clone, Default, Deserialize, Serialize)]
@@ -163,7 +163,7 @@ impl Chip {
         let mut own = vec![0; modulus.len().checked_sub(1 + hash.length() + trailer.len())?];
         self.memory.random().fill_bytes(&mut own);
         let digest = hash.digest(&[&own, challenge].concat());
-        rsa::power(&[&[0x6A], &own[..], &digest, trailer].concat(), exponent, modulus)
+        modular::power(&[&[0x6A], &own[..], &digest, trailer].concat(), exponent, modulus)
     }
 
     fn set_chip_authentication(&mut self, command: &Command<'_>) -> Outcome {

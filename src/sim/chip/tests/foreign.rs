@@ -4,10 +4,10 @@ use der::asn1::ObjectIdentifier;
 
 use super::*;
 use crate::chip::cipher::Cipher;
-use crate::chip::pace::{Mapping, Protocol};
+use crate::chip::pace::{Group, Mapping, Protocol};
 use crate::document::security_info::{PK_ECDH, SecurityInfo, SecurityInfos};
 use crate::pki::testkit::OpenSsl;
-use crate::pki::{Curve, EllipticCurve};
+use crate::pki::{Curve, EllipticCurve, ModpGroup};
 
 /// A card of another state, as far as it has been put together.
 pub(super) struct Stranger {
@@ -34,11 +34,16 @@ impl Stranger {
         }
     }
 
-    pub(super) fn pace(mut self, mapping: Mapping, cipher: Cipher, curve: EllipticCurve) -> Self {
-        let protocol = Protocol { mapping, cipher };
+    pub(super) fn pace(mut self, mapping: Mapping, cipher: Cipher, group: impl Into<Group>) -> Self {
+        let group = group.into();
+        let protocol = Protocol {
+            family: group.family(),
+            mapping,
+            cipher,
+        };
         self.access.push(SecurityInfo::Pace {
             protocol: ObjectIdentifier::from_bytes(&protocol.oid()).unwrap(),
-            parameter_id: Some(curve.parameter_id().into()),
+            parameter_id: Some(group.parameter_id().into()),
         });
         self
     }
@@ -140,18 +145,22 @@ pub(super) fn asking(card: &Rehearsal) -> Request {
 }
 
 #[test]
-fn every_cipher_over_every_curve_opens_by_zone_and_by_number() {
-    for curve in EllipticCurve::ALL {
+fn every_cipher_in_every_group_opens_by_zone_and_by_number() {
+    let curves = EllipticCurve::ALL.into_iter().map(Group::from);
+    let groups = curves.chain(ModpGroup::ALL.into_iter().map(Group::from));
+    let mappings = [Mapping::Generic, Mapping::Integrated];
+    for (group, mapping) in groups.flat_map(|group| mappings.map(|mapping| (group, mapping))) {
         for cipher in Cipher::ALL {
-            let mut card = Stranger::new().pace(Mapping::Generic, cipher, curve).card();
+            let mut card = Stranger::new().pace(mapping, cipher, group).card();
             for password in [
                 Password::Mrz(card.mrz.clone()),
                 Password::Can(card.can.clone().unwrap()),
             ] {
                 let seen = card.inspect(Request::new(password)).unwrap();
-                assert_eq!(seen.files, card.files, "{curve:?} {cipher:?}");
+                assert_eq!(seen.files, card.files, "{group} {mapping:?} {cipher:?}");
                 let offer = seen.pace.unwrap();
-                assert_eq!((offer.curve, offer.protocol.cipher), (curve, cipher));
+                assert_eq!((offer.group, offer.protocol.cipher), (group, cipher));
+                assert_eq!(offer.protocol.mapping, mapping);
                 assert_eq!(seen.chip_authentication, Verdict::Absent);
                 assert!(seen.commands <= 20, "{seen:?}");
             }
