@@ -54,6 +54,7 @@ sim: deps ## a thousand days of the hall, 50 cards each, in which everything goe
 crash: deps test-deps ## kill the daemon at every kill point, thrice; cut its power at every write; let its ledger rot
 	cargo build --release --workspace
 	target/release/cardwright sim crash --rounds 3
+	target/release/cardwright sim crash --rounds 3 --postgres
 	target/release/cardwright bench start --orders 10000 --within 2000
 	POWER_CUTS=all cargo test --test system power::
 	rm -rf target/rot

@@ -274,8 +274,15 @@ impl Config {
     /// # Errors
     /// As [`Self::load`].
     pub fn parse(text: &str, folder: &Path) -> Result<Self, Fault> {
-        let mut config: Self =
-            toml::from_str(text).map_err(|error| Fault::new(&fault::UNREADABLE, error.to_string()))?;
+        let mut config: Self = toml::from_str(text).map_err(|error| {
+            // Not the line itself: it may hold what somebody should never have written there.
+            let before = error
+                .span()
+                .and_then(|span| text.get(..span.start))
+                .unwrap_or(text);
+            let line = before.matches('\n').count() + 1;
+            Fault::new(&fault::UNREADABLE, format!("line {line}: {}", error.message()))
+        })?;
         folder.clone_into(&mut config.folder);
         config.check()?;
         Ok(config)

@@ -20,7 +20,7 @@ use crate::base::ids::{
 };
 use crate::base::limits::BOOK_LEASE;
 use crate::base::{Fault, Secret};
-use crate::chip::diversify::{Derivation, Master};
+use crate::chip::diversify::{Derivation, Master, Scheme};
 use crate::job::lot::Lot;
 use crate::job::stock::Stock;
 use crate::job::{Attempt, Fact};
@@ -111,6 +111,18 @@ pub enum KeyPurpose {
     /// Master of the keys with which a supplier delivers chips (3DES of two parts, for encrypting only). It is taken
     /// in, never made here.
     ChipMasterTripleDes,
+}
+
+impl KeyPurpose {
+    /// Of masters from which chips' keys follow by this scheme.
+    #[must_use]
+    pub fn of_masters(scheme: Scheme) -> Self {
+        if scheme.is_triple_des() {
+            Self::ChipMasterTripleDes
+        } else {
+            Self::ChipMaster
+        }
+    }
 }
 
 /// One key as the token lists it.
@@ -333,6 +345,8 @@ pub trait OrderBook: Retention {
     async fn keep_return(&self, returned: Returned) -> Result<bool, Fault>;
     /// All returns, oldest first.
     async fn returns(&self) -> Result<Vec<Returned>, Fault>;
+    /// Returns of a registry request, or of a person by the keyed hash of the personal number, oldest first.
+    async fn returned(&self, whose: &str) -> Result<Vec<Returned>, Fault>;
     /// Claims the next lot for a machine: the orders are `InLot` when it returns. The ticket is chosen by the claimer,
     /// once for each lot it wants: asked with the same ticket again, because an answer was lost, it answers with the
     /// same lot.

@@ -34,6 +34,13 @@ pub enum Scheme {
     /// chip's keys have 128 bits.
     #[serde(rename = "emv-cps")]
     EmvCps,
+    /// The same over the first two bytes of the diversification data and the four from the fifth on, as chips of Visa's
+    /// second scheme are delivered with it.
+    #[serde(rename = "visa2")]
+    Visa2,
+    /// The same over the first four bytes and the last two: Visa's first scheme.
+    #[serde(rename = "visa")]
+    Visa,
 }
 
 impl Scheme {
@@ -42,8 +49,14 @@ impl Scheme {
     pub fn makes(self, bits: usize) -> bool {
         match self {
             Self::CounterMode => [128, 192, 256].contains(&bits),
-            Self::EmvCps => bits == 128,
+            Self::EmvCps | Self::Visa2 | Self::Visa => bits == 128,
         }
+    }
+
+    /// Is its master a 3DES key of two parts?
+    #[must_use]
+    pub fn is_triple_des(self) -> bool {
+        self != Self::CounterMode
     }
 }
 
@@ -61,13 +74,16 @@ pub struct Derivation {
 }
 
 impl Derivation {
-    /// What the master is applied to, block by block: AES-CMAC over each in counter mode, 3DES-ECB of each by EMV CPS.
+    /// What the master is applied to, block by block: AES-CMAC over each in counter mode, 3DES-ECB of each otherwise.
     /// The results are joined and cut to length. Nothing if the scheme makes no key of this length.
     #[must_use]
     pub fn blocks(&self) -> Option<Vec<[u8; 16]>> {
+        let [a, b, c, d, e, f, g, h, i, j] = self.chip;
         self.scheme.makes(self.bits).then(|| match self.scheme {
             Scheme::CounterMode => blocks(self.key, &self.chip, self.bits),
-            Scheme::EmvCps => vec![emv_block(self.key, &self.chip)],
+            Scheme::EmvCps => vec![triple_des_block(self.key, [e, f, g, h, i, j])],
+            Scheme::Visa2 => vec![triple_des_block(self.key, [a, b, e, f, g, h])],
+            Scheme::Visa => vec![triple_des_block(self.key, [a, b, c, d, i, j])],
         })
     }
 }
@@ -77,7 +93,7 @@ impl Derivation {
 pub enum Master {
     /// For [`Scheme::CounterMode`].
     Aes(Secret<[u8; 32]>),
-    /// For [`Scheme::EmvCps`].
+    /// For the other schemes.
     TripleDes(Secret<[u8; 16]>),
 }
 
@@ -94,9 +110,9 @@ pub fn blocks(key: StaticKey, chip: &[u8; DIVERSIFICATION], bits: usize) -> Vec<
     (1..).take(bits.div_ceil(128)).map(block).collect()
 }
 
-/// EMV CPS: the six last bytes of the diversification data, `F0`, the number of the key; the same with `0F`.
-fn emv_block(key: StaticKey, chip: &[u8; DIVERSIFICATION]) -> [u8; 16] {
-    let [.., a, b, c, d, e, f] = *chip;
+/// Six bytes of the diversification data, `F0`, the number of the key; the same with `0F`.
+fn triple_des_block(key: StaticKey, of_chip: [u8; 6]) -> [u8; 16] {
+    let [a, b, c, d, e, f] = of_chip;
     let key = key as u8;
     [a, b, c, d, e, f, 0xF0, key, a, b, c, d, e, f, 0x0F, key]
 }
@@ -190,9 +206,9 @@ mod tests {
         );
     }
 
-    /// Vectors of GlobalPlatformPro's tests (scheme EMV), and the keys' check values.
+    /// Vectors of GlobalPlatformPro's tests (schemes EMV, VISA2 and VISA), and the keys' check values.
     #[test]
-    fn emv_cps_as_published() {
+    fn triple_des_as_published() {
         let cipher = |key: &[u8]| TdesEde2::new_from_slice(key).unwrap();
         let encrypt = |cipher: &TdesEde2, data: &[u8]| -> Vec<u8> {
             let mut data = data.to_vec();
@@ -202,34 +218,45 @@ mod tests {
             data
         };
         let master = cipher(&hex!("404142434445464748494A4B4C4D4E4F"));
-        for (key, expected, check) in [
+        for (scheme, keys) in [
             (
-                StaticKey::Encrypt,
-                hex!("0EF59FCBF8019B62E62AF6EA20B8BF25"),
-                hex!("C33013"),
+                Scheme::EmvCps,
+                [
+                    (hex!("0EF59FCBF8019B62E62AF6EA20B8BF25"), hex!("C33013")),
+                    (hex!("3E383EB6F2762B88155F76BDFED05A02"), hex!("6F4CA6")),
+                    (hex!("64021E43C0C7D264A1C7C6D01E1C8761"), hex!("BB8179")),
+                ],
             ),
             (
-                StaticKey::Mac,
-                hex!("3E383EB6F2762B88155F76BDFED05A02"),
-                hex!("6F4CA6"),
+                Scheme::Visa2,
+                [
+                    (hex!("8510FC973208218CA86888BCEC203635"), hex!("2BE598")),
+                    (hex!("1068B5FB6F06C78C7A4DFC343B21C78F"), hex!("58DA38")),
+                    (hex!("2DAEE809C71405FF259C3BE695A1F66E"), hex!("3C328E")),
+                ],
             ),
             (
-                StaticKey::Data,
-                hex!("64021E43C0C7D264A1C7C6D01E1C8761"),
-                hex!("BB8179"),
+                Scheme::Visa,
+                [
+                    (hex!("9D571A34BA99409A031AC42A86E1161B"), hex!("A11F9A")),
+                    (hex!("AE524656B2ED8D61223340F95097336F"), hex!("1A9282")),
+                    (hex!("1FB3557D27E8C02941799686B5AA1ADE"), hex!("6F2E6B")),
+                ],
             ),
         ] {
-            let wanted = Derivation {
-                scheme: Scheme::EmvCps,
-                key,
-                chip: CHIP,
-                bits: 128,
-            };
-            let derived = encrypt(&master, wanted.blocks().unwrap().as_flattened());
-            assert_eq!(derived, expected);
-            assert_eq!(encrypt(&cipher(&derived), &[0; 8])[..3], check);
-            // Two parts of a 3DES key are all there is.
-            assert_eq!(Derivation { bits: 256, ..wanted }.blocks(), None);
+            for (key, (expected, check)) in StaticKey::ALL.into_iter().zip(keys) {
+                let wanted = Derivation {
+                    scheme,
+                    key,
+                    chip: CHIP,
+                    bits: 128,
+                };
+                let derived = encrypt(&master, wanted.blocks().unwrap().as_flattened());
+                assert_eq!(derived, expected, "{scheme:?} {key:?}");
+                assert_eq!(encrypt(&cipher(&derived), &[0; 8])[..3], check);
+                // Two parts of a 3DES key are all there is.
+                assert_eq!(Derivation { bits: 256, ..wanted }.blocks(), None);
+            }
         }
     }
 }

@@ -314,7 +314,7 @@ mod tests {
             ("level = \"33\"", "level = \"30\""),
             ("key_bits = 256", "key_bits = 160"),
             ("key_bits = 256", "key_bits = 256\ndiversification = \"emv-cps\""),
-            ("key_bits = 256", "key_bits = 128\ndiversification = \"visa\""),
+            ("key_bits = 256", "key_bits = 128\ndiversification = \"visa3\""),
             ("issuer_version = 49", "issuer_version = 48"),
             ("transport_version = 48", "transport_version = 0"),
             ("manager = \"A000000151000000\"", "manager = \"A0\""),

@@ -21,7 +21,7 @@ Examples:
   cardwright card identify --tap D1              the card on the reader of desk D1, which is not packing
   cardwright card identify --chip 479050…        as its chip names itself (CPLC data)
   cardwright card identify --sod 9f86d081…       by the SHA-256 of EF.SOD, once it is sealed
-  cardwright card identify --blank BL00000007    by the serial number printed on the blank
+  cardwright card identify --blank B00000007     by the serial number printed on the blank
 
 Exit code: 0 if it may be where it is going, 1 if it is waste, in quarantine, out of place or not ours.")]
     Identify(Identify),

@@ -17,6 +17,7 @@ use super::scratch::Scratch;
 use crate::base::{Clock, Entropy};
 use crate::job::Step;
 use crate::sim::kill::{Act, Moment, Point};
+use crate::sim::postgres::Postgres;
 use house::{House, Life};
 use judge::Judge;
 
@@ -27,6 +28,7 @@ Examples:
   cardwright sim crash                            every kill point once
   cardwright sim crash --rounds 5 --seed 7        every kill point five times, at other comings
   cardwright sim crash --at print/mid-act         one of them
+  cardwright sim crash --postgres                 every kill point once, with the order book on PostgreSQL
 
 A line for each death: the point and at which of its comings, how long the next controller took from its start to its
 first record about a card, and what is wrong, if anything. It ends with 1 if anything is.")]
@@ -40,6 +42,9 @@ pub struct Arguments {
     /// Decides at which coming of its point each controller dies.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// The order book is on a PostgreSQL server, which is started for it, instead of in a file.
+    #[arg(long)]
+    postgres: bool,
     /// Make the facility in this folder, and leave it there.
     #[arg(long)]
     dir: Option<PathBuf>,
@@ -61,7 +66,12 @@ async fn crash(arguments: &Arguments, scratch: &Scratch) -> anyhow::Result<bool>
         named => named.to_vec(),
     };
     let kills = points.len() * usize::try_from(arguments.rounds)?;
-    let mut house = Box::pin(House::build(&scratch.dir, arguments.seed, kills, Clock::system())).await?;
+    let server = arguments.postgres.then(Postgres::start).transpose()?;
+    let mut plan = House::plan(&scratch.dir, arguments.seed, kills, Clock::system());
+    if let Some(server) = &server {
+        plan.keep_orders_on(server);
+    }
+    let mut house = Box::pin(plan.build()).await?;
     let mut judge = Judge::new(&house);
     let dice = Entropy::seeded(arguments.seed);
     let (mut killed, mut breaks, mut worst) = (0u32, 0usize, Duration::ZERO);

@@ -297,9 +297,10 @@ fn serial(config: &Config, port: &Path) -> Result<String, String> {
     let rehearsal = config.mode == Mode::Rehearsal;
     let Ok(found) = fs::metadata(&path) else {
         let hint = if rehearsal {
-            "start the hall: cardwright sim hall"
+            let hall = path.parent().unwrap_or(&config.folder);
+            format!("start the hall: cardwright sim hall {}", hall.display())
         } else {
-            "plug it in, and name it in cardwright.toml; dmesg tells what the system called it"
+            "plug it in, and name it in cardwright.toml; dmesg tells what the system called it".to_owned()
         };
         return Err(format!("{} is not there: {hint}", path.display()));
     };

@@ -1,6 +1,8 @@
 //! What the program says of itself while it works: to standard error, for people or for machines. Messages and fields
 //! hold codes and identifiers, never personal data (law 10).
 
+use std::io::IsTerminal;
+
 use clap::{Args, ValueEnum};
 use tracing_subscriber::EnvFilter;
 
@@ -42,6 +44,7 @@ pub fn start(options: &Options) {
         EnvFilter::try_from_env(FILTER).unwrap_or_else(|_| EnvFilter::new(options.log_level.to_string()));
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
     // A second start in one process changes nothing.
     let _ = match options.log {

@@ -33,8 +33,8 @@ Examples:
 Examples:
   cardwright order show O0000042        by the facility's own number
   cardwright order show 001099123456    by the personal number (looked up by its keyed hash, kept nowhere)
-  cardwright order show BL00000007      by the serial number of the blank
-  cardwright order show HAN-01-001      a box, and every card in it")]
+  cardwright order show B00000007       by the serial number of the blank
+  cardwright order show DT01-C01-001    a box, and every card in it")]
     Show {
         /// An order, registry request, personal number, blank, chip, SHA-256 of EF.SOD, or box.
         what: String,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use tokio::sync::oneshot;
 
 use crate::job::Step;
 use crate::line::Line;
@@ -16,13 +17,13 @@ const TICK: Duration = Duration::from_secs(1);
 /// The rate is that of so many ticks.
 const WINDOW: usize = 10;
 
-/// Shows the line until it is dropped.
-pub(super) async fn show(line: Arc<Line>) {
+/// Shows the line until the other end is dropped, and how it stands then.
+pub(super) async fn show(line: Arc<Line>, mut ended: oneshot::Receiver<()>) {
     let mut screen = std::io::stderr().is_terminal().then(Screen::new);
     let mut rate = Rate::default();
     let mut last = String::new();
     loop {
-        line.clock.sleep(TICK).await;
+        let is_last = line.clock.within(TICK, &mut ended).await.is_some();
         let now = line.progress.snapshot();
         rate.note(&now);
         let text = rate.tell(&now);
@@ -34,6 +35,9 @@ pub(super) async fn show(line: Arc<Line>) {
                 println!("{text}");
                 last = text;
             }
+        }
+        if is_last {
+            return;
         }
     }
 }

@@ -31,13 +31,14 @@ pub struct Arguments {
     /// The facility's folder; made if it is not there.
     #[arg(long, value_name = "FOLDER", default_value = "facility")]
     facility: PathBuf,
-    /// Dossiers of invented people.
+    /// Dossiers of invented people for a new facility.
     #[arg(long, default_value_t = 1_000)]
     cards: usize,
-    /// The same seed invents the same people.
+    /// The same seed invents the same people of a new facility.
     #[arg(long, default_value_t = 2021)]
     seed: u64,
-    /// The kind of chip in the blanks: rehearsal, or rehearsal-gp or rehearsal-emv (a card manager and SCP03).
+    /// The kind of chip in a new facility's blanks: rehearsal, or rehearsal-gp or rehearsal-emv (a card manager and
+    /// SCP03).
     #[arg(long, default_value = CHIP)]
     chip: String,
     /// How a new facility reaches its chips. With pcsc the hall runs pcscds of its own with virtual readers.
@@ -139,6 +140,16 @@ pub fn main(arguments: &Arguments) -> anyhow::Result<bool> {
 }
 
 impl Arguments {
+    /// Does it ask for what only a new facility can have?
+    fn is_about_another(&self, cast: &people::Cast) -> bool {
+        let usual = Scale::default();
+        self.cards != usual.cards
+            || self.seed != cast.seed
+            || (self.stations, self.desks) != (usual.stations, usual.desks)
+            || self.chip != usual.chip
+            || self.lot.is_some()
+    }
+
     /// What a new facility shares with others.
     fn sharing(&self) -> anyhow::Result<Sharing> {
         let absolute = |path: &Option<PathBuf>| path.as_ref().map(std::fs::canonicalize).transpose();
@@ -167,6 +178,11 @@ async fn rehearse(arguments: &Arguments, dir: &Path) -> anyhow::Result<bool> {
     if !setup::is_done(dir) {
         println!("Setting up a rehearsal facility in {}", dir.display());
         setup::facility(&scale, dir, &arguments.sharing()?, clock).await?;
+    } else if arguments.is_about_another(&people::Cast::of(dir)?) {
+        println!(
+            "Going on with the rehearsal in {}: its dossiers, machines and chips stay",
+            dir.display()
+        );
     }
     let hall = Hall::enter(&hall_dir, clock).await?;
     let facility = match Facility::open_patiently(dir, clock).await {

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
+use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 use crate::base::ids::MachineId;
@@ -13,7 +14,7 @@ use crate::control::Control;
 use crate::control::serve::{self, Server};
 use crate::device::hall::HallScreen;
 use crate::device::host::LinuxHost;
-use crate::device::serial::{SerialConfig, SerialPort};
+use crate::device::serial::{Cable, SerialConfig};
 use crate::dossier::name::Glyphs;
 use crate::line::context::KeyLabels;
 use crate::line::desk::Desk;
@@ -160,7 +161,7 @@ fn headroom(config: &Config) -> Result<Headroom, Fault> {
 /// # Errors
 /// Whatever stops the line.
 pub async fn make(facility: &Facility, line: &Arc<Line>, ending: Ending) -> Result<(), Fault> {
-    let (stations, desks) = (stations(facility, line)?, desks(facility, line)?);
+    let (stations, desks) = (stations(facility, line), desks(facility, line));
     let (book, today) = (&*facility.order_book, line.clock.today());
     if let Err(fault) = inspect::holidays(&facility.config, today) {
         tracing::warn!(code = fault.code.id, "{fault}");
@@ -173,35 +174,37 @@ pub async fn make(facility: &Facility, line: &Arc<Line>, ending: Ending) -> Resu
     let server = Server::bind(&facility.config.folder.join(serve::NAME), control).await?;
     let mut beside = JoinSet::new();
     beside.spawn(server.run());
-    beside.spawn(super::progress::show(Arc::clone(line)));
+    let (working, ended) = oneshot::channel();
+    let shown = tokio::spawn(super::progress::show(Arc::clone(line), ended));
     let inbox = facility.config.path(&facility.config.paths.dossiers);
     beside.spawn(super::inbox::watch(Arc::clone(line), inbox));
     beside.spawn(stop_on_signal(Arc::clone(line)));
     let outcome = line::run(Arc::clone(line), stations, desks, ending).await;
+    drop(working);
+    // It shows how the line stands now; if it cannot, the summary does.
+    let _ = shown.await;
     // All of them hold the line: it must be free when this returns.
     beside.shutdown().await;
     outcome
 }
 
-/// The machines of the configuration, their doors open.
-pub(super) fn stations(facility: &Facility, line: &Line) -> Result<Vec<Station>, Fault> {
+/// The machines of the configuration.
+pub(super) fn stations(facility: &Facility, line: &Line) -> Vec<Station> {
     let stations = facility.config.stations.iter().map(|station| {
         let path = |path: &Path| facility.config.path(path);
-        Ok(Station::new(
+        Station::new(
             station.id.clone(),
             readers::open(&facility.config, &station.encoder, line.clock),
-            Box::new(serial(&path(&station.printer), station.baud, line.clock)?),
+            Box::new(cable(path(&station.printer), station.baud, line.clock)),
             Model {
                 baud: station.baud,
                 ..Model::default()
             },
             Box::new(HallScreen::new(path(&station.screen), line.clock)),
-        ))
+        )
     });
     let trap = facility.trap.as_ref();
-    stations
-        .map(|station: Result<Station, Fault>| Ok(trap::station(trap, station?)))
-        .collect()
+    stations.map(|station| trap::station(trap, station)).collect()
 }
 
 /// The reader of a desk, if there is such a desk.
@@ -210,31 +213,23 @@ pub(super) fn reader(facility: &Facility, desk: &MachineId, clock: Clock) -> Opt
     Some(readers::open(&facility.config, &desk.reader, clock))
 }
 
-/// The packing desks of the configuration, their doors open.
-pub(super) fn desks(facility: &Facility, line: &Line) -> Result<Vec<Desk>, Fault> {
+/// The packing desks of the configuration.
+pub(super) fn desks(facility: &Facility, line: &Line) -> Vec<Desk> {
     let desks = facility.config.desks.iter().map(|desk| {
         let path = |path: &Path| facility.config.path(path);
-        Ok(Desk {
+        Desk {
             id: desk.id.clone(),
             reader: readers::open(&facility.config, &desk.reader, line.clock),
-            scanner: Box::new(serial(&path(&desk.scanner), desk.baud, line.clock)?),
+            scanner: Box::new(cable(path(&desk.scanner), desk.baud, line.clock)),
             screen: Box::new(HallScreen::new(path(&desk.screen), line.clock)),
-        })
+        }
     });
     let trap = facility.trap.as_ref();
-    desks
-        .map(|desk: Result<Desk, Fault>| Ok(trap::desk(trap, desk?)))
-        .collect()
+    desks.map(|desk| trap::desk(trap, desk)).collect()
 }
 
-fn serial(path: &Path, baud: u32, clock: Clock) -> Result<SerialPort, Fault> {
-    SerialPort::open(
-        &SerialConfig {
-            path: path.to_owned(),
-            baud,
-        },
-        clock,
-    )
+fn cable(path: PathBuf, baud: u32, clock: Clock) -> Cable {
+    Cable::new(SerialConfig { path, baud }, clock)
 }
 
 /// How many orders stand so, of all offices.

@@ -44,6 +44,11 @@ pub enum Verb {
         #[arg(long)]
         corrected: bool,
     },
+    /// Begin an authority's registry in a file, to try a production facility without one.
+    Registry {
+        /// The file, as `paths.registry` names it.
+        file: PathBuf,
+    },
     Day(super::day::verb::Arguments),
     /// Hold a card onto a desk's reader in a running hall, until Enter is pressed; then it goes back to where it lay.
     Tap {
@@ -123,6 +128,10 @@ pub fn main(verb: Verb) -> anyhow::Result<bool> {
             })?;
             Ok(true)
         }
+        Verb::Registry { file } => super::runtime()?.block_on(async {
+            registry::Registry::open(&file).await?.close().await;
+            Ok(true)
+        }),
         Verb::Day(arguments) => super::day::verb::main(&arguments),
         Verb::Tap {
             blank,

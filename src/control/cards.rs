@@ -19,7 +19,7 @@ use super::refused::{
     BEYOND, DAMAGED, MISCOUNT, MISPRINTED, MIXED_UP, MUTE, SAMPLE, SPOIL_CODE, UNDER_WAY, UNTOLD,
 };
 use super::stock::moved;
-use super::{Answer, Who, reason, record, waiting};
+use super::{Answer, Who, reason, record, tell, waiting};
 
 /// Reasons a person may give, and the code they are recorded under.
 const CODES: [(&str, &Code); 5] = [
@@ -187,7 +187,7 @@ async fn found(line: &Line, who: &Who, card: &str) -> Result<Answer, Fault> {
             );
             told(text, "aside", &attempt)
         }
-        Phase::Did(Step::Box) => in_its_box(&attempt),
+        Phase::Did(Step::Box) => in_its_box(line, &attempt).await?,
         Phase::NotFound => {
             turned_up(line, who, &attempt).await?;
             let text = format!(
@@ -464,16 +464,25 @@ fn spoiled(code: &str, who: &Who) -> Event {
     }
 }
 
-fn in_its_box(attempt: &Attempt) -> Answer {
-    let place = attempt.boxed.as_ref().map_or_else(
-        || "its box".to_owned(),
-        |(label, slot)| format!("box {label}, place {slot}"),
-    );
-    told(
-        format!("{}: good. It belongs in {place}.", attempt.id),
-        "box",
-        attempt,
-    )
+async fn in_its_box(line: &Line, attempt: &Attempt) -> Result<Answer, Fault> {
+    let mut place = "its box".to_owned();
+    if let Some((label, slot)) = &attempt.boxed {
+        place = format!("box {label}, place {slot}");
+        // A card that turns up when its box has left is sent after it.
+        let moved = line.ports.ledger.history(label.as_str()).await?;
+        if let Some(last) = moved.last().filter(|entry| has_left(&entry.fact)) {
+            place = format!(
+                "{place}, which is not here: {}. Send it after the box",
+                tell::entry(last)
+            );
+        }
+    }
+    let text = format!("{}: good. It belongs in {place}.", attempt.id);
+    Ok(told(text, "box", attempt))
+}
+
+fn has_left(fact: &Fact) -> bool {
+    matches!(fact, Fact::BoxDispatched { .. } | Fact::BoxLost { .. })
 }
 
 fn told(text: String, what: &str, attempt: &Attempt) -> Answer {

@@ -86,8 +86,9 @@ pub async fn act(line: &Line, who: &Who, request: Request) -> Result<Answer, Fau
             priority,
             reason,
         } => {
-            let wanted = OrderChange::Priority(priority.min(9));
-            change(line, who, &order, "priority", wanted, &reason).await
+            let priority = priority.min(9);
+            let (name, wanted) = (format!("priority {priority}"), OrderChange::Priority(priority));
+            change(line, who, &order, &name, wanted, &reason).await
         }
         Request::Cancel { order, reason } => {
             change(line, who, &order, "cancel", OrderChange::Cancel, &reason).await
@@ -111,6 +112,10 @@ pub async fn show(line: &Line, what: &Name) -> Result<Answer, Fault> {
             Ok(Answer::good(text.join("\n\n"), json!({ "orders": data })))
         }
         Subject::Box(found) => show_box(line, &found).await,
+        Subject::Returned(returned) => {
+            let text: Vec<String> = returned.iter().map(tell::returned).collect();
+            Ok(Answer::good(text.join("\n"), json!({ "returned": returned })))
+        }
     }
 }
 
@@ -162,7 +167,7 @@ async fn history(line: &Line, order: &Order) -> Result<(String, Value), Fault> {
     );
     text.push("History:".to_owned());
     if entries.is_empty() {
-        text.push("  nothing was recorded yet".to_owned());
+        text.push("  no card of it was begun yet".to_owned());
     }
     text.extend(entries.iter().map(|entry| format!("  {}", tell::entry(entry))));
     let data = json!({

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::base::Fault;
 use crate::base::ids::{AttemptId, BlankId, BoxId, ChipId, OrderKey, SodHash};
 use crate::line::Line;
-use crate::port::{Attempts, BoxState, Order, OrderState};
+use crate::port::{Attempts, BoxState, Order, OrderState, Returned};
 
 use super::fault::UNKNOWN;
 
@@ -30,6 +30,8 @@ pub(super) enum Subject {
     Orders(Vec<Order>),
     /// A box.
     Box(BoxState),
+    /// Dossiers that went back to their office, oldest first; no order was made of them.
+    Returned(Vec<Returned>),
 }
 
 /// Understands a name. The kinds look so different that the order of trying matters only where a supplier's serial
@@ -72,7 +74,23 @@ pub(super) async fn resolve(line: &Line, name: &Name) -> Result<Subject, Fault> 
     if let Some(found) = find_box(line, &BoxId::new(text)).await? {
         return Ok(Subject::Box(found));
     }
+    let returned = returned(line, text).await?;
+    if !returned.is_empty() {
+        return Ok(Subject::Returned(returned));
+    }
     Err(Fault::new(&UNKNOWN, ""))
+}
+
+/// Dossiers of a person, or of a registry request, that went back to their office.
+///
+/// # Errors
+/// The HSM's or the order book's.
+pub(super) async fn returned(line: &Line, name: &str) -> Result<Vec<Returned>, Fault> {
+    if is_personal_number(name) {
+        let person = line.person_hash(name).await?;
+        return line.ports.book.returned(&person).await;
+    }
+    line.ports.book.returned(name).await
 }
 
 /// The one order a change is for: by its own number or the registry's request, never by a person's.

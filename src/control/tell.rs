@@ -4,11 +4,11 @@ use time::OffsetDateTime;
 use time::macros::format_description;
 
 use crate::base::clock::VIET_NAM;
-use crate::base::ids::PersonId;
+use crate::base::ids::{OfficeCode, PersonId};
 use crate::chip::LifeCycle;
 use crate::dossier::finding;
 use crate::job::{Aim, Attempt, EpochChange, Event, Evidence, Fact, Output, Phase, SignerChange, Step};
-use crate::port::{BoxStanding, Entry, OrderState};
+use crate::port::{BoxStanding, Entry, OrderState, Returned};
 
 /// One record: when (in Viet Nam), and what.
 pub(super) fn entry(entry: &Entry) -> String {
@@ -40,6 +40,20 @@ pub(super) fn codes(reasons: &str) -> String {
     };
     let reasons: Vec<String> = reasons.split(", ").map(words).collect();
     reasons.join(", ")
+}
+
+/// A dossier that went back to its office.
+pub(super) fn returned(returned: &Returned) -> String {
+    let office = returned.office.as_ref().map_or("its sender", OfficeCode::as_str);
+    let request = returned
+        .request
+        .as_deref()
+        .unwrap_or("a dossier without a request id");
+    format!(
+        "{request}: returned to {office} on {}, because: {}. A corrected dossier comes in as a new version.",
+        returned.on,
+        codes(&returned.codes.join(", "))
+    )
 }
 
 /// How far a box has come.

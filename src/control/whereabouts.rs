@@ -10,7 +10,7 @@ use crate::port::{Attempts, Order, OrderState};
 
 use super::fault::UNKNOWN;
 use super::order::office;
-use super::subject::{Name, find_box, is_personal_number, of_person};
+use super::subject::{Name, find_box, is_personal_number, of_person, returned};
 use super::{Answer, Who, tell};
 
 /// Whose card.
@@ -31,8 +31,9 @@ pub async fn act(line: &Line, _who: &Who, request: Request) -> Result<Answer, Fa
         return Err(Fault::new(&UNKNOWN, "a personal number has twelve digits"));
     }
     let orders = of_person(line, number).await?;
-    if orders.is_empty() {
-        return Err(Fault::new(&UNKNOWN, "no order for this person was admitted here"));
+    let returned = returned(line, number).await?;
+    if orders.is_empty() && returned.is_empty() {
+        return Err(Fault::new(&UNKNOWN, "no dossier of this person has come here"));
     }
     let (mut text, mut data) = (Vec::new(), Vec::new());
     for order in &orders {
@@ -40,7 +41,9 @@ pub async fn act(line: &Line, _who: &Who, request: Request) -> Result<Answer, Fa
         text.push(words);
         data.push(value);
     }
-    Ok(Answer::good(text.join("\n"), json!({ "orders": data })))
+    text.extend(returned.iter().map(tell::returned));
+    let data = json!({ "orders": data, "returned": returned });
+    Ok(Answer::good(text.join("\n"), data))
 }
 
 async fn one(line: &Line, order: &Order) -> Result<(String, Value), Fault> {

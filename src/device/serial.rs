@@ -53,10 +53,57 @@ fn default_baud() -> u32 {
     115_200
 }
 
-/// An open port. Nobody else can open it meanwhile (TIOCEXCL and flock).
-///
-/// After any fault the port is not to be trusted; opening it anew is the caller's decision. What arrived before opening
-/// is not thrown away: the dialogues that connect deal with it.
+/// A port that is opened when it is first used, and anew after it has failed: a cable that is missing when the line
+/// starts, or is pulled out later, is the matter of its position alone, and works as soon as it is plugged in.
+#[derive(Debug)]
+pub struct Cable {
+    config: SerialConfig,
+    clock: Clock,
+    port: Option<SerialPort>,
+}
+
+impl Cable {
+    /// A cable that nobody has touched yet.
+    #[must_use]
+    pub fn new(config: SerialConfig, clock: Clock) -> Self {
+        Self {
+            config,
+            clock,
+            port: None,
+        }
+    }
+
+    fn port(&mut self) -> Result<&mut SerialPort, Fault> {
+        match &mut self.port {
+            Some(port) => Ok(port),
+            none => Ok(none.insert(SerialPort::open(&self.config, self.clock)?)),
+        }
+    }
+
+    /// After a fault the port is not to be trusted.
+    fn trusted<T>(&mut self, outcome: Result<T, Fault>) -> Result<T, Fault> {
+        if outcome.is_err() {
+            self.port = None;
+        }
+        outcome
+    }
+}
+
+#[async_trait]
+impl Serial for Cable {
+    async fn send(&mut self, bytes: &[u8], deadline: Duration) -> Result<(), Fault> {
+        let sent = self.port()?.send(bytes, deadline).await;
+        self.trusted(sent)
+    }
+
+    async fn receive(&mut self, deadline: Duration) -> Result<Vec<u8>, Fault> {
+        let received = self.port()?.receive(deadline).await;
+        self.trusted(received)
+    }
+}
+
+/// An open port. Nobody else can open it meanwhile (TIOCEXCL and flock). What arrived before opening is not thrown
+/// away: the dialogues that connect deal with it.
 #[derive(Debug)]
 pub struct SerialPort {
     stream: SerialStream,

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::base::ids::{LotId, MachineId, OfficeCode, OrderKey};
+use crate::base::limits::LOT_DUE_DAYS;
 
 /// A lot given to a machine.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -27,7 +28,7 @@ pub struct Waiting<P> {
     pub key: OrderKey,
     /// 0 to 9, 9 first.
     pub priority: u8,
-    /// Due date as a number that sorts.
+    /// Due date as the number of a day.
     pub due: i32,
     /// Office.
     pub office: OfficeCode,
@@ -40,7 +41,9 @@ pub struct Waiting<P> {
 }
 
 /// Chooses the orders of the next lot: the most urgent order names office and profile. Those of its office that are as
-/// urgent are in before others; all are in their office's order, remakes last.
+/// urgent are in before others: of no lower priority, and due within [`LOT_DUE_DAYS`] of it. They are taken in their
+/// office's order, remakes last, so that lot follows lot as the office counts; the most urgent order's turn comes with
+/// one of the next, because it decides for its office until it is in.
 #[must_use]
 pub fn choose<P: Ord>(waiting: &[Waiting<P>], cards_max: usize) -> Vec<OrderKey> {
     let Some(first) = waiting
@@ -53,7 +56,8 @@ pub fn choose<P: Ord>(waiting: &[Waiting<P>], cards_max: usize) -> Vec<OrderKey>
         .iter()
         .filter(|order| order.office == first.office && order.profile == first.profile)
         .collect();
-    let has_time = |order: &Waiting<P>| order.priority < first.priority || order.due > first.due;
+    let soon = first.due.saturating_add(LOT_DUE_DAYS);
+    let has_time = |order: &Waiting<P>| order.priority < first.priority || order.due > soon;
     lot.sort_by_key(|order| (has_time(order), order.remake, &order.place, order.key));
     lot.truncate(cards_max);
     lot.sort_by_key(|order| (order.remake, &order.place, order.key));
@@ -100,8 +104,31 @@ mod tests {
     }
 
     #[test]
+    fn lot_follows_lot_as_the_office_counts() {
+        // Due one by one, against the office's order; more are due next week.
+        let due = |key: u64, place, due| Waiting {
+            due,
+            ..order(key, "A", place, 5, false)
+        };
+        let mut waiting: Vec<_> = [(1, 1, 4), (2, 2, 3), (3, 3, 2), (4, 4, 1), (5, 5, 0)]
+            .map(|(key, place, day)| due(key, place, day))
+            .to_vec();
+        waiting.push(due(9, 0, LOT_DUE_DAYS + 1));
+        let mut made = Vec::new();
+        while !waiting.is_empty() {
+            let lot = choose(&waiting, 2);
+            waiting.retain(|order| !lot.contains(&order.key));
+            made.extend(lot.iter().map(|key| key.0));
+        }
+        assert_eq!(made, [1, 2, 3, 4, 9, 5]);
+    }
+
+    #[test]
     fn a_remake_waits_for_its_office_but_for_nobody_who_came_later() {
-        let later = |order| Waiting { due: 1, ..order };
+        let later = |order| Waiting {
+            due: LOT_DUE_DAYS + 1,
+            ..order
+        };
         let mut waiting = vec![
             order(1, "A", 1, 5, true),
             order(2, "B", 1, 5, false),

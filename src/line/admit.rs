@@ -39,6 +39,16 @@ pub enum Intake {
     },
 }
 
+/// Whose a document is, as far as it can be read.
+#[derive(Clone, Copy, Default)]
+struct Sender<'a> {
+    /// The registry's request.
+    request: Option<&'a str>,
+    /// Keyed hash of the personal number.
+    person: Option<&'a str>,
+    office: Option<&'a OfficeCode>,
+}
+
 /// What goes back to an office.
 #[derive(Serialize)]
 struct Notice<'a> {
@@ -74,9 +84,8 @@ impl Line {
         let clear = match self.in_the_clear(document).await {
             Ok(clear) => clear,
             Err(fault) if fault.blame() == Blame::Dossier => {
-                return self
-                    .give_back(&id, None, None, &[Finding::from_fault(fault, "$")])
-                    .await;
+                let findings = [Finding::from_fault(fault, "$")];
+                return self.give_back(&id, &Sender::default(), &findings).await;
             }
             Err(fault) => return Err(fault),
         };
@@ -91,14 +100,12 @@ impl Line {
                 dossier, canonical, ..
             }) => self.check_and_enter(&id, &dossier, &canonical).await,
             Err(rejected) => {
-                let origin = &rejected.origin;
-                self.give_back(
-                    &id,
-                    origin.request.as_deref(),
-                    origin.office.as_ref(),
-                    &rejected.findings,
-                )
-                .await
+                let sender = Sender {
+                    request: rejected.origin.request.as_deref(),
+                    person: None,
+                    office: rejected.origin.office.as_ref(),
+                };
+                self.give_back(&id, &sender, &rejected.findings).await
             }
         }
     }
@@ -133,9 +140,14 @@ impl Line {
             issue_ahead_days: ISSUE_AHEAD_DAYS,
         };
         let findings = check(dossier, &rules, self.clock.today());
-        let (request, office) = (Some(dossier.request.as_str()), Some(&dossier.office));
+        let person = self.person_hash(&dossier.person.number).await?;
+        let sender = Sender {
+            request: Some(&dossier.request),
+            person: Some(&person),
+            office: Some(&dossier.office),
+        };
         if worst(&findings) == Some(Severity::Return) {
-            return self.give_back(document, request, office, &findings).await;
+            return self.give_back(document, &sender, &findings).await;
         }
         // All of them: whoever releases the order must have seen each.
         let hold = codes(&findings, Severity::Hold);
@@ -143,7 +155,7 @@ impl Line {
         let order = NewOrder {
             request: dossier.request.clone(),
             version: dossier.version,
-            person: self.person_hash(&dossier.person.number).await?,
+            person: person.clone(),
             content: self
                 .look_up_hash(&format!("dossier: {}", Hash::of(&[signed])))
                 .await?,
@@ -187,7 +199,7 @@ impl Line {
             Admission::TooLate(_) => &VERSION_TOO_LATE,
             Admission::Outdated(_) => &VERSION_STALE,
         };
-        self.give_back(document, request, office, &[Finding::new(refused, "$")])
+        self.give_back(document, &sender, &[Finding::new(refused, "$")])
             .await
     }
 
@@ -195,10 +207,14 @@ impl Line {
     async fn give_back(
         &self,
         document: &str,
-        request: Option<&str>,
-        office: Option<&OfficeCode>,
+        sender: &Sender<'_>,
         findings: &[Finding],
     ) -> Result<Intake, Fault> {
+        let Sender {
+            request,
+            person,
+            office,
+        } = *sender;
         let notice = serde_json::to_string_pretty(&Notice {
             request,
             office,
@@ -219,6 +235,7 @@ impl Line {
         let returned = Returned {
             document: document.to_owned(),
             request: request.map(str::to_owned),
+            person: person.map(str::to_owned),
             office: office.cloned(),
             codes,
             notice,

@@ -103,6 +103,10 @@ impl OrderBook for Remembered {
         self.ask(self.book.returns()).await
     }
 
+    async fn returned(&self, whose: &str) -> Result<Vec<Returned>, Fault> {
+        self.ask(self.book.returned(whose)).await
+    }
+
     async fn claim(&self, ticket: &str, machine: &MachineId, cards_max: usize) -> Result<Option<Lot>, Fault> {
         let lot = self.ask(self.book.claim(ticket, machine, cards_max)).await?;
         for order in lot.iter().flat_map(|lot| &lot.orders) {

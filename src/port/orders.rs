@@ -110,7 +110,8 @@ pub struct Order {
     pub profile: String,
     /// 0 to 9.
     pub priority: u8,
-    /// Place in the office's order.
+    /// Place in the office's order: village, intake team and sequence, with U+001F between them.
+    #[serde(serialize_with = "in_parts")]
     pub place: String,
     /// When the office took it in.
     pub received: Date,
@@ -132,6 +133,10 @@ pub struct Order {
     /// The lot it was last claimed in, whose number is the fencing token of what is written about it; 0 once somebody
     /// took it out of that lot.
     pub lot: Option<LotId>,
+}
+
+fn in_parts<S: serde::Serializer>(place: &str, to: S) -> Result<S::Ok, S::Error> {
+    to.collect_seq(place.split('\u{1f}'))
 }
 
 /// Where an order of a lot stands from now on, by the controller that has the lot.
@@ -181,6 +186,8 @@ pub struct Returned {
     pub document: String,
     /// The request id, as far as it could be read.
     pub request: Option<String>,
+    /// Keyed hash of the personal number, as far as it could be read.
+    pub person: Option<String>,
     /// Its office, as far as it could be read.
     pub office: Option<OfficeCode>,
     /// Stable codes of the findings.

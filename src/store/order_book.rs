@@ -30,7 +30,7 @@ use super::ledger::Author;
 use super::postgres::{self, Server};
 use super::sql::{Database, values};
 use super::sqlite::{self, Commits, uint};
-use rows::{date, day, name, order, parse_state, select_order};
+use rows::{day, name, order, parse_state, select_order, select_returned};
 
 pub use claims::Holder;
 
@@ -161,11 +161,12 @@ impl OrderBook for SqlOrderBook {
         let kept = self
             .database
             .execute(
-                "INSERT INTO returned (document, request, office, codes, notice, day) VALUES ($1, $2, $3, $4, $5, $6)
-                 ON CONFLICT (document) DO NOTHING",
+                "INSERT INTO returned (document, request, person, office, codes, notice, day)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (document) DO NOTHING",
                 &values![
                     &returned.document,
                     returned.request.as_deref(),
+                    returned.person.as_deref(),
                     returned.office.as_ref().map(OfficeCode::as_str),
                     &returned.codes.join(" "),
                     &returned.notice,
@@ -177,25 +178,15 @@ impl OrderBook for SqlOrderBook {
     }
 
     async fn returns(&self) -> Result<Vec<Returned>, Fault> {
-        let rows = self
-            .database
-            .rows(
-                "SELECT document, request, office, codes, notice, day FROM returned ORDER BY day, number",
-                &[],
-            )
-            .await?;
-        rows.iter()
-            .map(|row| {
-                Ok(Returned {
-                    document: row.get(0)?,
-                    request: row.get(1)?,
-                    office: row.get::<Option<String>>(2)?.map(OfficeCode),
-                    codes: row.get::<String>(3)?.split(' ').map(str::to_owned).collect(),
-                    notice: row.get(4)?,
-                    on: date(&row.get::<String>(5)?)?,
-                })
-            })
-            .collect()
+        let all = select_returned!("ORDER BY day, number");
+        let rows = self.database.rows(all, &[]).await?;
+        rows.iter().map(rows::returned).collect()
+    }
+
+    async fn returned(&self, whose: &str) -> Result<Vec<Returned>, Fault> {
+        let named = select_returned!("WHERE request = $1 OR person = $1 ORDER BY day, number");
+        let rows = self.database.rows(named, &values![whose]).await?;
+        rows.iter().map(rows::returned).collect()
     }
 
     async fn claim(&self, ticket: &str, machine: &MachineId, cards_max: usize) -> Result<Option<Lot>, Fault> {

@@ -41,16 +41,36 @@ const SAMPLE: [&str; 12] = [
     "seal-box/mid-act",
 ];
 
-#[test]
-fn killed_at_one_moment_of_each_kind_it_goes_on_without_a_break() {
+/// Moments at which the order book knows something that the ledger does not, or the other way round.
+const OF_THE_BOOK: [&str; 4] = [
+    "claim/after-outcome",
+    "claim/before-outcome",
+    "bind/before-intent",
+    "report/before-outcome",
+];
+
+fn goes_on_after(points: &[&str], order_book: &[&str]) {
     let dir = tempfile::tempdir().unwrap();
     let mut arguments = vec!["sim", "crash", "--dir", dir.path().to_str().unwrap()];
-    for point in SAMPLE {
+    arguments.extend(order_book);
+    for point in points {
         arguments.extend(["--at", point]);
     }
     let (sound, told) = cardwright(&arguments);
     assert!(sound, "{told}");
-    assert!(told.contains("12 kills at 12 points, 0 breaks"), "{told}");
+    let kills = points.len();
+    let sum = format!("{kills} kills at {kills} points, 0 breaks");
+    assert!(told.contains(&sum), "{told}");
+}
+
+#[test]
+fn killed_at_one_moment_of_each_kind_it_goes_on_without_a_break() {
+    goes_on_after(&SAMPLE, &[]);
+}
+
+#[test]
+fn so_it_does_with_its_orders_on_postgresql() {
+    goes_on_after(&OF_THE_BOOK, &["--postgres"]);
 }
 
 #[test]
@@ -61,6 +81,7 @@ fn the_points_are_listed_and_others_are_refused() {
     assert!(
         SAMPLE
             .iter()
+            .chain(&OF_THE_BOOK)
             .all(|point| points.lines().any(|line| line == *point))
     );
     let (accepted, told) = cardwright(&["sim", "crash", "--at", "print/at-noon"]);

@@ -230,11 +230,13 @@ fn short(facility: &Facility) -> Option<String> {
 /// A controller that runs short from its start claims nothing and says why; once there is room it goes on by itself.
 fn waits_for_room(facility: &Facility, mut command: Command, code: &str, make_room: impl FnOnce(u32)) {
     let clock = block_on(async { Clock::system() });
+    let log = facility.path().join("controller.log");
     let until = |what: &str, done: &dyn Fn() -> bool| {
         let from = clock.elapsed();
         while !done() {
             let waited = clock.elapsed().saturating_sub(from);
-            assert!(waited < Duration::from_secs(60), "{what}");
+            let said = || std::fs::read_to_string(&log).unwrap();
+            assert!(waited < Duration::from_secs(60), "{what}\n{}", said());
             block_on(clock.sleep(Duration::from_millis(50)));
         }
     };
@@ -243,7 +245,7 @@ fn waits_for_room(facility: &Facility, mut command: Command, code: &str, make_ro
         .arg(facility.path())
         .env_remove("HSM_SIM_DIR")
         .stdout(Stdio::null())
-        .stderr(Stdio::null())
+        .stderr(std::fs::File::create(&log).unwrap())
         .spawn()
         .unwrap();
     until("it is not short", &|| short(facility).as_deref() == Some(code));
@@ -262,7 +264,7 @@ fn few_handles_left_claim_nothing_until_there_are_more() {
     let facility = Facility::new();
     let mut command = Command::new("prlimit");
     // Enough to start with, and to be asked.
-    command.args(["--nofile=80:1024", env!("CARGO_BIN_EXE_cardwright")]);
+    command.args(["--nofile=100:1024", env!("CARGO_BIN_EXE_cardwright")]);
     waits_for_room(&facility, command, "LIN-052", |controller| {
         let raised = Command::new("prlimit")
             .args(["--pid", &controller.to_string(), "--nofile=1024:1024"])
@@ -291,4 +293,23 @@ fn a_nearly_full_disk_claims_nothing_until_there_is_room() {
     waits_for_room(&facility, command, "LIN-050", |_| {
         std::fs::remove_file(&ballast).unwrap();
     });
+}
+
+/// A cable that is not there is its position's matter: the others make the cards, and once it is plugged in a person
+/// lets the position go on.
+#[test]
+fn a_missing_cable_stops_one_position_and_no_other() {
+    let facility = Facility::new();
+    let cables = ["stations/S01/printer", "desks/D1/scanner"].map(|cable| facility.hall().join(cable));
+    for cable in &cables {
+        std::fs::rename(cable, cable.with_extension("away")).unwrap();
+    }
+    let output = cardwright(facility.path(), &["run", "--drain"]).output().unwrap();
+    let told = told(&output);
+    assert!(told.contains("SER-001") && told.contains("S01"), "{told}");
+    assert!(told.contains("\nbalanced"), "{told}");
+    for cable in &cables {
+        std::fs::rename(cable.with_extension("away"), cable).unwrap();
+    }
+    facility.goes_on();
 }

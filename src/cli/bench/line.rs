@@ -122,11 +122,11 @@ async fn measure(arguments: &Arguments, dir: &Path) -> anyhow::Result<Report> {
     let waiting = run::orders_in(&run::WANTED, &*facility.order_book, clock.today()).await?;
 
     let meter = Arc::new(Meter::default());
-    let stations = run::stations(&facility, &line)?;
+    let stations = run::stations(&facility, &line);
     let stations = stations
         .into_iter()
         .map(|station| meter::station(station, &meter));
-    let desks = run::desks(&facility, &line)?;
+    let desks = run::desks(&facility, &line);
     let desks = desks.into_iter().map(|desk| meter::desk(desk, &meter));
     let (stations, desks) = (stations.collect(), desks.collect());
     process::forget_peak();

@@ -83,7 +83,7 @@ async fn load(arguments: &Arguments, dir: &Path) -> anyhow::Result<bool> {
     println!("{a_minute} dossiers a minute for {} machines", arguments.stations);
 
     let came = Arc::new(AtomicU64::new(0));
-    let (stations, desks) = (run::stations(&facility, &line)?, run::desks(&facility, &line)?);
+    let (stations, desks) = (run::stations(&facility, &line), run::desks(&facility, &line));
     let arriving = arrive(&scale, dir, &facility, &line, &came, MINUTE / a_minute);
     let watching = tokio::spawn(watch(Arc::clone(&line), Arc::clone(&came), arguments.minutes));
     let outcome = line::run(Arc::clone(&line), stations, desks, Ending::WhenStopped).await;

@@ -20,6 +20,7 @@ use crate::cli::run;
 use crate::config::{Config, FILE};
 use crate::sim::hall;
 use crate::sim::kill::{Point, VARIABLE};
+use crate::sim::postgres::Postgres;
 use crate::sim::registry::Registry;
 
 /// Machines and desks: enough that several cards are under way when a controller dies.
@@ -82,24 +83,36 @@ pub(super) struct House {
     _hall: Hall,
 }
 
-impl House {
-    /// Makes a facility for so many deaths, with a hall that runs.
-    pub(super) async fn build(dir: &Path, seed: u64, deaths: usize, clock: Clock) -> anyhow::Result<Self> {
-        let scale = Scale {
-            cards: BATCH * 2 + deaths * CARDS_PER_DEATH,
-            seed,
-            stations: STATIONS,
-            desks: DESKS,
-            pack: PACK,
-            ..Scale::default()
-        };
-        setup::facility(&scale, dir, &setup::Sharing::default(), clock).await?;
-        let mut config = Config::load(dir)?;
+/// A facility that is not built yet.
+pub(super) struct Plan {
+    dir: PathBuf,
+    scale: Scale,
+    sharing: setup::Sharing,
+    clock: Clock,
+}
+
+impl Plan {
+    /// The order book is on this server.
+    pub(super) fn keep_orders_on(&mut self, server: &Postgres) {
+        self.sharing.order_book = Some(server.url());
+        self.sharing.password = Some(server.password_file());
+    }
+
+    /// Makes the facility, with a hall that runs.
+    pub(super) async fn build(self) -> anyhow::Result<House> {
+        let Self {
+            dir,
+            scale,
+            sharing,
+            clock,
+        } = self;
+        setup::facility(&scale, &dir, &sharing, clock).await?;
+        let mut config = Config::load(&dir)?;
         (config.lot_cards, config.box_cards) = (LOT, BOX);
         std::fs::write(dir.join(FILE), config.render())?;
         let hall = Hall::enter(&dir.join("hall"), clock).await?;
-        let mut house = Self {
-            dir: dir.to_owned(),
+        let mut house = House {
+            dir,
             config,
             clock,
             scale,
@@ -109,11 +122,30 @@ impl House {
             searched: 0,
             _hall: hall,
         };
-        let facility = Box::pin(Facility::open(dir, clock)).await?;
+        let facility = Box::pin(house.open()).await?;
         setup::receive_packs(&facility, &house.hall_dir()).await?;
         Box::pin(facility.close()).await?;
         Box::pin(house.approve(BATCH)).await?;
         Ok(house)
+    }
+}
+
+impl House {
+    /// A facility for so many deaths.
+    pub(super) fn plan(dir: &Path, seed: u64, deaths: usize, clock: Clock) -> Plan {
+        Plan {
+            dir: dir.to_owned(),
+            scale: Scale {
+                cards: BATCH * 2 + deaths * CARDS_PER_DEATH,
+                seed,
+                stations: STATIONS,
+                desks: DESKS,
+                pack: PACK,
+                ..Scale::default()
+            },
+            sharing: setup::Sharing::default(),
+            clock,
+        }
     }
 
     pub(super) fn hall_dir(&self) -> PathBuf {

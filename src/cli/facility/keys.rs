@@ -20,10 +20,7 @@ pub(super) async fn prove(
     let labels = &config.keys;
     find(&keys, &labels.lookup, KeyPurpose::Lookup)?;
     if let (Some(chips), Some(managed)) = (&labels.chips, config.chip_profile()?.managed()) {
-        let transport = match managed.diversification {
-            Scheme::CounterMode => KeyPurpose::ChipMaster,
-            Scheme::EmvCps => KeyPurpose::ChipMasterTripleDes,
-        };
+        let transport = KeyPurpose::of_masters(managed.diversification);
         find(&keys, &chips.transport, transport)?;
         find(&keys, &chips.issuer, KeyPurpose::ChipMaster)?;
     }

@@ -32,7 +32,7 @@ pub struct Spoil {
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
-  cardwright found BL00000017                 what is to be done with the card that has this number?
+  cardwright found B00000017                  what is to be done with the card that has this number?
   cardwright found O0000042.1 --accept        both people
   cardwright found O0000042.1 --not-found     both people
 

@@ -23,7 +23,7 @@ Example:
   cardwright stock receive P001.json
 
 The list is JSON: {\"pack\": \"P001\", \"blank_type\": \"rehearsal\",
-                   \"blanks\": [{\"blank\": \"BL00000001\", \"chip\": \"479050…\"}, …]}
+                   \"blanks\": [{\"blank\": \"B00000001\", \"chip\": \"479050…\"}, …]}
 It is taken as a whole or not at all: a blank or a chip that is named twice, or that came in before, an unknown type and
 an empty list are refused.")]
     Receive(Receive),

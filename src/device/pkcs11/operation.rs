@@ -147,9 +147,10 @@ pub(super) fn derive(
     let mut derived = Zeroizing::new(Vec::with_capacity(blocks.len() * 16));
     for block in blocks {
         let session = &connection.session;
-        let part = Zeroizing::new(match scheme {
-            Scheme::CounterMode => session.sign(&Mechanism::AesCMac, key, block)?,
-            Scheme::EmvCps => session.encrypt(&Mechanism::Des3Ecb, key, block)?,
+        let part = Zeroizing::new(if scheme.is_triple_des() {
+            session.encrypt(&Mechanism::Des3Ecb, key, block)?
+        } else {
+            session.sign(&Mechanism::AesCMac, key, block)?
         });
         if part.len() != 16 {
             return Err(unexpected("part of a key of another length"));

@@ -23,9 +23,10 @@ pub(super) const REHEARSAL_TRIPLE_DES: [u8; 16] = *b"@ABCDEFGHIJKLMNO";
 /// What a rehearsal's supplier gave to the house, for chips of this scheme.
 #[must_use]
 pub fn rehearsal_master(scheme: Scheme) -> Master {
-    match scheme {
-        Scheme::CounterMode => Master::Aes(Secret::new(REHEARSAL_MASTER)),
-        Scheme::EmvCps => Master::TripleDes(Secret::new(REHEARSAL_TRIPLE_DES)),
+    if scheme.is_triple_des() {
+        Master::TripleDes(Secret::new(REHEARSAL_TRIPLE_DES))
+    } else {
+        Master::Aes(Secret::new(REHEARSAL_MASTER))
     }
 }
 
@@ -59,7 +60,9 @@ impl Manager {
             keys: [1, 2, 3].map(|number| {
                 hex::encode(&match managed.diversification {
                     Scheme::CounterMode => transport_key(number, name, managed.key_bits),
-                    Scheme::EmvCps => emv_transport_key(number, name),
+                    Scheme::EmvCps => triple_des_transport_key(number, [4, 5, 6, 7, 8, 9].map(|at| name[at])),
+                    Scheme::Visa2 => triple_des_transport_key(number, [0, 1, 4, 5, 6, 7].map(|at| name[at])),
+                    Scheme::Visa => triple_des_transport_key(number, [0, 1, 2, 3, 8, 9].map(|at| name[at])),
                 })
             }),
             counter: 1,
@@ -103,14 +106,14 @@ fn transport_key(number: u8, name: &[u8; 10], bits: usize) -> Vec<u8> {
     key
 }
 
-/// The same by EMV CPS: two blocks of the last six bytes of the name under 3DES.
-fn emv_transport_key(number: u8, name: &[u8; 10]) -> Vec<u8> {
+/// The same with 3DES: two blocks of six bytes of the name.
+fn triple_des_transport_key(number: u8, name: [u8; 6]) -> Vec<u8> {
     let Ok(master) = TdesEde2::new_from_slice(&REHEARSAL_TRIPLE_DES) else {
         return Vec::new();
     };
     let half = |mark| {
         let mut block = [0; 8];
-        block[..6].copy_from_slice(&name[4..]);
+        block[..6].copy_from_slice(&name);
         block[6..].copy_from_slice(&[mark, number]);
         master.encrypt_block((&mut block).into());
         block

@@ -72,13 +72,18 @@ impl Rehearsal {
     }
 
     fn full_on(profile: &str) -> Self {
+        Self::full_of(ChipProfile::built_in(profile).unwrap())
+    }
+
+    /// The same on a chip of any profile.
+    fn full_of(profile: ChipProfile) -> Self {
         let key = SigningKey::from_slice(&[0x42; 32]).unwrap();
         let mut dg15 = hex!("6F5B3059301306072A8648CE3D020106082A8648CE3D030107034200").to_vec();
         dg15.extend(key.verifying_key().to_sec1_point(false).as_bytes());
         let card_access = hex!("31143012060A04007F0007020204020202010202010C");
         let mut dg14 = vec![0x6E, 22];
         dg14.extend(card_access);
-        let mut rehearsal = Self::new(profile, &[1, 2, 3, 13, 15, 14]);
+        let mut rehearsal = Self::with(profile, &[1, 2, 3, 13, 15, 14]);
         rehearsal.files.insert(FileId::CardAccess, card_access.to_vec());
         rehearsal.files.insert(FileId::Dg(14), dg14);
         rehearsal.files.insert(FileId::Dg(15), dg15);
@@ -118,7 +123,10 @@ impl Rehearsal {
     }
 
     fn new(profile: &str, groups: &[u8]) -> Self {
-        let profile = ChipProfile::built_in(profile).unwrap();
+        Self::with(ChipProfile::built_in(profile).unwrap(), groups)
+    }
+
+    fn with(profile: ChipProfile, groups: &[u8]) -> Self {
         let mut files = CardFiles::new();
         let mut tags = Vec::new();
         for group in groups {
@@ -144,7 +152,7 @@ impl Rehearsal {
             diversification: name,
             transport: match managed.diversification {
                 diversify::Scheme::CounterMode => static_keys(&REHEARSAL_MASTER, &name, managed.key_bits),
-                diversify::Scheme::EmvCps => emv_keys(&name),
+                scheme => triple_des_keys(scheme, &name),
             },
             issuer: static_keys(&[0x77; 32], &name, managed.key_bits),
         });
@@ -237,11 +245,11 @@ fn static_keys(master: &[u8; 32], name: &[u8; 10], bits: usize) -> StaticKeys {
 }
 
 /// Keys as a supplier with 3DES makes them: the blocks are said by production code, the cipher is OpenSSL's.
-fn emv_keys(name: &[u8; 10]) -> StaticKeys {
+fn triple_des_keys(scheme: diversify::Scheme, name: &[u8; 10]) -> StaticKeys {
     let openssl = crate::pki::testkit::OpenSsl::new();
     let [encrypt, mac, data] = StaticKey::ALL.map(|key| {
         let wanted = diversify::Derivation {
-            scheme: diversify::Scheme::EmvCps,
+            scheme,
             key,
             chip: *name,
             bits: 128,

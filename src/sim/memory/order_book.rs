@@ -145,6 +145,12 @@ impl OrderBook for MemoryOrderBook {
         .await
     }
 
+    async fn returned(&self, whose: &str) -> Result<Vec<Returned>, Fault> {
+        let mut returned = self.returns().await?;
+        returned.retain(|kept| [&kept.request, &kept.person].contains(&&Some(whose.to_owned())));
+        Ok(returned)
+    }
+
     async fn claim(&self, ticket: &str, machine: &MachineId, cards_max: usize) -> Result<Option<Lot>, Fault> {
         let now = self.power.clock().elapsed();
         self.write_ours(|books| {

@@ -202,18 +202,14 @@ impl Signer for MemorySigner {
     }
 
     async fn derive(&self, key: &str, wanted: &Derivation) -> Result<Secret<Vec<u8>>, Fault> {
-        let purpose = match wanted.scheme {
-            Scheme::CounterMode => KeyPurpose::ChipMaster,
-            Scheme::EmvCps => KeyPurpose::ChipMasterTripleDes,
-        };
+        let purpose = KeyPurpose::of_masters(wanted.scheme);
         self.with(key, &[purpose], |key| {
             let blocks = wanted.blocks().ok_or_else(broken)?;
-            let mut derived = match wanted.scheme {
-                Scheme::CounterMode => {
-                    let master = AesKey::new(key.secret.expose()).ok_or_else(broken)?;
-                    blocks.iter().flat_map(|block| master.cmac(&[block])).collect()
-                }
-                Scheme::EmvCps => encrypted(&key.secret, blocks)?,
+            let mut derived: Vec<u8> = if wanted.scheme.is_triple_des() {
+                encrypted(&key.secret, blocks)?
+            } else {
+                let master = AesKey::new(key.secret.expose()).ok_or_else(broken)?;
+                blocks.iter().flat_map(|block| master.cmac(&[block])).collect()
             };
             derived.truncate(wanted.bits / 8);
             Ok(Secret::new(derived))

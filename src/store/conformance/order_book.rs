@@ -176,6 +176,20 @@ async fn remakes_wait(book: &dyn OrderBook) -> [OrderKey; 3] {
     [again, young, later]
 }
 
+/// Lot follows lot in the office's order, although one that comes later there is due a little sooner.
+async fn in_the_offices_order(book: &dyn OrderBook) -> [OrderKey; 2] {
+    let due = |request, person, place, due| NewOrder {
+        due,
+        ..new(request, person, "D", place)
+    };
+    let second = admitted(book, due("K1", "kim", "2", date!(2026 - 12 - 10))).await;
+    let first = admitted(book, due("L1", "lan", "1", date!(2026 - 12 - 12))).await;
+    for order in [first, second] {
+        assert_eq!(claimed(book, 1).await, Some(("D".to_owned(), vec![order])));
+    }
+    [second, first]
+}
+
 /// Ends with nothing waiting; `A1` and `B1` are in a lot.
 async fn claims(book: &dyn OrderBook) {
     let (ann, bob) = (OrderKey(1), OrderKey(2));
@@ -205,10 +219,16 @@ async fn claims(book: &dyn OrderBook) {
     assert_eq!(claimed(book, 5).await, Some(("B".to_owned(), vec![early])));
     assert_eq!(claimed(book, 5).await, Some(("C".to_owned(), vec![late])));
     assert_eq!(claimed(book, 5).await, None);
+    let [second, first] = in_the_offices_order(book).await;
     let [again, young, later] = remakes_wait(book).await;
-    let in_lot = book.in_state(OrderState::InLot, OrderKey(0), 9).await.unwrap();
+    let in_lot = book.in_state(OrderState::InLot, OrderKey(0), 11).await.unwrap();
     let keys: Vec<_> = in_lot.iter().map(|order| order.key).collect();
-    assert_eq!(keys, [ann, bob, remake, urgent, early, late, again, young, later]);
+    assert_eq!(
+        keys,
+        [
+            ann, bob, remake, urgent, early, late, second, first, again, young, later
+        ]
+    );
     let page = book.in_state(OrderState::InLot, bob, 2).await.unwrap();
     assert_eq!(page, in_lot[2..4]);
     let waits = book.in_state(OrderState::Held, OrderKey(0), 9).await.unwrap();
@@ -291,7 +311,8 @@ async fn changes(book: &dyn OrderBook) {
 async fn returns_and_counts(book: &dyn OrderBook) {
     let returned = |document: &str, office: Option<&str>| Returned {
         document: document.to_owned(),
-        request: None,
+        request: office.map(|office| format!("request of {office}")),
+        person: office.map(|office| format!("person of {office}")),
         office: office.map(OfficeCode::new),
         codes: vec!["DOS-001".to_owned(), "DOS-002".to_owned()],
         notice: "{}".to_owned(),
@@ -301,7 +322,11 @@ async fn returns_and_counts(book: &dyn OrderBook) {
     assert!(book.keep_return(first.clone()).await.unwrap());
     assert!(book.keep_return(second.clone()).await.unwrap());
     assert!(!book.keep_return(first.clone()).await.unwrap());
-    assert_eq!(book.returns().await.unwrap(), [first, second]);
+    assert_eq!(book.returns().await.unwrap(), [first.clone(), second]);
+    for name in ["request of A", "person of A"] {
+        assert_eq!(book.returned(name).await.unwrap(), std::slice::from_ref(&first));
+    }
+    assert_eq!(book.returned("aa").await.unwrap(), []);
     let counts = book.counts(date!(2026 - 11 - 24)).await.unwrap();
     let office = |code: &str| counts[&OfficeCode::new(code)].clone();
     let a = office("A");

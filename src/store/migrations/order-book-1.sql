@@ -60,8 +60,11 @@ CREATE TABLE returned (
     number   INTEGER PRIMARY KEY AUTOINCREMENT,
     document TEXT NOT NULL UNIQUE, -- SHA-256 of the document as it came
     request  TEXT,
+    person   TEXT,                 -- keyed hash of the personal number, as far as it could be read
     office   TEXT,
     codes    TEXT NOT NULL,
     notice   TEXT NOT NULL,
     day      TEXT NOT NULL
 ) STRICT;
+CREATE INDEX returned_request ON returned (request);
+CREATE INDEX returned_person ON returned (person);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::base::Fault;
 use crate::base::ids::{LotId, MachineId, OfficeCode, OrderKey};
-use crate::base::limits::BOOK_RACES_MAX;
+use crate::base::limits::{BOOK_RACES_MAX, LOT_DUE_DAYS};
 use crate::job::lot::Lot;
 use crate::port::fault::{AWAY, GIVEN_UP, NAME_TAKEN, REPLACED, STALE, UNVOUCHED};
 use crate::port::{Controller, Renewed, Standing};
@@ -12,7 +12,7 @@ use crate::store::fault::{NO_ORDER, TWICE, unreadable};
 use crate::store::ledger::Author;
 use crate::store::sql::{Database, Session, Sql, locked, skip_locked, values};
 
-use super::rows::name;
+use super::rows::{date, day, name};
 
 /// Who works with an order book, and from where.
 #[derive(Clone, Debug)]
@@ -223,8 +223,7 @@ async fn take_back(session: &mut Session, lot: i64) -> Result<(), Fault> {
         .map(|_| ())
 }
 
-/// The most urgent order that nobody has in hand names office and profile. Those of its office that are as urgent are
-/// in before others; all are in their office's order, remakes last.
+/// As [`crate::job::lot::choose`]: the most urgent order that nobody has in hand names office and profile.
 async fn next_lot(
     session: &mut Session,
     author: &Author,
@@ -244,14 +243,16 @@ async fn next_lot(
     let Some(first) = first else { return Ok(None) };
     let (office, profile): (String, String) = (first.get(0)?, first.get(1)?);
     let most = i64::try_from(cards_max).unwrap_or(i64::MAX);
-    let (priority, due): (i64, String) = (first.get(2)?, first.get(3)?);
+    let priority: i64 = first.get(2)?;
+    let due = date(&first.get::<String>(3)?)?;
+    let soon = day(due.saturating_add(time::Duration::days(LOT_DUE_DAYS.into())))?;
     let rows = session
         .rows(
             skip_locked!(
                 "SELECT key, remake, place FROM orders WHERE state = 'waiting' AND office = $1 AND profile = $2
                  ORDER BY CASE WHEN priority >= $3 AND due <= $4 THEN 0 ELSE 1 END, remake, place, key LIMIT $5"
             ),
-            &values![&office, &profile, priority, &due, most],
+            &values![&office, &profile, priority, &soon, most],
         )
         .await?;
     let mut chosen = rows

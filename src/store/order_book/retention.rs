@@ -9,7 +9,8 @@
 use async_trait::async_trait;
 use time::Date;
 
-use super::{SqlOrderBook, date, day};
+use super::SqlOrderBook;
+use super::rows::{date, day};
 use crate::base::Fault;
 use crate::base::ids::OrderKey;
 use crate::port::{Kept, Retention, Wrapped};

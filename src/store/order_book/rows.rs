@@ -5,7 +5,7 @@ use time::format_description::well_known::Iso8601;
 
 use crate::base::Fault;
 use crate::base::ids::{LotId, OfficeCode, OrderKey};
-use crate::port::{Order, OrderState};
+use crate::port::{Order, OrderState, Returned};
 use crate::store::fault::unreadable;
 use crate::store::sql::Row;
 
@@ -21,6 +21,29 @@ macro_rules! select_order {
     };
 }
 pub(super) use select_order;
+
+/// A question for returned dossiers, with their columns in the order that [`returned`] reads them.
+macro_rules! select_returned {
+    ($rest:literal) => {
+        concat!(
+            "SELECT document, request, person, office, codes, notice, day FROM returned ",
+            $rest
+        )
+    };
+}
+pub(super) use select_returned;
+
+pub(super) fn returned(row: &Row) -> Result<Returned, Fault> {
+    Ok(Returned {
+        document: row.get(0)?,
+        request: row.get(1)?,
+        person: row.get(2)?,
+        office: row.get::<Option<String>>(3)?.map(OfficeCode),
+        codes: row.get::<String>(4)?.split(' ').map(str::to_owned).collect(),
+        notice: row.get(5)?,
+        on: date(&row.get::<String>(6)?)?,
+    })
+}
 
 pub(super) fn order(row: &Row) -> Result<Order, Fault> {
     let narrow =

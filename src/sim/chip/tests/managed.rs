@@ -339,4 +339,9 @@ fn chips_of_a_supplier_with_3des_have_keys_of_their_scheme() {
     keys.transport = static_keys(&REHEARSAL_MASTER, &keys.diversification, 128);
     assert_eq!(code(other.personalize()), &fault::NOT_OUR_KEYS);
     assert_eq!(other.chip.failed_authentications(), 0);
+    for scheme in ["visa2", "visa"] {
+        let profile = include_str!("../../../chip/profiles/rehearsal-emv.toml").replace("emv-cps", scheme);
+        let mut card = Rehearsal::full_of(ChipProfile::parse(&profile).unwrap());
+        card.personalize().unwrap();
+    }
 }
