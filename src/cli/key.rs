@@ -11,7 +11,7 @@ use super::facility::fault::{FILE, KEY, REFUSED};
 use super::facility::{point_of, read, write};
 use crate::base::clock::VIET_NAM;
 use crate::base::ids::PersonId;
-use crate::base::{Fault, Mode};
+use crate::base::{Fault, Mode, hex};
 
 use crate::chip::ChipProfile;
 use crate::config::{Config, Keys, SignerSettings, Trust};
@@ -63,6 +63,8 @@ pub struct KeyLine {
     pub label: String,
     /// What it is for.
     pub purpose: KeyPurpose,
+    /// The public point (uncompressed, hexadecimal) of a key pair: what a registry encrypts to, or checks papers with.
+    pub public: Option<String>,
     /// Signatures made, where the token counts them.
     pub signatures: Option<u64>,
     /// Whole days in which it may still sign, for document signers.
@@ -348,6 +350,7 @@ fn line(key: KeyInfo, signers: &[SignerKey], now: OffsetDateTime) -> KeyLine {
         .find(|signer| signer.label == key.label)
         .map(|signer| remaining(signer, key.signatures.unwrap_or(0), now));
     KeyLine {
+        public: (!key.public.is_empty()).then(|| hex::encode(&key.public)),
         label: key.label,
         purpose: key.purpose,
         signatures: key.signatures,

@@ -155,6 +155,7 @@ impl Arguments {
         let absolute = |path: &Option<PathBuf>| path.as_ref().map(std::fs::canonicalize).transpose();
         Ok(Sharing {
             lot: self.lot,
+            ledger_copy: None,
             order_book: self.order_book.clone(),
             password: absolute(&self.order_book_password)?,
             lease: self.lease,

@@ -18,6 +18,7 @@ use cardwright::base::clock::{Stopwatch, pause};
 use cardwright::base::ids::BlankId;
 use cardwright::base::{Clock, Secret};
 use cardwright::document::FileId;
+use cardwright::port::Ledger;
 use cardwright::sim::hall::{self, Spot, Whereabouts};
 use cardwright::sim::postgres::proxy::Proxy;
 use cardwright::sim::postgres::{Postgres, url};
@@ -25,7 +26,7 @@ use cardwright::store::postgres::{Server, version};
 use rustix::process::Signal;
 
 use super::hsm::block_on;
-use super::processes::{Ending, cardwright, end_hall, freeze, signal, told};
+use super::processes::{Ending, cardwright, end_hall, freeze, ledger, signal, told};
 
 /// Enough for a dozen lots of four.
 const CARDS: &str = "48";
@@ -272,6 +273,55 @@ fn a_server_that_is_killed_and_comes_back_costs_nothing() {
     let told = house.log("K2");
     assert!(told.contains("waiting: BOOK-001"), "{told}");
     house.judge(&house.postgres);
+}
+
+/// One controller's network is cut for longer than its lease: what was given to its machines is finished without the
+/// order book, and nobody else makes it; the rest is the other's.
+#[test]
+fn a_controller_that_is_cut_off_finishes_what_it_was_given_and_no_more() {
+    const GIVEN: &str = "SELECT count(*) FROM orders JOIN lot ON lot.id = lot
+        WHERE controller = 'K2' AND granted AND state = 'in_lot'";
+    let house = House::build("2");
+    let side = Proxy::start(house.postgres.port()).unwrap();
+    let file = house.path("K2").join("cardwright.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let way = |port: u16| format!(":{port}/");
+    let bent = text.replace(&way(house.proxy.port()), &way(side.port()));
+    assert_ne!(text, bent);
+    std::fs::write(&file, bent).unwrap();
+
+    let second = house.start("K2");
+    house.until(&house.postgres, &format!("SELECT ({GIVEN}) >= 4"));
+    side.cut(true);
+    let given = house.ask(GIVEN);
+    assert_ne!(given, "0");
+    // The other makes all that nobody was given, and what was only claimed once the lease is over.
+    house.ends(house.start("K1"));
+    assert_eq!(house.ask(GIVEN), given);
+    let over =
+        "SELECT lease < extract(epoch FROM clock_timestamp()) * 1000 FROM controller WHERE name = 'K2'";
+    assert_eq!(house.ask(over), "t");
+    let granted = house.ask("SELECT string_agg(id::text, ' ') FROM lot WHERE controller = 'K2' AND granted");
+    let granted: Vec<u64> = granted.split(' ').map(|id| id.parse().unwrap()).collect();
+    let open = || {
+        block_on(async {
+            let ledger = ledger(&house.path("K2")).await;
+            let open = ledger.open_lots().await.unwrap();
+            ledger.close().await;
+            open.iter().filter(|lot| granted.contains(&lot.id.0)).count()
+        })
+    };
+    let patience = Stopwatch::start();
+    while open() > 0 {
+        assert!(patience.elapsed() < ENDS, "{}", house.log("K2"));
+        pause(LOOK);
+    }
+    // What is to be said of its cards waits.
+    assert_eq!(house.ask(GIVEN), given);
+    side.cut(false);
+    house.ends(second);
+    let boxed = house.judge(&house.postgres);
+    assert!(boxed.iter().all(|cards| *cards > 0), "{boxed:?}");
 }
 
 #[test]

@@ -11,13 +11,16 @@
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
 use cardwright::base::{Clock, Entropy};
 use cardwright::control::fault::SOCKET;
 use cardwright::document::FileId;
+use cardwright::job::Phase;
+use cardwright::port::{Attempts, Ledger};
 use cardwright::sim::hall;
+use rustix::process::{Pid, Signal, kill_process};
 
 /// Enough for several offices, lots, remakes and a few mistakes.
 const CARDS: &str = "60";
@@ -79,6 +82,13 @@ pub(super) fn judge(dir: &Path, told: &str) -> usize {
 
 /// Runs until the machines have worked for this long, then kills the controller; the hall lives on.
 fn to_its_death(dir: &Path, life: Duration) {
+    let mut controller = working(dir, life);
+    controller.kill().unwrap();
+    controller.wait().unwrap();
+}
+
+/// A controller whose machines have worked for this long.
+fn working(dir: &Path, life: Duration) -> Child {
     let mut controller = rehearse(dir)
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
@@ -88,8 +98,7 @@ fn to_its_death(dir: &Path, life: Duration) {
     let making = told.lines().any(|line| line.unwrap().starts_with("Making cards"));
     assert!(making, "it ended before the machines started");
     super::hsm::block_on(Clock::system().sleep(life));
-    controller.kill().unwrap();
-    controller.wait().unwrap();
+    controller
 }
 
 /// A card in a box, before a reader that knows nothing of the facility.
@@ -272,6 +281,32 @@ fn killed_at_random_moments_it_ends_balanced() {
         let life = Duration::from_millis(u64::from(dice % LIFE_MAX_MS));
         println!("killed after {life:?}");
         to_its_death(dir.path(), life);
+    }
+    judge(dir.path(), &to_the_end(dir.path()));
+}
+
+/// A card that is in a machine when the controller is asked to end is finished first: none is left in the middle.
+#[test]
+fn asked_to_end_it_finishes_the_cards_in_the_machines() {
+    let dir = tempfile::tempdir().unwrap();
+    for signal in [Signal::TERM, Signal::INT, Signal::TERM] {
+        let dice = u16::from_be_bytes(Entropy::system().bytes().unwrap());
+        let life = Duration::from_millis(u64::from(dice % LIFE_MAX_MS));
+        println!("asked to end after {life:?}");
+        let mut controller = working(dir.path(), life);
+        kill_process(Pid::from_child(&controller), signal).unwrap();
+        let status = controller.wait().unwrap();
+        assert!(status.code().is_some(), "{status}");
+        let open = super::hsm::block_on(async {
+            let ledger = super::processes::ledger(dir.path()).await;
+            let open = ledger.attempts(Attempts::Open).await.unwrap();
+            ledger.close().await;
+            open
+        });
+        for attempt in open {
+            let in_the_middle = attempt.is_in_machine() || matches!(attempt.phase, Phase::Doing(_));
+            assert!(!in_the_middle, "{attempt:?}");
+        }
     }
     judge(dir.path(), &to_the_end(dir.path()));
 }

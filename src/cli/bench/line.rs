@@ -44,6 +44,9 @@ pub struct Arguments {
     /// Where the order book is: in a file, or on a PostgreSQL server that is started for it.
     #[arg(long, value_enum, default_value_t = BookPlace::File)]
     order_book: BookPlace,
+    /// Keep a second copy of the ledger in this folder, which must be there before a chip is sealed or a card printed.
+    #[arg(long, value_name = "FOLDER")]
+    ledger_copy: Option<PathBuf>,
     /// Make the facility in this folder, on the disk that is to be measured, and leave it there.
     #[arg(long)]
     dir: Option<PathBuf>,
@@ -113,7 +116,8 @@ async fn measure(arguments: &Arguments, dir: &Path) -> anyhow::Result<Report> {
         ..Scale::default()
     };
     let clock = Clock::system();
-    let (server, sharing) = arguments.order_book.open()?;
+    let (server, mut sharing) = arguments.order_book.open()?;
+    sharing.ledger_copy = arguments.ledger_copy.as_deref().map(std::path::absolute).transpose()?;
     let (hall, facility, line) = super::opened(&scale, dir, &sharing, clock).await?;
     let hall_dir = dir.join("hall");
     let watch = Stopwatch::start();

@@ -2,7 +2,6 @@
 
 use super::fault::KEY;
 use crate::base::Fault;
-use crate::chip::diversify::Scheme;
 use crate::config::Config;
 use crate::device::pkcs11::Hsm;
 use crate::pki::SignerKey;

@@ -85,6 +85,8 @@ pub(in crate::cli) async fn facility(
 pub(in crate::cli) struct Sharing {
     /// Cards in a lot.
     pub(in crate::cli) lot: Option<usize>,
+    /// The folder for a second copy of its ledger, if it has one.
+    pub(in crate::cli) ledger_copy: Option<PathBuf>,
     /// The server of the order book.
     pub(in crate::cli) order_book: Option<String>,
     /// The file with its user's password.
@@ -100,6 +102,7 @@ impl Sharing {
         if let Some(lot) = self.lot {
             config.lot_cards = lot;
         }
+        config.paths.ledger_copy.clone_from(&self.ledger_copy);
         if let Some(url) = &self.order_book {
             config.paths.order_book = url.into();
             config.paths.order_book_password.clone_from(&self.password);

@@ -19,7 +19,7 @@ use sha2::Sha256;
 use super::{Power, locked};
 use crate::base::{Entropy, Fault, Secret};
 use crate::chip::aes_key::AesKey;
-use crate::chip::diversify::{Derivation, Master, Scheme};
+use crate::chip::diversify::{Derivation, Master};
 use crate::device::pkcs11::fault::{KEY_EXISTS, KEY_UNKNOWN, LOST, REQUEST, SEALED};
 use crate::port::{KeyInfo, KeyPurpose, Signer};
 
