@@ -164,14 +164,15 @@ fn answer(
 async fn send(stream: &mut TcpStream, answer: &[u8], leaves: Option<Leaves>) -> io::Result<()> {
     let length = u16::try_from(answer.len()).map_err(io::Error::other)?;
     let bytes = [&length.to_be_bytes(), answer].concat();
-    match leaves {
-        Some(Leaves::After(said)) if said < bytes.len() => Err(io::ErrorKind::ConnectionAborted.into()),
-        Some(_) => {
-            stream.write_all(&bytes).await?;
-            Err(io::ErrorKind::ConnectionAborted.into())
-        }
-        None => stream.write_all(&bytes).await,
-    }
+    let Some(leaves) = leaves else {
+        return stream.write_all(&bytes).await;
+    };
+    let said = match leaves {
+        Leaves::After(said) => said.min(bytes.len()),
+        Leaves::Before | Leaves::Within => 0,
+    };
+    stream.write_all(&bytes[..said]).await?;
+    Err(io::ErrorKind::ConnectionAborted.into())
 }
 
 /// Returns when the card is no longer in the field.

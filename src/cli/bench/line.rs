@@ -117,7 +117,11 @@ async fn measure(arguments: &Arguments, dir: &Path) -> anyhow::Result<Report> {
     };
     let clock = Clock::system();
     let (server, mut sharing) = arguments.order_book.open()?;
-    sharing.ledger_copy = arguments.ledger_copy.as_deref().map(std::path::absolute).transpose()?;
+    sharing.ledger_copy = arguments
+        .ledger_copy
+        .as_deref()
+        .map(std::path::absolute)
+        .transpose()?;
     let (hall, facility, line) = super::opened(&scale, dir, &sharing, clock).await?;
     let hall_dir = dir.join("hall");
     let watch = Stopwatch::start();
