@@ -68,7 +68,31 @@ pub(super) fn chip_masters() -> ChipMasters {
 /// the HSM and the databases say.
 pub async fn init(folder: &Path, wishes: &Wishes<'_>, clock: Clock) -> Result<Config, Fault> {
     check_empty(folder)?;
-    make(folder, wishes, clock).await
+    // A token that was there before is not ours to remove.
+    let token = folder.join(TOKEN);
+    let had_token = std::fs::read_dir(token).is_ok_and(|mut entries| entries.next().is_some());
+    let made = make(folder, wishes, clock).await;
+    if made.is_err() {
+        // Half a facility would be in the way of the next try.
+        let _ = clear(folder, had_token.then_some(TOKEN));
+    }
+    made
+}
+
+/// Removes everything from a folder, but perhaps one thing.
+pub(super) fn clear(folder: &Path, but: Option<&str>) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        if but.is_some_and(|kept| entry.file_name() == kept) {
+            continue;
+        }
+        if entry.file_type()?.is_dir() {
+            std::fs::remove_dir_all(entry.path())?;
+        } else {
+            std::fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 /// [`init`] in a folder that the caller answers for.

@@ -51,7 +51,7 @@ pub struct Arguments {
     #[arg(long, default_value_t = DESKS, value_parser = super::at_least_one)]
     desks: usize,
     /// Cards in a lot of a new facility, if not as usual.
-    #[arg(long)]
+    #[arg(long, value_parser = super::at_least_one)]
     lot: Option<usize>,
     /// The order book of a new facility is on this PostgreSQL server: postgres://USER@HOST:PORT/DATABASE.
     #[arg(long, value_name = "URL")]

@@ -407,3 +407,31 @@ fn a_scanner_that_read_something_else_opens_nothing() {
         assert!(!told(&output).contains("UTOD2314"), "a reading is personal data");
     }
 }
+
+/// What is printed on the front opens a card as well as its zone does, and no other number.
+#[test]
+fn the_card_access_number_opens_it() {
+    let desk = Desk::new();
+    let with = |number: &str| {
+        let trust = desk.path("trust");
+        chip(
+            "verify",
+            &desk.reader,
+            &["--can", number, "--csca", &trust, "--json"],
+        )
+    };
+    let opened = with("314159");
+    assert_eq!(opened.status.code(), Some(0), "{}", told(&opened));
+    let checks = verdicts(&opened);
+    assert_eq!(checks["chip authentication"], "passed");
+    assert_eq!(checks["data group 2"], "passed");
+    let other = with("314158");
+    assert!(!other.status.success(), "{}", told(&other));
+    assert!(
+        !told(&other).contains("\"data group 2\": \"passed\""),
+        "{}",
+        told(&other)
+    );
+    let no_number = with("31415");
+    assert!(!no_number.status.success(), "{}", told(&no_number));
+}

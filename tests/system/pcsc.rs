@@ -164,8 +164,8 @@ async fn a_card_that_leaves_in_the_middle_of_a_command_is_in_doubt() {
         encoder.power_on().await.unwrap();
         let before = place.commands();
         place.leave_once(moment);
-        // What of an answer was begun may be the reader's trouble to pcscd, or is handed on as if it were the whole: then
-        // its last two bytes are no status word that anybody believes.
+        // What of an answer was begun may be the reader's trouble to pcscd, or is handed on as if it were the whole:
+        // then its last two bytes are no status word that anybody believes.
         let is_begun = matches!(moment, Leaves::After(1..));
         match encoder.transmit(command, SOON).await {
             Err(fault) => {

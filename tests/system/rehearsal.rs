@@ -335,3 +335,26 @@ fn cards_behind_a_card_manager_are_made_as_well() {
         }
     }
 }
+
+/// A facility that cannot be made leaves nothing behind that would be in the way of the next try.
+#[test]
+fn half_a_facility_is_none() {
+    let dir = tempfile::tempdir().unwrap();
+    let site = dir.path().join("site");
+    let init = |more: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cardwright"));
+        command
+            .env_remove("HSM_SIM_DIR")
+            .args(["init", "--name", "F1", "--mode", "rehearsal", "--facility"]);
+        let output = command.arg(&site).args(more).output().unwrap();
+        (output.status.success(), super::processes::told(&output))
+    };
+    for _ in 0..2 {
+        let (made, told) = init(&["--module", "/nowhere/libpkcs11.so"]);
+        assert!(!made && !told.contains("FAC-001"), "{told}");
+    }
+    let (made, told) = init(&[]);
+    assert!(made, "{told}");
+    let (again, told) = init(&[]);
+    assert!(!again && told.contains("FAC-001"), "{told}");
+}

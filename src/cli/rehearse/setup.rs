@@ -22,18 +22,8 @@ pub(in crate::cli) fn clear_unfinished(dir: &Path) -> std::io::Result<()> {
     if !dir.join(UNFINISHED).exists() {
         return Ok(());
     }
-    for entry in std::fs::read_dir(dir)? {
-        let entry = entry?;
-        // The mark goes last, or an interruption here would leave a folder that nobody dares to clear.
-        if entry.file_name() == UNFINISHED {
-            continue;
-        }
-        if entry.file_type()?.is_dir() {
-            std::fs::remove_dir_all(entry.path())?;
-        } else {
-            std::fs::remove_file(entry.path())?;
-        }
-    }
+    // The mark goes last, or an interruption here would leave a folder that nobody dares to clear.
+    init::clear(dir, Some(UNFINISHED))?;
     std::fs::remove_file(dir.join(UNFINISHED))
 }
 
