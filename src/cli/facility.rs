@@ -191,18 +191,18 @@ impl Facility {
 /// # Errors
 /// `CFG-004`, `CFG-005`, `CFG-007`, and what [`Hsm::open`] says.
 pub fn open_hsm(config: &Config) -> Result<Hsm, Fault> {
-    let pin_file = config.path(&config.hsm.pin_file);
     let settings = HsmConfig {
         module: config.module()?,
         token: config.hsm.token.clone(),
         sessions: config.hsm.sessions,
         keep_alive: limits::HSM_KEEP_ALIVE,
-        pin: Some(PinSource {
-            file: pin_file.clone(),
+        pin: PinSource {
+            file: config.path(&config.hsm.pin_file),
+            read: read_pin,
             refusal: config.folder.join(PIN_REFUSED),
-        }),
+        },
     };
-    let hsm = Hsm::open(&settings, read_pin(&pin_file)?)?;
+    let hsm = Hsm::open(&settings)?;
     if config.mode == Mode::Production && hsm.is_simulator() {
         return Err(Fault::new(&REHEARSAL_MEANS, "the token is hsm-sim"));
     }

@@ -39,7 +39,7 @@ const SESSIONS_MAX: usize = 64;
 const SIMULATOR: &str = "cardwright rehearsal";
 
 /// Which HSM, which token, how many sessions. The PIN is not part of any configuration.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct HsmConfig {
     /// The PKCS#11 library.
     pub module: PathBuf,
@@ -49,8 +49,8 @@ pub struct HsmConfig {
     pub sessions: usize,
     /// A session that was not used for so long is looked after.
     pub keep_alive: Duration,
-    /// Where the PIN came from, if from a file.
-    pub pin: Option<PinSource>,
+    /// Where the PIN comes from at each login: it is kept nowhere else.
+    pub pin: PinSource,
 }
 
 /// Who made the token, as it tells itself.
@@ -85,7 +85,7 @@ impl Hsm {
     /// # Errors
     /// HSM-001 the library does not start, HSM-002 no such token, HSM-003, HSM-004 or HSM-016 the PIN, HSM-007 no
     /// answer within the deadline, HSM-008 sessions cannot be opened, HSM-015 a number of sessions out of bounds.
-    pub fn open(config: &HsmConfig, pin: Secret<String>) -> Result<Self, Fault> {
+    pub fn open(config: &HsmConfig) -> Result<Self, Fault> {
         if !(1..=SESSIONS_MAX).contains(&config.sessions) {
             return Err(Fault::new(
                 &fault::REQUEST,
@@ -99,7 +99,7 @@ impl Hsm {
             .name("hsm-open".to_owned())
             .spawn(move || {
                 // Nobody listens any more if it took too long; then the sessions are closed again.
-                let _ = tell.send(connect(&settings, &pin));
+                let _ = tell.send(connect(&settings));
             })
             .map_err(|error| Fault::new(&fault::MODULE, error.to_string()))?;
         let (maker, workers) = told
@@ -318,8 +318,8 @@ impl Drop for Hsm {
     }
 }
 
-fn connect(config: &HsmConfig, pin: &Secret<String>) -> Result<(Maker, Vec<Worker>), Fault> {
-    let library = Arc::new(Library::load(config, pin)?);
+fn connect(config: &HsmConfig) -> Result<(Maker, Vec<Worker>), Fault> {
+    let library = Arc::new(Library::load(config)?);
     let (manufacturer, model) = library.maker()?;
     let workers = (0..config.sessions)
         .map(|_| Worker::open(Arc::clone(&library)))

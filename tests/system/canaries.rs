@@ -430,3 +430,31 @@ fn nothing_of_an_erased_person_is_found_anywhere() {
     assert!(found.is_empty(), "{found:?}");
     facility.good(&["audit", "verify"]);
 }
+
+/// The PIN stays in its file: it is in no memory once it was used, in no core therefore, and in no other file, log,
+/// argument or variable.
+#[test]
+fn the_pin_is_in_its_file_and_nowhere_else() {
+    let mut facility = Facility::new();
+    let secrets = facility.dir().join("secrets");
+    let mut pins = Canaries(Vec::new());
+    for file in std::fs::read_dir(&secrets).unwrap().flatten() {
+        let pin = std::fs::read(file.path()).unwrap();
+        assert!(pin.trim_ascii().len() >= 12);
+        pins.add_bytes(file.file_name().to_str().unwrap(), pin.trim_ascii());
+    }
+    let process = facility.run();
+    facility.until("a boxed card", || {
+        let shown = facility.ask(&["order", "show", "O0000001", "--json"]);
+        told(&shown).contains("\"state\": \"boxed\"").then_some(())
+    });
+    for told in ["cmdline", "environ"] {
+        let told = std::fs::read(format!("/proc/{process}/{told}")).unwrap();
+        assert!(pins.found(&told).is_empty());
+    }
+    facility.until("a daemon that has let go", || {
+        pins.in_memory(process).is_empty().then_some(())
+    });
+    let found = pins.in_files(facility.folder.path(), &secrets);
+    assert!(found.is_empty(), "{found:?}");
+}

@@ -118,15 +118,17 @@ pub(crate) fn fresh_token() {
 
 /// Inside such a process: the daemon's door to the token.
 pub(crate) fn open_with(sessions: usize, pin: &str) -> Result<Hsm, cardwright::base::Fault> {
-    open_from(sessions, pin, None)
+    // It is its file's name.
+    let source = PinSource {
+        file: pin.into(),
+        read: |file| Ok(Secret::new(file.to_str().unwrap().to_owned())),
+        refusal: "/nowhere/refused".into(),
+    };
+    open_from(sessions, source)
 }
 
-/// As [`open_with`], with a PIN that came from a file. An idle session is looked after at once.
-pub(crate) fn open_from(
-    sessions: usize,
-    pin: &str,
-    source: Option<PinSource>,
-) -> Result<Hsm, cardwright::base::Fault> {
+/// As [`open_with`], with a PIN that comes from somewhere. An idle session is looked after at once.
+pub(crate) fn open_from(sessions: usize, source: PinSource) -> Result<Hsm, cardwright::base::Fault> {
     let config = HsmConfig {
         module: module(),
         token: LABEL.to_owned(),
@@ -134,7 +136,7 @@ pub(crate) fn open_from(
         keep_alive: Duration::from_millis(20),
         pin: source,
     };
-    Hsm::open(&config, Secret::new(pin.to_owned()))
+    Hsm::open(&config)
 }
 
 /// Runs asynchronous steps in real time.

@@ -10,7 +10,7 @@ use cryptoki::slot::Slot;
 use cryptoki::types::AuthPin;
 
 use super::{HsmConfig, PinSource, fault};
-use crate::base::{Code, Fault, Secret};
+use crate::base::{Code, Fault};
 
 /// How an operation on the HSM can fail, before anybody has decided what to do about it.
 #[derive(Debug)]
@@ -33,8 +33,7 @@ impl From<Error> for Trouble {
 pub(super) struct Library {
     context: Pkcs11,
     label: String,
-    pin: AuthPin,
-    source: Option<PinSource>,
+    source: PinSource,
     age: RwLock<Age>,
     login: Mutex<Login>,
     changes: Mutex<()>,
@@ -59,13 +58,12 @@ pub(super) struct Age {
 
 impl Library {
     /// Loads and initializes the library and finds the token.
-    pub(super) fn load(config: &HsmConfig, pin: &Secret<String>) -> Result<Self, Fault> {
+    pub(super) fn load(config: &HsmConfig) -> Result<Self, Fault> {
         let context = start(&config.module)?;
         match find_token(&context, &config.token) {
             Ok(slot) => Ok(Self {
                 context,
                 label: config.token.clone(),
-                pin: AuthPin::from(pin.expose().as_str()),
                 source: config.pin.clone(),
                 age: RwLock::new(Age { number: 0, slot }),
                 login: Mutex::default(),
@@ -131,16 +129,17 @@ impl Library {
         if is_logged_in(session)? {
             return Ok(());
         }
+        // Read anew for each login, of which there are few: so it lies in no memory meanwhile.
+        let pin = self.source.pin().map_err(Trouble::Final)?;
+        let pin = AuthPin::from(pin.expose().as_str());
         let tried = self.may_try(age).and_then(|()| {
-            let tried = session.login(UserType::User, Some(&self.pin));
+            let tried = session.login(UserType::User, Some(&pin));
             tried.map_err(Trouble::Device)
         });
         match tried {
             Ok(()) => {
                 login.times += 1;
-                if let Some(source) = &self.source {
-                    source.accepted();
-                }
+                self.source.accepted();
                 Ok(())
             }
             Err(Trouble::Device(Error::Pkcs11(RvError::UserAlreadyLoggedIn, _))) => Ok(()),
@@ -158,9 +157,7 @@ impl Library {
                     error => return Err(Trouble::Device(error)),
                 };
                 login.refused = Some(code);
-                if let Some(source) = &self.source {
-                    source.refused(code);
-                }
+                self.source.refused(code);
                 Err(Trouble::Final(Fault::new(code, error.to_string())))
             }
             Err(other) => {
@@ -174,9 +171,7 @@ impl Library {
 
     /// The last try before the lock is a person's; and what was refused before this process began is not tried again.
     fn may_try(&self, age: &Age) -> Result<(), Trouble> {
-        if let Some(source) = &self.source {
-            source.check().map_err(Trouble::Final)?;
-        }
+        self.source.check().map_err(Trouble::Final)?;
         let token = self.context.get_token_info(age.slot)?;
         if token.user_pin_locked() {
             Err(Trouble::Final(Fault::new(&fault::PIN_LOCKED, "not tried")))

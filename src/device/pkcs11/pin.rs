@@ -7,18 +7,25 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use super::fault;
-use crate::base::{Code, Fault};
+use crate::base::{Code, Fault, Secret};
 
-/// Where the PIN came from, and where it is noted that it was refused.
-#[derive(Clone, Debug, Eq, PartialEq)]
+/// Where the PIN comes from, and where it is noted that it was refused.
+#[derive(Clone, Debug)]
 pub struct PinSource {
     /// The file with the PIN.
     pub file: PathBuf,
+    /// How it is read, and what such a file must be like.
+    pub read: fn(&Path) -> Result<Secret<String>, Fault>,
     /// The file of the note. It holds nothing of the PIN, only which version of its file was refused.
     pub refusal: PathBuf,
 }
 
 impl PinSource {
+    /// The PIN, as it is in its file now.
+    pub(super) fn pin(&self) -> Result<Secret<String>, Fault> {
+        (self.read)(&self.file)
+    }
+
     /// Fails if this very file was refused before.
     pub(super) fn check(&self) -> Result<(), Fault> {
         let Ok(noted) = fs::read_to_string(&self.refusal) else {
@@ -90,6 +97,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let source = PinSource {
             file: folder.path().join("pin"),
+            read: |_| unreachable!(),
             refusal: folder.path().join("pin-refused"),
         };
         fs::write(&source.file, "1234").unwrap();

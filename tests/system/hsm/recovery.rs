@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use cardwright::base::Clock;
+use cardwright::base::{Clock, Secret};
 use cardwright::device::pkcs11::PinSource;
 use cardwright::port::{KeyPurpose, Signer};
 use p256::ecdsa::signature::hazmat::PrehashVerifier;
@@ -239,24 +239,25 @@ fn once_ever() {
     let file = folder().join("pin");
     let source = PinSource {
         file: file.clone(),
+        read: |file| Ok(Secret::new(std::fs::read_to_string(file).unwrap())),
         refusal: folder().join("pin-refused"),
     };
     std::fs::write(&file, "99999999").unwrap();
     for _ in 0..20 {
-        let refused = open_from(2, "99999999", Some(source.clone())).unwrap_err();
+        let refused = open_from(2, source.clone()).unwrap_err();
         assert_eq!(refused.code.id, "HSM-003");
     }
     assert_eq!(refusals(), 1, "{:?}", logins());
     // A person writes the right one.
     std::fs::remove_file(&file).unwrap();
     std::fs::write(&file, PIN).unwrap();
-    let hsm = open_from(1, PIN, Some(source.clone())).unwrap();
+    let hsm = open_from(1, source.clone()).unwrap();
     assert!(!source.refusal.exists());
     block_on(async { hsm.stop().await.unwrap() });
     drop(hsm);
 
     // A locked PIN is as final, and is not asked for either.
-    let hsm = open_from(2, PIN, Some(source.clone())).unwrap();
+    let hsm = open_from(2, source.clone()).unwrap();
     block_on(async {
         ask_for(r#"["pin_locked"]"#);
         let mut codes = Vec::new();
@@ -274,7 +275,7 @@ fn once_ever() {
     drop(hsm);
     let tried = logins().len();
     for _ in 0..5 {
-        let refused = open_from(2, PIN, Some(source.clone())).unwrap_err();
+        let refused = open_from(2, source.clone()).unwrap_err();
         assert_eq!(refused.code.id, "HSM-004");
     }
     assert_eq!(logins().len(), tried, "{:?}", logins());
