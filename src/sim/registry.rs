@@ -2,8 +2,10 @@
 
 use std::path::Path;
 
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool};
 use sqlx::{Connection, Executor};
+
+use crate::store::sql::lasting_pool;
 
 /// The authority's registry.
 #[derive(Debug)]
@@ -21,10 +23,7 @@ impl Registry {
             .filename(path)
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal);
-        let pool = SqlitePoolOptions::new()
-            .max_connections(2)
-            .connect_with(options)
-            .await?;
+        let pool = lasting_pool(2).connect_with(options).await?;
         pool.execute(include_str!("registry/schema.sql")).await?;
         Ok(Self { pool })
     }

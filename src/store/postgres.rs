@@ -1,15 +1,15 @@
 //! Opening a PostgreSQL database, and what its refusals mean.
 
 use std::str::FromStr;
-use std::time::Duration;
 
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgPool};
 
 use crate::base::limits::BOOK_DEADLINE;
 use crate::base::{Clock, Fault, Secret};
 use crate::port::fault::AWAY;
 
 use super::fault::{DAMAGED, DATABASE, FULL, TWICE};
+use super::sql::lasting_pool;
 use super::sqlite::migrate;
 
 /// Connections of one controller: its machines claim and grant now and then, and its desks look up dossiers.
@@ -72,10 +72,8 @@ fn pool(server: &Server<'_>) -> Result<PgPool, Fault> {
     if let Some(password) = &server.password {
         options = options.password(password.expose());
     }
-    Ok(PgPoolOptions::new()
-        .max_connections(CONNECTIONS_MAX)
+    Ok(lasting_pool(CONNECTIONS_MAX)
         .acquire_timeout(BOOK_DEADLINE)
-        .idle_timeout(Some(Duration::from_secs(300)))
         .connect_lazy_with(options))
 }
 

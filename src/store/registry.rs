@@ -11,7 +11,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use sqlx::Connection;
 use sqlx::error::{DatabaseError, ErrorKind};
-use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
 
 use crate::base::Fault;
 use crate::base::ids::{ChipId, SodHash};
@@ -19,6 +19,7 @@ use crate::port::fault::NOT_TAKEN;
 use crate::port::{Outcome, Registry, Report, Statement, StopList};
 
 use super::fault::{NO_REGISTRY, REGISTRY};
+use super::sql::lasting_pool;
 
 /// A connection to the registry.
 #[derive(Debug)]
@@ -38,8 +39,7 @@ impl SqliteRegistry {
         let options = SqliteConnectOptions::new()
             .filename(path)
             .busy_timeout(Duration::from_secs(10));
-        let pool = SqlitePoolOptions::new()
-            .max_connections(2)
+        let pool = lasting_pool(2)
             .test_before_acquire(false)
             .connect_with(options)
             .await

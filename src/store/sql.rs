@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use sqlx::pool::PoolConnection;
+use sqlx::pool::{PoolConnection, PoolOptions};
 use sqlx::postgres::{PgArguments, PgPool, PgRow};
 use sqlx::query::Query;
 use sqlx::sqlite::{SqliteArguments, SqlitePool, SqliteRow};
@@ -19,6 +19,17 @@ use crate::port::fault::AWAY;
 use super::fault::{database, unreadable};
 use super::postgres;
 use super::sqlite::forget;
+
+/// A pool whose connections stay open as long as it does. Where they have an end of their own sqlx looks after them in
+/// a task, which now and then reads a count below zero, and then counts to 2^64 without a pause: a processor is busy
+/// for ever, and the program does not end (sqlx issue 3645, in 0.9.0 still).
+#[expect(clippy::disallowed_methods, reason = "the one place")]
+pub(crate) fn lasting_pool<DB: sqlx::Database>(connections: u32) -> PoolOptions<DB> {
+    PoolOptions::new()
+        .max_connections(connections)
+        .idle_timeout(None)
+        .max_lifetime(None)
+}
 
 /// A statement, with what PostgreSQL needs besides.
 #[derive(Clone, Copy, Debug)]

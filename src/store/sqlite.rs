@@ -9,14 +9,14 @@ use std::time::Duration;
 
 use sqlx::migrate::{Migrate, MigrateError, Migration, MigrationType, Migrator};
 use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
-    SqliteSynchronous,
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqliteSynchronous,
 };
 use sqlx::{Acquire, SqlSafeStr};
 
 use crate::base::Fault;
 
 use super::fault::{DATABASE, NEWER, database};
+use super::sql::lasting_pool;
 
 /// Opens (and if `create`, makes) a database and brings it to the newest schema.
 pub(crate) async fn open(
@@ -25,8 +25,7 @@ pub(crate) async fn open(
     connections: u32,
     migrations: &[(&'static str, &'static str)],
 ) -> Result<SqlitePool, Fault> {
-    let pool = SqlitePoolOptions::new()
-        .max_connections(connections)
+    let pool = lasting_pool(connections)
         // A file does not hang up: asking a connection before each use would double the work.
         .test_before_acquire(false)
         .connect_with(options(path, create))
@@ -93,8 +92,7 @@ pub(crate) async fn open_to_read(path: &Path) -> Result<SqlitePool, Fault> {
         // 64 MB: holding every row against every index reads the pages of an index in no order.
         .pragma("cache_size", "-65536")
         .busy_timeout(Duration::from_secs(10));
-    SqlitePoolOptions::new()
-        .max_connections(2)
+    lasting_pool(2)
         .test_before_acquire(false)
         .connect_with(options)
         .await

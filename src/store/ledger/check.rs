@@ -1,12 +1,13 @@
 //! What can be said of a ledger's file without knowing what its records mean.
 
-use sqlx::sqlite::{SqlitePool, SqlitePoolOptions};
+use sqlx::sqlite::SqlitePool;
 
 use crate::audit::Hash;
 use crate::base::Fault;
 
 use super::{MIGRATIONS, SqliteLedger};
 use crate::store::fault::database;
+use crate::store::sql::lasting_pool;
 use crate::store::sqlite::migrate;
 
 /// Tables, indexes and their rules: without a rule of the schema laws 2 and 3 hold for nothing.
@@ -119,8 +120,7 @@ async fn schema(pool: &SqlitePool) -> Result<Vec<(String, String, String, String
 
 /// An empty ledger in memory, as this program makes it.
 async fn pristine() -> Result<SqlitePool, Fault> {
-    let pool = SqlitePoolOptions::new()
-        .max_connections(1)
+    let pool = lasting_pool(1)
         .connect("sqlite::memory:")
         .await
         .map_err(|error| database(&error))?;

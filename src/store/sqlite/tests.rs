@@ -88,8 +88,7 @@ fn deadly(path: &Path) -> SqliteConnectOptions {
 
 /// Opens the file and brings it to this form.
 async fn opened(path: &Path, migrations: &[(&'static str, &'static str)]) -> Result<SqlitePool, Fault> {
-    let pool = SqlitePoolOptions::new()
-        .max_connections(1)
+    let pool = lasting_pool(1)
         .connect_with(deadly(path))
         .await
         .map_err(|error| database(&error))?;
