@@ -160,6 +160,7 @@ fn push_key_id(data: &mut Vec<u8>, key_id: Option<u32>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chip::cipher::Suite;
     use crate::chip::kdf::{Purpose, derive};
     use hex_literal::hex;
 
@@ -185,6 +186,25 @@ mod tests {
             key(Purpose::Authenticate),
             hex!("4AE4F2F70ABC8C4C3DA7588BE9A1C9E2")
         );
+        // The example itself is of version 2, which no travel document has: a nonce of the chip goes into the keys, and
+        // the chip proves them by a token over the reader's key.
+        let with_nonce = [&secret[..], &hex!("4287B3072A3EDC60")].concat();
+        let key = |purpose| derive(&with_nonce, purpose, Cipher::Aes128);
+        let [encrypt, authenticate] = [Purpose::Encrypt, Purpose::Authenticate].map(key);
+        assert_eq!(encrypt[..], hex!("94ABCD271AB7D9A5590BA52CB518B831"));
+        assert_eq!(authenticate[..], hex!("78B5709E7ABEDB185B424D0EE3A82499"));
+        let own = hex!(
+            "045A7A377FC9CAFC03AC7FF45441A8B2909D88EAB8E6B0173847AB49B949DF3799A34EE57EC55268CF8B1C3EC489F8BF4C\
+             F4C68D3FD9670E89C0D5D3FFF1AAF89F"
+        );
+        assert_eq!(curve.public(&reader).unwrap(), own);
+        let mut object = Vec::new();
+        tlv::push(&mut object, 0x06, &[&ID_CA_ECDH[..], &[2]].concat());
+        tlv::push(&mut object, 0x86, &own);
+        let mut input = Vec::new();
+        tlv::push(&mut input, 0x7F49, &object);
+        let token = Suite::new(Cipher::Aes128, &encrypt, &authenticate).token(&input);
+        assert_eq!(token, hex!("FF0117D68DEE8E72"));
     }
 
     #[test]
