@@ -49,6 +49,10 @@ crate::fault_codes! {
         "this reason cannot be recorded", "không thể ghi lý do này",
         "Give a short reason in one line, without names and numbers of people.",
         "Nêu lý do ngắn gọn trên một dòng, không có tên hay số của người dân.";
+    /// A day that is still to come.
+    NOT_YET = "CTL-074", Operator, true,
+        "this day is still to come", "ngày này chưa đến",
+        "Ask for today, or for a day that has passed.", "Hỏi ngày hôm nay hoặc một ngày đã qua.";
     /// No such machine.
     NO_MACHINE = "CTL-011", Operator, true,
         "no machine or desk has this name", "không có máy hoặc bàn này",

@@ -16,6 +16,7 @@ use crate::line::audit::books_at;
 use crate::line::fault::unreadable;
 use crate::port::{Attempts, BoxStanding, BoxState, Order, OrderState};
 
+use super::fault::NOT_YET;
 use super::subject::each_order;
 use super::{Answer, Who};
 
@@ -44,10 +45,14 @@ pub enum Request {
 /// Answers, and keeps the table among the papers.
 ///
 /// # Errors
-/// The books', or a disk that does not take the paper.
+/// `CTL-074` for a day to come, the books', or a disk that does not take the paper.
 pub async fn act(line: &Line, _who: &Who, request: Request) -> Result<Answer, Fault> {
     let Request::Day { date } = request;
-    let date = date.unwrap_or_else(|| line.clock.today());
+    let today = line.clock.today();
+    let date = date.unwrap_or(today);
+    if date > today {
+        return Err(Fault::new(&NOT_YET, date.to_string()));
+    }
     let report = day(line, date).await?;
     let csv = csv(&report)?;
     line.ports

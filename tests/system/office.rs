@@ -160,6 +160,7 @@ fn books_agree(office: &Office<'_>) {
     let told = office.good("reconcile", "balanced");
     assert!(told.contains("40 requests compared, 40 agree"), "{told}");
     office.good("report day", "Công an");
+    office.bad("report day --date 2099-01-01", "CTL-074");
     assert!(
         std::fs::read_dir(office.0.join("papers/reports"))
             .unwrap()

@@ -87,15 +87,17 @@ pub(super) async fn counted(line: &Line, who: &Who, machine: MachineId, is: u32)
     }
     let off = books.abs_diff(is);
     let left = if is < books {
-        format!("{off} cannot be found")
+        format!(
+            "If {off} cannot be found, two people declare it: cardwright stock explain {machine} --reason …"
+        )
     } else {
-        format!("{off} are there that belong to no pack of this machine")
+        format!("If {off} are too many, find out where they came from: nobody can declare them away.")
     };
     let text = format!(
         "{machine}: {is} blanks were counted, the books say {books}. This is on record and must be explained before a \
          lot of this machine can be closed by hand.\n\
          Look in the feeder, the path and the reject box, and count again while the machine stands still.\n\
-         If {left}, two people declare it: cardwright stock explain {machine} --reason …"
+         {left}"
     );
     Ok(Answer::bad(text, data))
 }
