@@ -94,9 +94,9 @@ pub const LEDGER_COMMIT_PACE: Duration = Duration::from_millis(10);
 pub const READY_CARDS_PER_MACHINE: usize = 4;
 /// Cards in one lot: no larger than the output hopper.
 pub const LOT_CARDS_MAX: usize = 50;
-/// Orders that are due within so many days of an office's most urgent one are as urgent: they are made in the office's
-/// own order. More, and another office's cards would wait for cards that have time.
-pub const LOT_DUE_DAYS: i32 = 4;
+/// Orders that are due within so many days of an office's most urgent one are as urgent: a week's cards are made in the
+/// office's own order. More, and another office's cards would wait for cards that have time.
+pub const LOT_DUE_DAYS: i32 = 7;
 /// Cards in one box.
 pub const BOX_CARDS_MAX: usize = 200;
 /// Law 6: failures in a row of one class that stop a position.
