@@ -80,6 +80,8 @@ pub const MEMORY_KEPT: u64 = 64 << 20;
 /// Open files and sockets that no new work is given: a reader that is started anew takes three, a person who asks
 /// takes one, a database as many as it has connections.
 pub const HANDLES_KEPT: u64 = 64;
+/// The host says within this time what it has left; a disk on a network that hangs does not.
+pub const HOST_DEADLINE: Duration = Duration::from_secs(5);
 /// Requests waiting for an HSM session; full means that preparing stops.
 pub const HSM_QUEUE: usize = 256;
 /// Appends waiting for the ledger's writer; positions wait, nothing is dropped.

@@ -115,6 +115,11 @@ crate::fault_codes! {
         "the limit of open files is nearly reached", "sắp hết giới hạn số tệp được mở",
         "Cards under way are finished. Raise the limit (ulimit -n, LimitNOFILE): work goes on by itself.",
         "Các thẻ đang làm vẫn được hoàn tất. Nâng giới hạn (ulimit -n, LimitNOFILE): công việc tự tiếp tục.";
+    /// The host does not answer.
+    HOST_SILENT = "LIN-053", Operator, true,
+        "the host does not say in time how much room is left", "hệ thống không kịp cho biết còn bao nhiêu chỗ",
+        "Look after the facility's disks: one of them hangs. Work goes on by itself.",
+        "Kiểm tra các đĩa của cơ sở: có đĩa bị treo. Công việc tự tiếp tục.";
     /// Readers and machines do not belong together as the configuration says.
     SWAPPED = "LIN-021", Device, false,
         "another machine's reader sees this machine's card", "đầu đọc của máy khác nhìn thấy thẻ của máy này",

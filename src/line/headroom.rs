@@ -4,13 +4,16 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::base::Fault;
-use crate::base::limits::{DISK_KEPT, DISK_PER_CARD, DISK_PER_DOSSIER_BYTE, HANDLES_KEPT, MEMORY_KEPT};
+use crate::base::limits::{
+    DISK_KEPT, DISK_PER_CARD, DISK_PER_DOSSIER_BYTE, HANDLES_KEPT, HOST_DEADLINE, MEMORY_KEPT,
+};
 use crate::port::{Host, Left};
 
 use super::Line;
-use super::fault::{SHORT_OF_DISK, SHORT_OF_HANDLES, SHORT_OF_MEMORY};
+use super::fault::{HOST_SILENT, SHORT_OF_DISK, SHORT_OF_HANDLES, SHORT_OF_MEMORY};
 
 /// What is known of the host.
+#[derive(Debug)]
 pub struct Headroom {
     host: Option<Arc<dyn Host>>,
     /// Bytes of disk that stay free.
@@ -48,15 +51,6 @@ impl Reserved<'_> {
 impl Drop for Reserved<'_> {
     fn drop(&mut self) {
         self.shrink_to(0);
-    }
-}
-
-impl std::fmt::Debug for Headroom {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Headroom")
-            .field("kept", &self.kept)
-            .field("state", &self.state)
-            .finish_non_exhaustive()
     }
 }
 
@@ -126,13 +120,12 @@ impl Line {
             headroom,
             cards: wanted,
         };
-        let Some(host) = &headroom.host else {
+        let Some(found) = self.left_on_host().await else {
             return Ok(Some(reserved));
         };
         let lots = self.ports.ledger.open_lots().await?;
         let open: usize = lots.iter().map(|lot| lot.orders.len()).sum();
         let promised = others.saturating_add(u64::try_from(open).unwrap_or(u64::MAX));
-        let found = host.left().await;
         match found.and_then(|left| room(&left, headroom.kept, promised.saturating_mul(DISK_PER_CARD))) {
             Ok(disk) if disk >= DISK_PER_CARD => {
                 headroom.find(None);
@@ -153,18 +146,25 @@ impl Line {
     /// Is there room for a dossier of so many bytes?
     ///
     /// # Errors
-    /// `LIN-050` to `LIN-052`: the dossier stays where it is.
+    /// `LIN-050` to `LIN-053`: the dossier stays where it is.
     pub(super) async fn must_have_room_for(&self, dossier: usize) -> Result<(), Fault> {
         let headroom = &self.headroom;
-        let Some(host) = &headroom.host else {
+        let Some(found) = self.left_on_host().await else {
             return Ok(());
         };
         let bytes = u64::try_from(dossier).unwrap_or(u64::MAX);
-        let disk = room(&host.left().await?, headroom.kept, 0)?;
+        let disk = room(&found?, headroom.kept, 0)?;
         if disk < bytes.saturating_mul(DISK_PER_DOSSIER_BYTE) {
             return Err(short_of_disk(headroom.kept, 0));
         }
         Ok(())
+    }
+
+    /// What the host has left, if there is one that may run short. A disk that hangs is no room.
+    async fn left_on_host(&self) -> Option<Result<Left, Fault>> {
+        let host = self.headroom.host.as_ref()?;
+        let told = self.clock.within(HOST_DEADLINE, host.left()).await;
+        Some(told.unwrap_or_else(|| Err(Fault::new(&HOST_SILENT, format!("{HOST_DEADLINE:?}")))))
     }
 }
 

@@ -17,7 +17,7 @@ pub struct Left {
 
 /// The computer that the controller runs on.
 #[async_trait]
-pub trait Host: Send + Sync {
+pub trait Host: std::fmt::Debug + Send + Sync {
     /// What it has left now.
     async fn left(&self) -> Result<Left, Fault>;
 }

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -16,6 +17,7 @@ use crate::port::{Host, Left};
 pub struct MemoryHost {
     clock: Clock,
     tight: Mutex<Vec<(Range<Duration>, u64)>>,
+    hangs: AtomicBool,
 }
 
 impl MemoryHost {
@@ -25,7 +27,13 @@ impl MemoryHost {
         Self {
             clock,
             tight: Mutex::default(),
+            hangs: AtomicBool::new(false),
         }
+    }
+
+    /// Its disk hangs, or answers again.
+    pub fn hang(&self, hangs: bool) {
+        self.hangs.store(hangs, Ordering::Relaxed);
     }
 
     /// From then on and for so long its disk has room for so many cards.
@@ -37,6 +45,9 @@ impl MemoryHost {
 #[async_trait]
 impl Host for MemoryHost {
     async fn left(&self) -> Result<Left, Fault> {
+        if self.hangs.load(Ordering::Relaxed) {
+            std::future::pending::<()>().await;
+        }
         let now = self.clock.elapsed();
         let tight = locked(&self.tight);
         let fits = tight.iter().filter(|(when, _)| when.contains(&now));

@@ -69,3 +69,21 @@ fn room_is_promised_once() {
     })
     .unwrap();
 }
+
+/// A disk that hangs gives no work, and keeps nobody waiting for longer than its deadline.
+#[test]
+fn a_disk_that_hangs_is_no_room() {
+    pass(async {
+        let day = a_tight_day(8, Duration::from_secs(3600)).await;
+        let line = day.controller();
+        day.host.hang(true);
+        assert!(line.room_for_a_lot().await.unwrap().is_none());
+        assert_eq!(line.headroom.short().unwrap().code.id, "LIN-053");
+        let refused = line.admit(b"{}", &|_| None).await.unwrap_err();
+        assert_eq!(refused.code.id, "LIN-053");
+        assert_eq!(day.work(None).await.unwrap(), End::Done);
+        day.host.hang(false);
+        assert!(line.room_for_a_lot().await.unwrap().is_some());
+    })
+    .unwrap();
+}
