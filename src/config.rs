@@ -276,12 +276,10 @@ impl Config {
     pub fn parse(text: &str, folder: &Path) -> Result<Self, Fault> {
         let mut config: Self = toml::from_str(text).map_err(|error| {
             // Not the line itself: it may hold what somebody should never have written there.
-            let before = error
-                .span()
-                .and_then(|span| text.get(..span.start))
-                .unwrap_or(text);
-            let line = before.matches('\n').count() + 1;
-            Fault::new(&fault::UNREADABLE, format!("line {line}: {}", error.message()))
+            let line = |before: &str| format!("line {}: ", before.matches('\n').count() + 1);
+            let before = error.span().and_then(|span| text.get(..span.start));
+            let place = before.map(line).unwrap_or_default();
+            Fault::new(&fault::UNREADABLE, format!("{place}{}", error.message()))
         })?;
         folder.clone_into(&mut config.folder);
         config.check()?;

@@ -187,3 +187,15 @@ fn a_chip_profile_is_built_in_or_a_file_and_has_its_masters() {
     std::fs::write(folder.path().join("ours.toml"), text).unwrap();
     assert_eq!(config.chip_profile().unwrap().id, "ours");
 }
+
+/// Somebody wrote the PIN where it does not belong: the line is named, and not repeated.
+#[test]
+fn what_is_not_understood_is_not_repeated() {
+    let text = config()
+        .render()
+        .replacen("[hsm]", "[hsm]\npin = \"87654321\"", 1);
+    let fault = Config::parse(&text, Path::new("/f")).unwrap_err();
+    let line = text.lines().position(|line| line.starts_with("pin = ")).unwrap() + 1;
+    assert!(fault.detail.starts_with(&format!("line {line}: ")), "{fault}");
+    assert!(!fault.to_string().contains("87654321"), "{fault}");
+}
