@@ -77,6 +77,21 @@ impl Facility {
         self.cardwright(&["rehearse", "--cards", CARDS], until)
     }
 
+    /// Works to the end, which must be a balanced one, with one good card for each order; answers how many.
+    fn goes_on(&self) -> usize {
+        let end = told(&self.rehearse(None));
+        assert!(end.contains("\nbalanced"), "{end}");
+        judge(self.path(), &end)
+    }
+
+    /// The first disk is lost, and the second copy takes its place.
+    fn loses_the_first_disk(&self) {
+        for file in self.files() {
+            let _ = std::fs::remove_file(file);
+        }
+        self.audit_is_sound("restore");
+    }
+
     fn audit_is_sound(&self, verb: &str) {
         let output = self.cardwright(&["audit", verb], None);
         assert!(output.status.success(), "{}", told(&output));
@@ -127,14 +142,9 @@ fn the_first_disk_is_lost_and_the_second_goes_on() {
     for loss in LOSSES {
         let died = facility.rehearse(Some(loss));
         assert!(!died.status.success(), "{loss} was not reached\n{}", told(&died));
-        for file in facility.files() {
-            let _ = std::fs::remove_file(file);
-        }
-        facility.audit_is_sound("restore");
+        facility.loses_the_first_disk();
     }
-    let end = told(&facility.rehearse(None));
-    assert!(end.contains("\nbalanced"), "{end}");
-    assert!(judge(facility.path(), &end) > 15, "{end}");
+    assert!(facility.goes_on() > 15);
     facility.audit_is_sound("verify");
 }
 
@@ -155,9 +165,7 @@ fn a_backup_is_not_taken_for_the_ledger() {
         told(&refused)
     );
     facility.audit_is_sound("restore");
-    let end = told(&facility.rehearse(None));
-    assert!(end.contains("\nbalanced"), "{end}");
-    judge(facility.path(), &end);
+    facility.goes_on();
 }
 
 #[test]
@@ -176,9 +184,7 @@ fn a_backup_is_not_taken_for_the_ledger_where_only_signed_heads_remember() {
         assert!(refused.contains("AUDIT-005"), "{refused}");
     }
     late.restore(&facility);
-    let end = told(&facility.rehearse(None));
-    assert!(end.contains("\nbalanced"), "{end}");
-    judge(facility.path(), &end);
+    facility.goes_on();
     facility.audit_is_sound("verify");
 }
 
@@ -188,11 +194,6 @@ fn what_a_signed_head_covers_outlives_the_first_disk() {
     let died = facility.rehearse(Some("box/before-outcome:2"));
     assert!(!died.status.success(), "{}", told(&died));
     facility.audit_is_sound("sign");
-    for file in facility.files() {
-        let _ = std::fs::remove_file(file);
-    }
-    facility.audit_is_sound("restore");
-    let end = told(&facility.rehearse(None));
-    assert!(end.contains("\nbalanced"), "{end}");
-    judge(facility.path(), &end);
+    facility.loses_the_first_disk();
+    facility.goes_on();
 }
