@@ -344,7 +344,7 @@ async fn mapped(
     let garbled = |what: &str| Fault::new(&fault::GARBLED, format!("PACE {what}"));
     let Offer { protocol, group, .. } = offer;
     if protocol.mapping == Mapping::Integrated {
-        if nonce.len() != integrated::nonce_bytes(protocol.cipher) {
+        if nonce.len() != protocol.nonce_bytes() {
             return Err(garbled("nonce"));
         }
         // The chip has nothing to add; some say so with an empty object.

@@ -140,16 +140,6 @@ pub fn main(arguments: &Arguments) -> anyhow::Result<bool> {
 }
 
 impl Arguments {
-    /// Does it ask for what only a new facility can have?
-    fn is_about_another(&self, cast: &people::Cast) -> bool {
-        let usual = Scale::default();
-        self.cards != usual.cards
-            || self.seed != cast.seed
-            || (self.stations, self.desks) != (usual.stations, usual.desks)
-            || self.chip != usual.chip
-            || self.lot.is_some()
-    }
-
     /// What a new facility shares with others.
     fn sharing(&self) -> anyhow::Result<Sharing> {
         let absolute = |path: &Option<PathBuf>| path.as_ref().map(std::fs::canonicalize).transpose();
@@ -179,9 +169,9 @@ async fn rehearse(arguments: &Arguments, dir: &Path) -> anyhow::Result<bool> {
     if !setup::is_done(dir) {
         println!("Setting up a rehearsal facility in {}", dir.display());
         setup::facility(&scale, dir, &arguments.sharing()?, clock).await?;
-    } else if arguments.is_about_another(&people::Cast::of(dir)?) {
+    } else {
         println!(
-            "Going on with the rehearsal in {}: its dossiers, machines and chips stay",
+            "Going on with the rehearsal in {}: its people, machines and chips stay",
             dir.display()
         );
     }

@@ -40,30 +40,26 @@ impl ModpGroup {
     /// The prime.
     #[must_use]
     pub fn prime(self) -> &'static [u8] {
-        match self {
-            Self::P1024Q160 => &P1024Q160.0,
-            Self::P2048Q224 => &P2048Q224.0,
-            Self::P2048Q256 => &P2048Q256.0,
-        }
+        self.parameters()[0]
     }
 
     /// The generator of the subgroup.
     #[must_use]
     pub fn generator(self) -> &'static [u8] {
-        match self {
-            Self::P1024Q160 => &P1024Q160.1,
-            Self::P2048Q224 => &P2048Q224.1,
-            Self::P2048Q256 => &P2048Q256.1,
-        }
+        self.parameters()[1]
     }
 
     /// The order of the subgroup, a prime.
     #[must_use]
     pub fn order(self) -> &'static [u8] {
+        self.parameters()[2]
+    }
+
+    fn parameters(self) -> [&'static [u8]; 3] {
         match self {
-            Self::P1024Q160 => &P1024Q160.2,
-            Self::P2048Q224 => &P2048Q224.2,
-            Self::P2048Q256 => &P2048Q256.2,
+            Self::P1024Q160 => [&P1024Q160.0, &P1024Q160.1, &P1024Q160.2],
+            Self::P2048Q224 => [&P2048Q224.0, &P2048Q224.1, &P2048Q224.2],
+            Self::P2048Q256 => [&P2048Q256.0, &P2048Q256.1, &P2048Q256.2],
         }
     }
 

@@ -3,6 +3,7 @@
 use hex_literal::hex;
 use zeroize::Zeroizing;
 
+use super::{Mapping, Protocol};
 use crate::chip::cipher::{Cipher, Suite};
 use crate::chip::kdf::Key;
 
@@ -20,9 +21,15 @@ const LONG: [[u8; 32]; 2] = [
     hex!("54BD7255F0AAF831BEC3423FCF39D69B6CBF066677D0FAAE5AADD99DF8E53517"),
 ];
 
-/// Bytes of a chip's nonce, and of a block of output: one AES block, or two where the key is longer than one.
-pub(super) fn nonce_bytes(cipher: Cipher) -> usize {
-    constants(cipher)[0].len()
+impl Protocol {
+    /// Bytes of a chip's nonce: one AES block; with integrated mapping two where the key is longer than one.
+    #[must_use]
+    pub fn nonce_bytes(self) -> usize {
+        match self.mapping {
+            Mapping::Integrated => constants(self.cipher)[0].len(),
+            Mapping::Generic | Mapping::ChipAuthentication => 16,
+        }
+    }
 }
 
 fn constants(cipher: Cipher) -> [&'static [u8]; 2] {

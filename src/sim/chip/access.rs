@@ -5,7 +5,6 @@ use rand_chacha::rand_core::Rng;
 use super::channel::Channel;
 use super::{Chip, Outcome, Place};
 use crate::chip::apdu::{Command, Status};
-use crate::chip::cipher::Cipher;
 use crate::chip::pace::{Agreement, Ephemeral, Group, Mapping, Protocol, encrypt_nonce};
 use crate::chip::password::{Can, MrzKey, Password};
 use crate::chip::{bac, tlv};
@@ -45,16 +44,6 @@ pub(super) enum Pace {
 pub(super) struct Way {
     protocol: Protocol,
     group: Group,
-}
-
-impl Way {
-    /// Two blocks where integrated mapping wants as much as a long key.
-    fn nonce_bytes(self) -> usize {
-        match (self.protocol.mapping, self.protocol.cipher) {
-            (Mapping::Integrated, Cipher::Aes192 | Cipher::Aes256) => 32,
-            _ => 16,
-        }
-    }
 }
 
 impl Chip {
@@ -165,7 +154,7 @@ impl Chip {
                 if !inner.is_empty() {
                     return Err(Status::WrongData);
                 }
-                let mut nonce = vec![0; way.nonce_bytes()];
+                let mut nonce = vec![0; way.protocol.nonce_bytes()];
                 self.memory.random().fill_bytes(&mut nonce);
                 let encrypted = encrypt_nonce(&password, way.protocol.cipher, &nonce);
                 self.session.pace = Pace::Nonce { way, nonce };
