@@ -23,7 +23,7 @@ use super::patience::Patient;
 use super::progress::{Activity, MachineProgress};
 use super::settle::{settle, settle_once};
 use super::station::Station;
-use super::tenure::is_away;
+use super::tenure::{Endurance, is_away};
 use super::{readings, recover, retention, telling, tenure, watch};
 
 /// How often the stop list is fetched.
@@ -70,7 +70,13 @@ pub async fn run(
     line.record(started, Vec::new()).await?;
     retention::recover(&line).await?;
     let heads = Arc::new(Mutex::new(Checkpoints::new(&line)));
-    let mut found = recover::books(&line).await?;
+    let endurance = Endurance::of(&line);
+    let mut found = loop {
+        match recover::books(&line).await {
+            Err(fault) if endurance.outlasts(&line, &fault).await => {}
+            found => break found?,
+        }
+    };
     let places = Places {
         stations: stations.iter().map(|station| station.id.clone()).collect(),
         desks: desks.iter().map(|desk| desk.id.clone()).collect(),
@@ -150,7 +156,15 @@ pub async fn run(
     outcome?;
     if ending == Ending::WhenDrained {
         desk::seal_all(&line, desks).await?;
-        while settle_once(&line).await? > 0 {}
+        let endurance = Endurance::of(&line);
+        loop {
+            match settle_once(&line).await {
+                Ok(0) => break,
+                Ok(_) => {}
+                Err(fault) if endurance.outlasts(&line, &fault).await => {}
+                Err(fault) => return Err(fault),
+            }
+        }
     }
     let mut stopped = readings::signatures(&line).await?;
     stopped.push(Fact::Stopped);

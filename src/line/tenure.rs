@@ -20,6 +20,8 @@ use super::{Line, recover};
 const BEATS: u32 = 3;
 /// How often a book that is away is asked whether it is back.
 const BACK: Duration = Duration::from_secs(1);
+/// How long the line's first and last acts wait for a book that is away.
+const ENDURANCE: Duration = Duration::from_secs(30);
 /// Orders that are compared at a time.
 const PAGE: u32 = 500;
 
@@ -140,6 +142,36 @@ pub async fn pause(line: &Line, position: &MachineId, fault: &Fault) -> Result<b
     tracing::error!(%position, code = fault.code.id, "stopped: {fault}");
     line.stop_position(position, fault).await?;
     Ok(line.may_go_on(position).await)
+}
+
+/// Patience with an order book before the line runs and after it has ended, when nobody renews the lease and so nobody
+/// notices that a book that was away is back.
+pub(super) struct Endurance {
+    until: Duration,
+}
+
+impl Endurance {
+    pub(super) fn of(line: &Line) -> Self {
+        Self {
+            until: line.clock.elapsed() + ENDURANCE,
+        }
+    }
+
+    /// Waits until a book that is away answers again, so that what failed can be done again. False for every other
+    /// fault, and if the book stays away.
+    pub(super) async fn outlasts(&self, line: &Line, fault: &Fault) -> bool {
+        if !is_away(fault) {
+            return false;
+        }
+        tracing::warn!(code = fault.code.id, "waits for the order book: {fault}");
+        while line.clock.elapsed() < self.until {
+            line.clock.sleep(BACK).await;
+            if line.ports.book.renew().await.is_ok() {
+                return true;
+            }
+        }
+        false
+    }
 }
 
 /// Renews the lease until the line stops.

@@ -333,10 +333,22 @@ fn a_network_that_loses_answers_of_commits_loses_and_doubles_nothing() {
         house.proxy.lose_answers(1);
         pause(Duration::from_millis(700));
     }
-    house.proxy.cut(true);
-    pause(Duration::from_secs(3));
-    house.proxy.cut(false);
     house.proxy.lose_answers(0);
+    let cut = |time: Duration| {
+        house.proxy.cut(true);
+        pause(time);
+        house.proxy.cut(false);
+    };
+    cut(Duration::from_secs(3));
+    // And while the last boxes are sealed and the last cards told, in between looks whether there is more to do.
+    house.until(
+        &house.postgres,
+        "SELECT count(*) = 0 FROM orders WHERE state IN ('waiting', 'in_lot')",
+    );
+    for _ in 0..12 {
+        pause(Duration::from_millis(130));
+        cut(Duration::from_millis(70));
+    }
     assert!(house.proxy.lost() > 4, "{} answers were lost", house.proxy.lost());
     house.ends(first);
     house.ends(second);

@@ -18,6 +18,7 @@ use crate::line::Line;
 use crate::line::costs::Effort;
 use crate::line::fault::TASK;
 use crate::line::packing;
+use crate::line::tenure::Endurance;
 use crate::port::{Answer, Attempts, BoxStanding, BoxState, Instruction};
 
 /// How long the last boxes of a day wait for a person to find what is missing in one of them.
@@ -124,6 +125,7 @@ impl Desk {
         boxes: &Mutex<VecDeque<BoxState>>,
     ) -> Result<Result<Self, Fault>, Fault> {
         let waiting = || boxes.lock().unwrap_or_else(PoisonError::into_inner);
+        let endurance = Endurance::of(line);
         loop {
             let Some(state) = waiting().pop_front() else {
                 return Ok(Ok(self));
@@ -131,6 +133,7 @@ impl Desk {
             let sealed = packing::seal(line, &mut *self.screen, &state.label, &state.office);
             match line.costs.of(Effort::SealBox, sealed).await {
                 Err(fault) if *fault.code == BOX_MISCOUNT => {}
+                Err(fault) if endurance.outlasts(line, &fault).await => waiting().push_back(state),
                 Err(fault)
                     if *fault.code == STOPPING
                         || matches!(fault.blame(), Blame::Device | Blame::Operator) =>
@@ -146,6 +149,7 @@ impl Desk {
 
     /// Seals what the others left, and looks for what is missing.
     async fn seal_rest(&mut self, line: &Line) -> Result<(), Fault> {
+        let endurance = Endurance::of(line);
         for visit in 1..=VISITS {
             let mut open = 0;
             for state in filled(line).await? {
@@ -155,6 +159,7 @@ impl Desk {
                         tracing::warn!(code = fault.code.id, "{} stays open: {fault}", state.label);
                         open += 1;
                     }
+                    Err(fault) if endurance.outlasts(line, &fault).await => open += 1,
                     sealed => sealed?,
                 }
             }
