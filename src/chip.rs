@@ -4,7 +4,7 @@
 //!
 //! From the ground up: [`tlv`] and [`apdu`] are the encodings, [`kdf`] and [`cipher`] the computations that both
 //! sides of a protocol share, [`sm`], [`bac`], [`pace`], [`chip_auth`], [`active`] and [`terminal`] the protocols,
-//! [`profile`] what is known of a kind of chip, [`scp03`] and [`manager`] the way past a card manager, and the rest are
+//! [`profile`] what is known of a kind of chip, [`scp`] and [`manager`] the way past a card manager, and the rest are
 //! the conversations, written as straight-line code (see [`conversation`]).
 
 pub mod active;
@@ -27,11 +27,12 @@ pub mod pace;
 pub mod password;
 pub mod perso;
 pub mod profile;
-pub mod scp03;
+pub mod scp;
 pub mod seal;
 pub mod sm;
 pub mod terminal;
 pub mod tlv;
+pub mod triple_des;
 
 pub use active::Verdict;
 pub use conversation::Conversation;

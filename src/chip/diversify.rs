@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::scp03::DIVERSIFICATION;
+use super::scp::DIVERSIFICATION;
 use crate::base::Secret;
 
 /// The three static keys, by the number they have in every scheme.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::apdu::{self, Command, Status};
 use super::conversation::Wire;
 use super::fault;
-use super::scp03;
+use super::scp;
 use super::sm::SecureChannel;
 use crate::base::{Fault, limits};
 
@@ -28,7 +28,7 @@ enum Channel {
     /// To the application, for who knows the card's face (Doc 9303-11).
     Reader(SecureChannel),
     /// To the card manager, for who knows the chip's keys.
-    Manager(scp03::Channel),
+    Manager(scp::Channel),
 }
 
 impl Card {
@@ -47,7 +47,7 @@ impl Card {
     }
 
     /// From now on everything goes through the card manager's channel.
-    pub(super) fn manage(&mut self, channel: scp03::Channel) {
+    pub(super) fn manage(&mut self, channel: scp::Channel) {
         self.channel = Some(Channel::Manager(channel));
     }
 

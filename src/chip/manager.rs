@@ -7,7 +7,7 @@ use super::apdu::{Command, Status};
 use super::conversation::Conversation;
 use super::link::{Card, refused};
 use super::profile::{ChipProfile, Managed};
-use super::scp03::{Channel, DIVERSIFICATION, Introduction, StaticKeys, initialize_update};
+use super::scp::{ChipKeys, DIVERSIFICATION, DataKey, Introduction, Opened, initialize_update};
 use super::{APPLICATION, fault};
 use crate::base::{Fault, hex};
 
@@ -17,9 +17,9 @@ pub struct CardKeys {
     /// Whose keys these are.
     pub diversification: [u8; DIVERSIFICATION],
     /// With which it was delivered.
-    pub transport: StaticKeys,
+    pub transport: ChipKeys,
     /// With which it leaves the house: nobody but the issuer manages it then.
-    pub issuer: StaticKeys,
+    pub issuer: ChipKeys,
 }
 
 /// What a writer proves itself with.
@@ -109,18 +109,17 @@ pub(super) async fn introduce(
         Status::Conditions => return Err(Fault::new(&fault::LOCKED, format!("INITIALIZE UPDATE {status}"))),
         _ => return Err(refused("INITIALIZE UPDATE", status)),
     }
-    let introduction = Introduction::parse(&answer)?;
+    let introduction = Introduction::parse(managed.protocol, &answer)?;
     let keys = match introduction.key_version {
         version if version == managed.transport_version => KeySet::Transport,
         version if version == managed.issuer_version => KeySet::Issuer,
         version => return Err(Fault::new(&fault::KEYS, format!("version {version:02X}"))),
     };
-    if introduction.options != managed.options() {
-        let options = introduction.options;
-        return Err(Fault::new(
-            &fault::KEYS,
-            format!("SCP03 with options {options:02X}"),
-        ));
+    if let Some(options) = introduction.options()
+        && options != managed.options()
+    {
+        let what = format!("{} with options {options:02X}", managed.protocol);
+        return Err(Fault::new(&fault::KEYS, what));
     }
     let introduced = Introduced {
         diversification: introduction.diversification,
@@ -129,7 +128,8 @@ pub(super) async fn introduce(
     Ok((introduction, introduced))
 }
 
-/// Opens the channel with whichever of the two key sets the chip has; it says which.
+/// Opens the channel with whichever of the two key sets the chip has; it says which, and what secrets are encrypted
+/// with besides.
 ///
 /// # Errors
 /// `CHIP-031` before the chip was told anything, `CHIP-033` if it refused although it holds the keys.
@@ -137,7 +137,7 @@ pub(super) async fn admit(
     card: &mut Card,
     managed: &Managed,
     credentials: &Credentials<'_>,
-) -> Result<KeySet, Fault> {
+) -> Result<(KeySet, DataKey), Fault> {
     select(card, managed).await?;
     let challenge = managed.challenge(&credentials.challenge);
     let (introduction, introduced) = introduce(card, managed, challenge).await?;
@@ -146,8 +146,11 @@ pub(super) async fn admit(
         KeySet::Transport => &credentials.keys.transport,
         KeySet::Issuer => &credentials.keys.issuer,
     };
-    let (channel, authenticate) =
-        Channel::open(&introduction, keys, challenge, &managed.manager(), managed.level)?;
+    let Opened {
+        channel,
+        authenticate,
+        data,
+    } = introduction.open(keys, challenge, &managed.manager(), managed.level)?;
     match card.send_ready(authenticate).await? {
         (_, Status::Success) => card.manage(channel),
         (_, status) => {
@@ -157,7 +160,7 @@ pub(super) async fn admit(
             ));
         }
     }
-    Ok(introduced.keys)
+    Ok((introduced.keys, data))
 }
 
 /// What follows goes to the application (section 11.5.2.3.6): no load file, no module, its name, no privileges, no

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::apdu;
 use super::atr;
 use super::fault;
+use super::scp::{Protocol, scp02};
 use super::sm;
 use crate::base::{Fault, hex};
 use crate::document::{CardFiles, CardProfile, FileId};
@@ -16,7 +17,7 @@ pub use dialect::{Dialect, Managed, Open, Recreate};
 pub use put_data::PutData;
 
 /// Profiles that come with the program.
-const BUILT_IN: [&str; 7] = [
+const BUILT_IN: [&str; 8] = [
     include_str!("profiles/rehearsal.toml"),
     include_str!("profiles/rehearsal-gp.toml"),
     include_str!("profiles/emrtd-short.toml"),
@@ -24,9 +25,10 @@ const BUILT_IN: [&str; 7] = [
     include_str!("profiles/emrtd-extended.toml"),
     include_str!("profiles/emrtd-eac.toml"),
     include_str!("profiles/rehearsal-emv.toml"),
+    include_str!("profiles/rehearsal-scp02.toml"),
 ];
 /// Their names.
-pub const NAMES: [&str; 7] = [
+pub const NAMES: [&str; 8] = [
     "rehearsal",
     "rehearsal-gp",
     "emrtd-short",
@@ -34,6 +36,7 @@ pub const NAMES: [&str; 7] = [
     "emrtd-extended",
     "emrtd-eac",
     "rehearsal-emv",
+    "rehearsal-scp02",
 ];
 
 /// The largest offset that an even UPDATE BINARY can name (15 bits).
@@ -131,6 +134,13 @@ impl ChipProfile {
         }
         if !(64..=apdu::DATA_MAX).contains(&profile.apdu.command_data_max) {
             return wrong("command_data_max is outside 64 to 65535");
+        }
+        if profile
+            .managed()
+            .is_some_and(|managed| managed.protocol == Protocol::Scp02)
+            && profile.apdu.command_data_max > scp02::DATA_MAX
+        {
+            return wrong("command_data_max of SCP02 is at most 255");
         }
         if !(16..=apdu::LE_MAX).contains(&profile.apdu.read_max)
             || (sm::SHORT_READ_MAX + 1..=256).contains(&profile.apdu.read_max)
@@ -319,11 +329,33 @@ mod tests {
             ("transport_version = 48", "transport_version = 0"),
             ("manager = \"A000000151000000\"", "manager = \"A0\""),
             ("fabricator", "batches = [\"12\"]\nfabricator"),
+            ("manager =", "protocol = \"scp02\"\nmanager ="),
         ] {
             let text = BUILT_IN[1].replacen(from, to, 1);
             assert_ne!(text, BUILT_IN[1]);
             assert_eq!(
                 ChipProfile::parse(&text).unwrap_err().code,
+                &fault::PROFILE,
+                "{to}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_scp02_cannot_do_is_refused() {
+        let text = include_str!("profiles/rehearsal-scp02.toml");
+        for (from, to) in [
+            ("options = \"55\"", "options = \"05\""),
+            ("options = \"55\"", "options = \"1A\""),
+            ("level = \"03\"", "level = \"13\""),
+            ("key_bits = 128", "key_bits = 192"),
+            ("data_max = 255", "data_max = 256"),
+            ("\"scp02\"", "\"scp01\""),
+        ] {
+            let bent = text.replacen(from, to, 1);
+            assert_ne!(bent, text);
+            assert_eq!(
+                ChipProfile::parse(&bent).unwrap_err().code,
                 &fault::PROFILE,
                 "{to}"
             );

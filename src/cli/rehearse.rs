@@ -38,7 +38,7 @@ pub struct Arguments {
     #[arg(long, default_value_t = 2021)]
     seed: u64,
     /// The kind of chip in a new facility's blanks: rehearsal, or rehearsal-gp or rehearsal-emv (a card manager and
-    /// SCP03).
+    /// SCP03), or rehearsal-scp02.
     #[arg(long, default_value = CHIP)]
     chip: String,
     /// How a new facility reaches its chips. With pcsc the hall runs pcscds of its own with virtual readers.

@@ -6,7 +6,8 @@ use crate::base::Fault;
 use crate::base::limits::AUTHENTICATIONS_IN_DOUBT_MAX;
 use crate::chip::diversify::{Derivation, Scheme, StaticKey};
 use crate::chip::fault::NO_MORE_TRIES;
-use crate::chip::scp03::{DIVERSIFICATION, StaticKeys};
+use crate::chip::profile::Managed;
+use crate::chip::scp::{ChipKeys, DIVERSIFICATION};
 use crate::chip::{CardKeys, Credentials, Identity};
 use crate::job::Attempt;
 
@@ -23,15 +24,14 @@ impl Line {
         };
         let masters = self.rules.keys.chips.as_ref();
         let masters = masters.ok_or_else(|| Fault::new(&NO_MASTERS, self.rules.chip.id.as_str()))?;
-        let (chip, bits) = (introduced.diversification, managed.key_bits);
+        let chip = introduced.diversification;
+        let transport = managed.diversification;
         Ok(Some(CardKeys {
             diversification: chip,
-            transport: self
-                .derive(&masters.transport, managed.diversification, chip, bits)
-                .await?,
+            transport: self.derive(&masters.transport, transport, chip, managed).await?,
             // Our own master is made in the HSM, and so of the newer kind.
             issuer: self
-                .derive(&masters.issuer, Scheme::CounterMode, chip, bits)
+                .derive(&masters.issuer, Scheme::CounterMode, chip, managed)
                 .await?,
         }))
     }
@@ -67,18 +67,18 @@ impl Line {
         master: &str,
         scheme: Scheme,
         chip: [u8; DIVERSIFICATION],
-        bits: usize,
-    ) -> Result<StaticKeys, Fault> {
+        managed: &Managed,
+    ) -> Result<ChipKeys, Fault> {
         let signer = &self.ports.signer;
         let wanted = |key| Derivation {
             scheme,
             key,
             chip,
-            bits,
+            bits: managed.key_bits,
         };
         let encrypt = signer.derive(master, &wanted(StaticKey::Encrypt)).await?;
         let mac = signer.derive(master, &wanted(StaticKey::Mac)).await?;
         let data = signer.derive(master, &wanted(StaticKey::Data)).await?;
-        StaticKeys::new(encrypt.expose(), mac.expose(), data.expose())
+        ChipKeys::new(managed.protocol, [encrypt.expose(), mac.expose(), data.expose()])
     }
 }

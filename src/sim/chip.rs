@@ -18,7 +18,7 @@ mod memory;
 mod odd;
 mod perso;
 mod proof;
-mod scp03;
+mod scp;
 mod store;
 mod tear;
 mod terminal;
@@ -85,7 +85,9 @@ struct Session {
     challenge: Option<[u8; 8]>,
     pace: Pace,
     /// The card manager's, from INITIALIZE UPDATE on.
-    manager: Option<scp03::Session>,
+    manager: Option<scp::Session>,
+    /// Of the session that is open, or was the last.
+    data_key: Option<scp::DataKey>,
     /// From INSTALL [for personalization] to the last block.
     stream: Option<store::Stream>,
     /// Units of writing until power is lost, if it is about to be.

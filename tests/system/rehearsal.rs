@@ -311,11 +311,15 @@ fn asked_to_end_it_finishes_the_cards_in_the_machines() {
     judge(dir.path(), &to_the_end(dir.path()));
 }
 
-/// The other dialect: SCP03 with keys from the HSM, STORE DATA, and the issuer's keys at the end; for chips of either
-/// supplier.
+/// The other dialect: a secure channel with keys from the HSM, STORE DATA, and the issuer's keys at the end; for chips
+/// of every supplier, and of the older protocol.
 #[test]
 fn cards_behind_a_card_manager_are_made_as_well() {
-    for (chip, cards, least) in [("rehearsal-gp", "12", 8), ("rehearsal-emv", "6", 3)] {
+    for (chip, cards, least) in [
+        ("rehearsal-gp", "12", 8),
+        ("rehearsal-emv", "6", 3),
+        ("rehearsal-scp02", "6", 3),
+    ] {
         let dir = tempfile::tempdir().unwrap();
         let output = Command::new(env!("CARGO_BIN_EXE_cardwright"))
             .env_remove("HSM_SIM_DIR")

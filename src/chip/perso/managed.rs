@@ -2,21 +2,18 @@
 //! groupings (GlobalPlatform Card Specification 2.3.1, sections 11.5 and 11.11).
 //!
 //! A file's grouping bears the file's identifier, a secret's the tag that PUT DATA would have, with the high byte `80`;
-//! secrets are encrypted once more under Key-DEK. The last block is sealing's: until it comes, INSTALL begins anew and
-//! everything can be written again.
-
-use zeroize::Zeroizing;
+//! secrets are encrypted once more under the data key. The last block is sealing's: until it comes, INSTALL begins anew
+//! and everything can be written again.
 
 use super::{CardImage, Written, dgi, secrets};
 use crate::base::{Fault, limits};
-use crate::chip::aes_key;
 use crate::chip::apdu::{Command, Status};
 use crate::chip::fault;
 use crate::chip::identify::{LifeCycle, life_cycle};
 use crate::chip::link::{Card, refused};
 use crate::chip::manager::{self, Credentials};
 use crate::chip::profile::{ChipProfile, Managed, PutData};
-use crate::chip::scp03::StaticKeys;
+use crate::chip::scp::DataKey;
 
 /// STORE DATA: data groupings.
 const GROUPINGS: u8 = 0x08;
@@ -38,12 +35,11 @@ pub(super) async fn write(
     if life_cycle(card).await? == LifeCycle::Sealed {
         return Err(Fault::new(&fault::ALREADY_SEALED, ""));
     }
-    let set = manager::admit(card, managed, credentials).await?;
-    let keys = match set {
-        manager::KeySet::Transport => &credentials.keys.transport,
-        // Sealing replaces the keys first. A card that comes back from there unsealed is sealed again, not written.
-        manager::KeySet::Issuer => return Err(Fault::new(&fault::ALREADY_OURS, "")),
-    };
+    let (set, data_key) = manager::admit(card, managed, credentials).await?;
+    // Sealing replaces the keys first. A card that comes back from there unsealed is sealed again, not written.
+    if set == manager::KeySet::Issuer {
+        return Err(Fault::new(&fault::ALREADY_OURS, ""));
+    }
     manager::install_for_personalization(card).await?;
     let mut blocks = Blocks {
         next: 0,
@@ -54,7 +50,7 @@ pub(super) async fn write(
         .map(|(file, contents)| (file.fid(), contents));
     let bytes = files.clone().map(|(_, contents)| contents.len()).sum();
     blocks.store(card, GROUPINGS, &dgi::stream(files)).await?;
-    let sealed = sealed(image, keys);
+    let sealed = sealed(image, &data_key);
     let secrets = sealed.iter().map(|(name, value)| (*name, value.as_slice()));
     blocks
         .store(card, GROUPINGS | ENCRYPTED, &dgi::stream(secrets))
@@ -89,17 +85,11 @@ pub(super) fn check(profile: &ChipProfile, image: &CardImage<'_>) -> Result<(), 
     Ok(())
 }
 
-/// The name of each secret, and its value encrypted under Key-DEK. Always padded, so that the chip finds the end.
-fn sealed(image: &CardImage<'_>, keys: &StaticKeys) -> Vec<(u16, Vec<u8>)> {
+/// The name of each secret, and its value encrypted once more.
+fn sealed(image: &CardImage<'_>, data_key: &DataKey) -> Vec<(u16, Vec<u8>)> {
     secrets::of(image)
         .into_iter()
-        .map(|put| {
-            // In one piece: padding must not leave a copy behind.
-            let mut padded = Zeroizing::new(Vec::with_capacity(put.value.len() + 16));
-            padded.extend(put.value.iter());
-            aes_key::pad(&mut padded);
-            (name(put.what, put.place), keys.seal(padded))
-        })
+        .map(|put| (name(put.what, put.place), data_key.seal_padded(&put.value)))
         .collect()
 }
 

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::base::hex;
 use crate::chip::apdu::Status;
 use crate::chip::diversify::Scheme;
-use crate::chip::scp03::Level;
+use crate::chip::scp::{Level, Protocol, scp02};
 
 /// Languages of personalization commands.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -13,7 +13,8 @@ use crate::chip::scp03::Level;
 pub enum Dialect {
     /// The open eMRTD applet: CREATE FILE, UPDATE BINARY, PUT DATA, life cycle by PUT DATA `DE xx`. No secure channel.
     EmrtdApplet(Open),
-    /// A GlobalPlatform card manager: SCP03, INSTALL [for personalization], STORE DATA with data groupings.
+    /// A GlobalPlatform card manager: a secure channel, INSTALL [for personalization], STORE DATA with data
+    /// groupings.
     GlobalPlatform(Managed),
 }
 
@@ -84,11 +85,15 @@ impl Open {
 pub struct Managed {
     /// Application identifier of the card manager, hexadecimal.
     pub manager: String,
-    /// Options `i` of SCP03 that the chips have, two hexadecimal digits: `70` computes challenges and protects answers.
+    /// The protocol of its secure channel.
+    #[serde(default)]
+    pub protocol: Protocol,
+    /// Options `i` of the protocol that the chips have, two hexadecimal digits: `70` of SCP03 computes challenges and
+    /// protects answers; of SCP02 `15` and `55` are spoken.
     pub options: String,
     /// How sessions are protected.
     pub level: Level,
-    /// Length of the static keys: 128, 192 or 256.
+    /// Length of the static keys: 128, 192 or 256. A 3DES key of two parts counts as 128.
     pub key_bits: usize,
     /// How the keys with which chips are delivered follow from the supplier's master.
     #[serde(default)]
@@ -114,10 +119,10 @@ impl Managed {
 
     /// As much of fresh randomness as a challenge of this protocol has.
     pub(in crate::chip) fn challenge<'r>(&self, random: &'r [u8; 16]) -> &'r [u8] {
-        if self.options() & 1 == 0 {
-            &random[..8]
-        } else {
+        if self.protocol == Protocol::Scp03 && self.options() & 1 != 0 {
             random
+        } else {
+            &random[..8]
         }
     }
 
@@ -127,7 +132,13 @@ impl Managed {
             Some("manager has 5 to 16 bytes")
         } else if !one_byte {
             Some("options has two hexadecimal digits")
-        } else if (self.level as u8) << 1 & 0x60 & !self.options() != 0 {
+        } else if self.protocol == Protocol::Scp02 && !scp02::speaks(self.options()) {
+            Some("options of SCP02 are 15 or 55")
+        } else if self.protocol == Protocol::Scp02 && self.level.checks_responses() {
+            Some("level of SCP02 is 01 or 03")
+        } else if self.protocol == Protocol::Scp02 && self.key_bits != 128 {
+            Some("key_bits of SCP02 is 128: 3DES with two parts")
+        } else if self.protocol == Protocol::Scp03 && (self.level as u8) << 1 & 0x60 & !self.options() != 0 {
             Some("level asks for protected answers, which options does not offer")
         } else if ![128, 192, 256].contains(&self.key_bits) {
             Some("key_bits is 128, 192 or 256")

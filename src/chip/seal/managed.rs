@@ -2,17 +2,14 @@
 //! the last block of data locks the application. In this order, because the application's state is what anybody can ask
 //! for: a chip whose application is locked went through all of it.
 
-use zeroize::Zeroizing;
-
 use super::is_refusal;
 use crate::base::Fault;
-use crate::chip::aes_key::AesKey;
 use crate::chip::apdu::{Command, Status};
 use crate::chip::fault;
 use crate::chip::link::Card;
 use crate::chip::manager::{self, CardKeys, Credentials, KeySet};
 use crate::chip::profile::Managed;
-use crate::chip::scp03::{StaticKeys, initialize_update};
+use crate::chip::scp::{DataKey, initialize_update};
 use crate::chip::tlv;
 
 /// States of the card (GlobalPlatform Card Specification 2.3.1, table 11-6).
@@ -21,16 +18,15 @@ const INITIALIZED: u8 = 0x07;
 const SECURED: u8 = 0x0F;
 /// STORE DATA: the last block, of data groupings.
 const LAST: u8 = 0x88;
-/// PUT KEY: a key of type AES.
-const AES: u8 = 0x88;
 
 pub(super) async fn seal(
     card: &mut Card,
     managed: &Managed,
     credentials: &Credentials<'_>,
 ) -> Result<(), Fault> {
-    if manager::admit(card, managed, credentials).await? == KeySet::Transport {
-        put_keys(card, managed, credentials.keys).await?;
+    let (set, data_key) = manager::admit(card, managed, credentials).await?;
+    if set == KeySet::Transport {
+        put_keys(card, managed, credentials.keys, &data_key).await?;
     }
     secure(card).await?;
     manager::install_for_personalization(card).await?;
@@ -61,39 +57,23 @@ pub(super) async fn refuses_writes(card: &mut Card, managed: &Managed) -> Result
     }
 }
 
-/// PUT KEY: all three at once, under another version (section 11.8; Amendment D, section 7.2).
-async fn put_keys(card: &mut Card, managed: &Managed, keys: &CardKeys) -> Result<(), Fault> {
-    let issuer = &keys.issuer;
-    let parts = [&issuer.encrypt, &issuer.mac, &issuer.data];
-    let mut data = vec![managed.issuer_version];
-    for key in parts {
-        data.extend(key_field(key, &keys.transport));
-    }
+/// PUT KEY: all three at once, under another version (section 11.8).
+async fn put_keys(
+    card: &mut Card,
+    managed: &Managed,
+    keys: &CardKeys,
+    data_key: &DataKey,
+) -> Result<(), Fault> {
+    let (fields, check_values) = keys.issuer.fields(data_key);
+    let data = [&[managed.issuer_version][..], &fields].concat();
     let command = Command::new(0x80, 0xD8, managed.transport_version, 0x81);
     let answer = card.expect("PUT KEY", &command.data(&data).le(256)).await?;
     // The chip repeats the version and the check values: it has understood.
-    let mut expected = vec![managed.issuer_version];
-    parts.iter().for_each(|key| expected.extend(key.check_value()));
-    if answer == expected {
+    if answer.split_first() == Some((&managed.issuer_version, &check_values[..])) {
         Ok(())
     } else {
         Err(Fault::new(&fault::INCONSISTENT, "check values of the new keys"))
     }
-}
-
-/// Type, length, length of the key, the key encrypted under Key-DEK, check value.
-fn key_field(key: &AesKey, transport: &StaticKeys) -> Vec<u8> {
-    let plain = key.bytes();
-    let mut padded = Zeroizing::new(Vec::with_capacity(32));
-    padded.extend(plain);
-    let sealed = transport.seal(padded);
-    // A key of 24 bytes is padded to 32; none is longer.
-    let byte = |length: usize| u8::try_from(length).unwrap_or(u8::MAX);
-    let mut field = vec![AES, byte(sealed.len() + 1), byte(plain.len())];
-    field.extend(sealed);
-    field.push(3);
-    field.extend(key.check_value());
-    field
 }
 
 /// The card's life cycle goes to SECURED, from wherever it is.

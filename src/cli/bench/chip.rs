@@ -10,7 +10,8 @@ use crate::base::{Secret, cpu};
 use crate::chip::aes_key::AesKey;
 use crate::chip::diversify::{self, StaticKey};
 use crate::chip::keys::{self, OwnKeys};
-use crate::chip::scp03::StaticKeys;
+use crate::chip::profile::Managed;
+use crate::chip::scp::ChipKeys;
 use crate::chip::{
     ActiveSecret, CardImage, CardKeys, ChipProfile, Credentials, Identity, Inspection, MrzKey, Password,
     Request, identify, inspect, personalize, seal,
@@ -221,8 +222,8 @@ impl Card {
         let chip = introduced.diversification;
         Ok(Some(CardKeys {
             diversification: chip,
-            transport: static_keys(&REHEARSAL_MASTER, &chip, managed.key_bits)?,
-            issuer: static_keys(&[7; 32], &chip, managed.key_bits)?,
+            transport: static_keys(&REHEARSAL_MASTER, &chip, managed)?,
+            issuer: static_keys(&[7; 32], &chip, managed)?,
         }))
     }
 
@@ -306,15 +307,15 @@ impl Figures {
     }
 }
 
-fn static_keys(master: &[u8; 32], chip: &[u8; 10], bits: usize) -> anyhow::Result<StaticKeys> {
+fn static_keys(master: &[u8; 32], chip: &[u8; 10], managed: &Managed) -> anyhow::Result<ChipKeys> {
     let Some(master) = AesKey::new(master) else {
         bail!("no key of 256 bits");
     };
     let key = |which| -> Vec<u8> {
-        let blocks = diversify::blocks(which, chip, bits);
+        let blocks = diversify::blocks(which, chip, managed.key_bits);
         let bytes = blocks.iter().flat_map(|block| master.cmac(&[block]));
-        bytes.take(bits / 8).collect()
+        bytes.take(managed.key_bits / 8).collect()
     };
     let [encrypt, mac, data] = StaticKey::ALL.map(key);
-    Ok(StaticKeys::new(&encrypt, &mac, &data)?)
+    Ok(ChipKeys::new(managed.protocol, [&encrypt, &mac, &data])?)
 }

@@ -41,8 +41,8 @@ pub struct Arguments {
     /// The PKCS#11 library of the HSM; the simulated one if left out.
     #[arg(long, default_value = "")]
     module: String,
-    /// The kind of chip in the blanks: rehearsal, rehearsal-gp or rehearsal-emv (a card manager and SCP03), or
-    /// emrtd-short.
+    /// The kind of chip in the blanks: rehearsal, rehearsal-gp or rehearsal-emv (a card manager and SCP03),
+    /// rehearsal-scp02, or emrtd-short.
     #[arg(long, default_value = CHIP)]
     chip: String,
 }

@@ -5,7 +5,7 @@ use des::TdesEde2;
 use des::cipher::{BlockCipherEncrypt, KeyInit};
 use serde::{Deserialize, Serialize};
 
-use super::scp03::Session;
+use super::scp::{DataKey, Host, Session};
 use super::store::Stream;
 use super::{APPLICATION, Chip, LifeCycle, Oddity, Outcome, Place};
 use crate::base::{Secret, hex};
@@ -15,6 +15,7 @@ use crate::chip::apdu::{Command, Status};
 use crate::chip::diversify::{Master, Scheme};
 use crate::chip::profile::Managed;
 use crate::chip::tlv;
+use crate::chip::triple_des::TripleDesKey;
 
 /// The supplier's master key in rehearsals, known to everybody: the chips' transport keys follow from it.
 pub const REHEARSAL_MASTER: [u8; 32] = *b"@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_";
@@ -82,11 +83,9 @@ impl Manager {
         }
     }
 
-    fn key(&self, index: usize) -> Result<AesKey, Status> {
+    fn key(&self, index: usize) -> Vec<u8> {
         let bytes = self.keys.get(index).and_then(|key| hex::decode(key));
-        bytes
-            .and_then(|bytes| AesKey::new(&bytes))
-            .ok_or(Status::Conditions)
+        bytes.unwrap_or_default()
     }
 }
 
@@ -200,20 +199,17 @@ impl Chip {
         if command.p1 != 0 && command.p1 != manager.version {
             return Err(Status::NotFound);
         }
-        let options = managed.options();
-        if command.data.len() != if options & 1 == 0 { 8 } else { 16 } {
-            return Err(Status::WrongLength);
-        }
-        let (enc, mac) = (manager.key(0)?, manager.key(1)?);
-        let name = hex::decode(&managed.manager).unwrap_or_default();
-        let (session, greeting) =
-            Session::begin([&enc, &mac], manager.counter, &name, command.data).ok_or(Status::Conditions)?;
+        let keys = [0, 1, 2].map(|index| manager.key(index));
+        let host = Host {
+            managed: &managed,
+            name: &hex::decode(&managed.manager).unwrap_or_default(),
+            keys: keys.each_ref().map(|key| &key[..]),
+            counter: manager.counter,
+        };
+        let (session, greeting) = Session::begin(&host, command.data)?;
         let mut answer = manager.named.to_vec();
-        answer.extend([manager.version, 3, options]);
-        answer.extend(greeting.challenge);
-        answer.extend(greeting.cryptogram);
-        let [_, sequence @ ..] = manager.counter.to_be_bytes();
-        answer.extend(sequence);
+        answer.push(manager.version);
+        answer.extend(greeting);
         self.session.manager = Some(session);
         Ok((answer, Status::Success))
     }
@@ -229,6 +225,7 @@ impl Chip {
             Ok(()) => {
                 manager.failures = 0;
                 manager.counter += 1;
+                self.session.data_key = Some(session.data_key());
                 self.session.manager = Some(session);
                 Ok((Vec::new(), Status::Success))
             }
@@ -274,13 +271,17 @@ impl Chip {
         if version != manager.version {
             return Err(Status::NotFound);
         }
-        let dek = manager.key(2)?;
+        let dek = self.session.data_key.clone().ok_or(Status::SecurityStatus)?;
         let (&new_version, mut rest) = data.split_first().ok_or(Status::WrongData)?;
         let mut answer = vec![new_version];
         let mut keys: [String; 3] = Default::default();
         for key in &mut keys {
             let (plain, check, after) = key_field(rest, &dek).ok_or(Status::WrongData)?;
-            let value = AesKey::new(&plain).ok_or(Status::WrongData)?.check_value();
+            let value = match &dek {
+                DataKey::TripleDes(_) => TripleDesKey::new(&plain).map(|key| key.check_value()),
+                DataKey::Aes(_) => AesKey::new(&plain).map(|key| key.check_value()),
+            };
+            let value = value.ok_or(Status::WrongData)?;
             if value != check {
                 return Err(Status::WrongData);
             }
@@ -327,31 +328,36 @@ impl Chip {
         Ok((answer, Status::Success))
     }
 
-    /// A secret that came encrypted under Key-DEK.
+    /// A secret that came encrypted under the data key.
     pub(super) fn open_secret(&self, sealed: &[u8]) -> Option<Vec<u8>> {
-        if sealed.is_empty() || !sealed.len().is_multiple_of(16) {
+        let key = self.session.data_key.as_ref()?;
+        if sealed.is_empty() || !sealed.len().is_multiple_of(key.block()) {
             return None;
         }
-        let dek = self.memory.manager.as_ref()?.key(2).ok()?;
-        let mut plain = sealed.to_vec();
-        dek.decrypt_cbc(&[0; 16], &mut plain);
-        crate::chip::aes_key::unpad(&mut plain)?;
+        let mut plain = key.open(sealed)?;
+        crate::chip::cipher::unpad(&mut plain, key.block())?;
         Some(plain)
     }
 }
 
 /// One key of PUT KEY: the key, its check value as it was sent, and what follows.
-fn key_field<'a>(field: &'a [u8], dek: &AesKey) -> Option<(Vec<u8>, [u8; 3], &'a [u8])> {
+fn key_field<'a>(field: &'a [u8], dek: &DataKey) -> Option<(Vec<u8>, [u8; 3], &'a [u8])> {
     let (&[kind, length], rest) = field.split_first_chunk()?;
     let (block, rest) = rest.split_at_checked(usize::from(length))?;
-    let (&plain_length, sealed) = block.split_first()?;
     let (&[three, a, b, c], rest) = rest.split_first_chunk()?;
-    if kind != 0x88 || three != 3 || sealed.is_empty() || !sealed.len().is_multiple_of(16) {
+    let (sealed, plain_length) = match (dek, kind) {
+        (DataKey::TripleDes(_), 0x80) => (block, block.len()),
+        (DataKey::Aes(_), 0x88) => {
+            let (&plain_length, sealed) = block.split_first()?;
+            (sealed, usize::from(plain_length))
+        }
+        _ => return None,
+    };
+    if three != 3 || sealed.is_empty() || !sealed.len().is_multiple_of(dek.block()) {
         return None;
     }
-    let mut plain = sealed.to_vec();
-    dek.decrypt_cbc(&[0; 16], &mut plain);
-    plain.truncate(usize::from(plain_length));
+    let mut plain = dek.open(sealed)?;
+    plain.truncate(plain_length);
     Some((plain, [a, b, c], rest))
 }
 

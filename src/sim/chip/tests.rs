@@ -11,7 +11,8 @@ use crate::base::dialogue::drive;
 use crate::base::{Code, Fault, Secret};
 use crate::chip::aes_key::AesKey;
 use crate::chip::diversify::{self, StaticKey};
-use crate::chip::scp03::StaticKeys;
+use crate::chip::profile::Managed;
+use crate::chip::scp::ChipKeys;
 use crate::chip::{
     Access, ActiveSecret, Can, CardImage, CardKeys, ChipProfile, Credentials, Identity, Inspection, MrzKey,
     Password, Request, RsaSecret, Sealed, Verdict, Wanted, Written, fault, identify, inspect, personalize,
@@ -147,14 +148,15 @@ impl Rehearsal {
         files.insert(FileId::Com, whole);
         let mut chip = Chip::blank(0x0102_0304, 0x0506, &profile);
         chip.power_on();
-        let name = hex!("4D410268050601020304");
+        let name = [&profile.chip.fabricator, &profile.chip.r#type, "0506", "01020304"].concat();
+        let name: [u8; 10] = crate::base::hex::decode(&name).unwrap().try_into().unwrap();
         let keys = profile.managed().map(|managed| CardKeys {
             diversification: name,
             transport: match managed.diversification {
-                diversify::Scheme::CounterMode => static_keys(&REHEARSAL_MASTER, &name, managed.key_bits),
-                scheme => triple_des_keys(scheme, &name),
+                diversify::Scheme::CounterMode => static_keys(managed, &REHEARSAL_MASTER, &name),
+                _ => triple_des_keys(managed, &name),
             },
-            issuer: static_keys(&[0x77; 32], &name, managed.key_bits),
+            issuer: static_keys(managed, &[0x77; 32], &name),
         });
         Self {
             keys,
@@ -233,23 +235,23 @@ impl Rehearsal {
     }
 }
 
-fn static_keys(master: &[u8; 32], name: &[u8; 10], bits: usize) -> StaticKeys {
+fn static_keys(managed: &Managed, master: &[u8; 32], name: &[u8; 10]) -> ChipKeys {
     let master = AesKey::new(master).unwrap();
     let key = |which| -> Vec<u8> {
-        let blocks = diversify::blocks(which, name, bits);
+        let blocks = diversify::blocks(which, name, managed.key_bits);
         let bytes = blocks.iter().flat_map(|block| master.cmac(&[block]));
-        bytes.take(bits / 8).collect()
+        bytes.take(managed.key_bits / 8).collect()
     };
     let [encrypt, mac, data] = StaticKey::ALL.map(key);
-    StaticKeys::new(&encrypt, &mac, &data).unwrap()
+    ChipKeys::new(managed.protocol, [&encrypt, &mac, &data]).unwrap()
 }
 
 /// Keys as a supplier with 3DES makes them: the blocks are said by production code, the cipher is OpenSSL's.
-fn triple_des_keys(scheme: diversify::Scheme, name: &[u8; 10]) -> StaticKeys {
+fn triple_des_keys(managed: &Managed, name: &[u8; 10]) -> ChipKeys {
     let openssl = crate::pki::testkit::OpenSsl::new();
     let [encrypt, mac, data] = StaticKey::ALL.map(|key| {
         let wanted = diversify::Derivation {
-            scheme,
+            scheme: managed.diversification,
             key,
             chip: *name,
             bits: 128,
@@ -259,7 +261,7 @@ fn triple_des_keys(scheme: diversify::Scheme, name: &[u8; 10]) -> StaticKeys {
         openssl.succeeds(&format!("enc -des-ede -nopad -K {master} -in blocks -out key"));
         openssl.read("key")
     });
-    StaticKeys::new(&encrypt, &mac, &data).unwrap()
+    ChipKeys::new(managed.protocol, [&encrypt, &mac, &data]).unwrap()
 }
 
 fn credentials(keys: Option<&CardKeys>) -> Option<Credentials<'_>> {

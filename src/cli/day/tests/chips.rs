@@ -8,7 +8,7 @@ use crate::sim::memory::ReaderTrouble;
 /// seal.
 #[tokio::test(start_paused = true)]
 async fn a_lot_is_made_through_card_managers() {
-    for chip in ["rehearsal-gp", "rehearsal-emv"] {
+    for chip in ["rehearsal-gp", "rehearsal-emv", "rehearsal-scp02"] {
         let (day, _) = whole_day(People::All, Plan { chip, ..plan(7, 4) }).await;
         let inventory = day.hall.inventory();
         assert!(inventory.boxes.len() >= 3, "{chip}: {:?}", inventory.packs);

@@ -1,22 +1,22 @@
-//! Chips behind a card manager: the host's SCP03 and the chip's, which share no code but AES, and every way in which
-//! their conversation may go wrong.
+//! Chips behind a card manager: the host's secure channels and the chip's, which share no code but ciphers, and every
+//! way in which their conversation may go wrong.
 
 use super::*;
 use crate::chip::apdu::response;
 use crate::chip::pretest;
 use crate::chip::profile::{Dialect, Managed};
-use crate::chip::scp03::Level;
+use crate::chip::scp::Level;
 
 fn change(card: &mut Rehearsal, change: impl FnOnce(&mut Managed)) {
     let Dialect::GlobalPlatform(managed) = &mut card.profile.dialect else {
         panic!("no card manager")
     };
     change(managed);
-    let (name, bits) = (hex!("4D410268050601020304"), managed.key_bits);
+    let name = hex!("4D410268050601020304");
     card.keys = Some(CardKeys {
         diversification: name,
-        transport: static_keys(&REHEARSAL_MASTER, &name, bits),
-        issuer: static_keys(&[0x77; 32], &name, bits),
+        transport: static_keys(managed, &REHEARSAL_MASTER, &name),
+        issuer: static_keys(managed, &[0x77; 32], &name),
     });
     card.chip = Chip::blank(0x0102_0304, 0x0506, &card.profile);
     card.chip.power_on();
@@ -125,7 +125,8 @@ fn too_small_blocks_and_missing_keys_are_refused_at_once() {
 fn a_chip_with_other_keys_is_refused_without_one_failed_authentication() {
     let mut card = Rehearsal::managed();
     let name = card.keys.as_ref().unwrap().diversification;
-    card.keys.as_mut().unwrap().transport = static_keys(&[9; 32], &name, 256);
+    let managed = card.profile.managed().unwrap();
+    card.keys.as_mut().unwrap().transport = static_keys(managed, &[9; 32], &name);
     for _ in 0..5 {
         assert_eq!(code(test_blank(&mut card)), &fault::NOT_OUR_KEYS);
         assert_eq!(code(card.personalize()), &fault::NOT_OUR_KEYS);
@@ -328,6 +329,82 @@ fn a_wrong_checksum_of_the_chip_ends_the_conversation() {
     assert_eq!(code(bent), &fault::CHANNEL);
 }
 
+#[test]
+fn an_older_chip_is_written_sealed_and_read_back_at_either_level() {
+    for (level, options) in [(Level::Mac, "15"), (Level::MacEncrypt, "55")] {
+        let text = include_str!("../../../chip/profiles/rehearsal-scp02.toml");
+        let mut profile = ChipProfile::parse(text).unwrap();
+        if let Dialect::GlobalPlatform(managed) = &mut profile.dialect {
+            (managed.level, managed.options) = (level, options.to_owned());
+        }
+        let mut card = Rehearsal::full_of(profile);
+        assert_eq!(test_blank(&mut card), Ok(()));
+        let mut lengths = Vec::new();
+        let written = card.write_over(|chip, command| {
+            lengths.push(Command::parse(command).unwrap().data.len());
+            Some(chip.transmit(command))
+        });
+        assert!(written.unwrap().bytes > 29_000);
+        assert!(lengths.iter().all(|length| *length <= 255), "{lengths:?}");
+        assert_eq!(card.seal(), Ok(Sealed::Sealed));
+        is_whole(&mut card);
+    }
+}
+
+/// Secrets cross the wire twice encrypted at level 03, and never in plain at level 01.
+#[test]
+fn an_older_chips_secrets_are_never_in_plain() {
+    for level in [Level::Mac, Level::MacEncrypt] {
+        let mut card = Rehearsal::full_on("rehearsal-scp02");
+        if let Dialect::GlobalPlatform(managed) = &mut card.profile.dialect {
+            managed.level = level;
+        }
+        card.chip = Chip::blank(0x0102_0304, 0x0506, &card.profile);
+        card.chip.power_on();
+        let mut wire = Vec::<u8>::new();
+        card.write_over(|chip, command| {
+            wire.extend(command);
+            Some(chip.transmit(command))
+        })
+        .unwrap();
+        assert!(!wire.windows(16).any(|window| *window == [0x42; 16]));
+    }
+}
+
+/// A key that is torn, a wrong checksum, another order: a session ends with the first thing that is wrong with it.
+#[test]
+fn an_older_chip_takes_nothing_but_the_right_checksum() {
+    for bent_block in 0..4 {
+        let mut card = Rehearsal::full_on("rehearsal-scp02");
+        let mut blocks = 0;
+        let bent = card.write_over(|chip, command| {
+            let mut command = command.to_vec();
+            if command[1] == 0xE2 {
+                if blocks == bent_block {
+                    let last = command.len() - 1;
+                    command[last] ^= 1;
+                }
+                blocks += 1;
+            }
+            Some(chip.transmit(&command))
+        });
+        let what = format!("STORE DATA block {bent_block} 6982");
+        assert_eq!(bent.unwrap_err().detail, what);
+        assert_eq!(card.chip.failed_authentications(), 0);
+        card.chip.power_on();
+        card.personalize().unwrap();
+    }
+    let mut card = Rehearsal::full_on("rehearsal-scp02");
+    for failures in 1..=3 {
+        card.chip.power_on();
+        card.chip.transmit(&hex!("8050000008 0102030405060708 00"));
+        card.chip
+            .transmit(&hex!("8482030010 00000000000000000000000000000000"));
+        assert_eq!(card.chip.failed_authentications(), failures);
+    }
+    assert_eq!(code(card.identify()), &fault::LOCKED);
+}
+
 /// A supplier whose master is a 3DES key: the other scheme's keys are not those of its chips, which is found before
 /// they are told anything.
 #[test]
@@ -336,7 +413,8 @@ fn chips_of_a_supplier_with_3des_have_keys_of_their_scheme() {
     card.personalize().unwrap();
     let mut other = Rehearsal::full_on("rehearsal-emv");
     let keys = other.keys.as_mut().unwrap();
-    keys.transport = static_keys(&REHEARSAL_MASTER, &keys.diversification, 128);
+    let managed = other.profile.managed().unwrap();
+    keys.transport = static_keys(managed, &REHEARSAL_MASTER, &keys.diversification);
     assert_eq!(code(other.personalize()), &fault::NOT_OUR_KEYS);
     assert_eq!(other.chip.failed_authentications(), 0);
     for scheme in ["visa2", "visa"] {

@@ -1,8 +1,8 @@
-//! SCP03, the chip's side (GlobalPlatform Amendment D): what a session's keys are, and what a protected command must
-//! look like. Written from the specification, not from the host's side; they share AES and nothing else.
+//! SCP03 (GlobalPlatform Amendment D): what a session's keys are, and what a protected command must look like.
 
 use subtle::ConstantTimeEq;
 
+use super::Host;
 use crate::chip::aes_key::{AesKey, Chunk, pad, unpad};
 use crate::chip::apdu::{Command, Status};
 
@@ -13,8 +13,8 @@ const S_ENC: u8 = 4;
 const S_MAC: u8 = 6;
 const S_RMAC: u8 = 7;
 
-/// A session between INITIALIZE UPDATE and its end.
-pub(super) struct Session {
+pub(in crate::sim::chip) struct Session {
+    dek: Vec<u8>,
     enc: AesKey,
     mac: AesKey,
     rmac: AesKey,
@@ -27,32 +27,26 @@ pub(super) struct Session {
     size: usize,
 }
 
-/// What the card answers to INITIALIZE UPDATE after its keys' description.
-pub(super) struct Greeting {
-    pub(super) challenge: Vec<u8>,
-    pub(super) cryptogram: Vec<u8>,
-}
-
 impl Session {
-    /// Begins one: ENC and MAC keys, the sequence counter, the card manager's name, the host's challenge.
-    pub(super) fn begin(
-        keys: [&AesKey; 2],
-        counter: u32,
-        name: &[u8],
-        host: &[u8],
-    ) -> Option<(Self, Greeting)> {
-        let [key_enc, key_mac] = keys;
-        let size = host.len();
-        let [_, sequence @ ..] = counter.to_be_bytes();
-        let challenge = kdf(key_enc, CARD_CHALLENGE, size, &[&sequence[..], name].concat());
-        let context = [host, &challenge].concat();
+    /// The session, and its challenge, cryptogram and counter.
+    pub(super) fn begin(host: &Host<'_>, host_challenge: &[u8]) -> Option<(Self, Vec<u8>)> {
+        let [key_enc, key_mac, dek] = host.keys;
+        let (key_enc, key_mac) = (&AesKey::new(key_enc)?, &AesKey::new(key_mac)?);
+        let size = host_challenge.len();
+        let [_, sequence @ ..] = host.counter.to_be_bytes();
+        let challenge = kdf(
+            key_enc,
+            CARD_CHALLENGE,
+            size,
+            &[&sequence[..], host.name].concat(),
+        );
+        let context = [host_challenge, &challenge].concat();
         let length = key_mac.bytes().len();
         let mac = AesKey::new(&kdf(key_mac, S_MAC, length, &context))?;
-        let greeting = Greeting {
-            cryptogram: kdf(&mac, CARD_CRYPTOGRAM, size, &context),
-            challenge,
-        };
+        let cryptogram = kdf(&mac, CARD_CRYPTOGRAM, size, &context);
+        let greeting = [&challenge[..], &cryptogram, &sequence].concat();
         let session = Self {
+            dek: dek.to_vec(),
             enc: AesKey::new(&kdf(key_enc, S_ENC, length, &context))?,
             rmac: AesKey::new(&kdf(key_mac, S_RMAC, length, &context))?,
             host_cryptogram: kdf(&mac, HOST_CRYPTOGRAM, size, &context),
@@ -65,7 +59,6 @@ impl Session {
         Some((session, greeting))
     }
 
-    /// EXTERNAL AUTHENTICATE: `6300` for a wrong proof, `6982` for a wrong checksum.
     pub(super) fn authenticate(&mut self, command: &Command<'_>) -> Result<(), Status> {
         if !matches!(command.p1, 0x00 | 0x01 | 0x03 | 0x11 | 0x13 | 0x33) {
             return Err(Status::WrongParameters);
@@ -82,7 +75,10 @@ impl Session {
         self.level.is_some()
     }
 
-    /// The data inside a protected command.
+    pub(super) fn data_key(&self) -> Vec<u8> {
+        self.dek.clone()
+    }
+
     pub(super) fn open(&mut self, command: &Command<'_>) -> Result<Vec<u8>, Status> {
         let level = self.level.ok_or(Status::SecurityStatus)?;
         let mut data = self.check(command)?;
@@ -98,7 +94,6 @@ impl Session {
         Ok(data)
     }
 
-    /// The protected form of an answer that is no error.
     pub(super) fn close(&self, mut data: Vec<u8>, status: Status) -> Vec<u8> {
         let level = self.level.unwrap_or(0);
         if level & 0x20 != 0 && !data.is_empty() {

@@ -4,6 +4,7 @@ use hex_literal::hex;
 use proptest::prelude::*;
 
 use super::*;
+use crate::chip::scp::{ChipKeys, Introduction, Opened, Protocol, initialize_update};
 
 /// The card manager whose identifier the chips of the vectors put into their challenges.
 const MANAGER: [u8; 16] = hex!("A0000005591010FFFFFFFF8900000100");
@@ -233,27 +234,48 @@ const CASES: [&[u8]; 4] = [
 ];
 
 /// The vectors' static keys: counted up from 00, 10 and 20, and again from there for the longer ones.
-fn keys(bits: usize) -> StaticKeys {
+fn static_keys(bits: usize) -> StaticKeys<AesKey> {
     let key = |first: u8| -> Vec<u8> { (first..first + 16).cycle().take(bits / 8).collect() };
-    StaticKeys::new(&key(0x00), &key(0x10), &key(0x20)).unwrap()
+    let [encrypt, mac, data] = [0x00, 0x10, 0x20].map(|first| AesKey::new(&key(first)).unwrap());
+    StaticKeys { encrypt, mac, data }
+}
+
+fn keys(bits: usize) -> ChipKeys {
+    ChipKeys::Aes(static_keys(bits))
+}
+
+fn introduction(bytes: &[u8]) -> Introduction {
+    Introduction::parse(Protocol::Scp03, bytes).unwrap()
+}
+
+/// The channel, and what opens it.
+fn open(bytes: &[u8], bits: usize, challenge: &[u8], level: Level) -> (Channel, Vec<u8>) {
+    let opened = introduction(bytes).open(&keys(bits), challenge, &MANAGER, level);
+    let Opened {
+        channel: crate::chip::scp::Channel::Scp03(channel),
+        authenticate,
+        ..
+    } = opened.unwrap()
+    else {
+        panic!("another protocol")
+    };
+    (channel, authenticate)
 }
 
 #[test]
 fn sessions_of_real_chips_byte_for_byte() {
     for session in SESSIONS {
         let what = format!("AES-{} {:?}", session.bits, session.level);
-        let keys = keys(session.bits);
         let challenge = Command::parse(session.update).unwrap().data;
         let version = session.update[2];
         assert_eq!(initialize_update(version, challenge), session.update, "{what}");
-        let introduction = Introduction::parse(session.introduction).unwrap();
+        let introduced = introduction(session.introduction);
         assert_eq!(
-            (introduction.key_version, introduction.options),
-            (version, 0x70),
+            (introduced.key_version, introduced.options()),
+            (version, Some(0x70)),
             "{what}"
         );
-        let (mut channel, authenticate) =
-            Channel::open(&introduction, &keys, challenge, &MANAGER, session.level).unwrap();
+        let (mut channel, authenticate) = open(session.introduction, session.bits, challenge, session.level);
         assert_eq!(authenticate, session.authenticate, "{what}");
         for (key, expected) in [&channel.encrypt, &channel.mac, &channel.response_mac]
             .into_iter()
@@ -284,40 +306,28 @@ fn sessions_of_real_chips_byte_for_byte() {
 fn a_chip_with_other_keys_is_found_before_it_is_told_anything() {
     let session = &SESSIONS[0];
     let challenge = Command::parse(session.update).unwrap().data;
-    let introduction = Introduction::parse(session.introduction).unwrap();
-    let prove = |introduction: &Introduction, keys: &StaticKeys, manager: &[u8]| {
-        introduction
-            .prove(keys, challenge, manager)
+    let introduced = introduction(session.introduction);
+    let prove = |keys: StaticKeys<AesKey>, manager: &[u8]| {
+        introduced
+            .prove(&ChipKeys::Aes(keys), challenge, manager)
             .map_err(|fault| fault.detail)
     };
-    assert_eq!(prove(&introduction, &keys(128), &MANAGER), Ok(()));
-    let mut other = keys(128);
+    assert_eq!(prove(static_keys(128), &MANAGER), Ok(()));
+    let mut other = static_keys(128);
     std::mem::swap(&mut other.mac, &mut other.data);
-    assert_eq!(
-        prove(&introduction, &other, &MANAGER),
-        Err("cryptogram".to_owned())
-    );
-    assert_eq!(
-        prove(&introduction, &keys(192), &MANAGER),
-        Err("cryptogram".to_owned())
-    );
+    assert_eq!(prove(other, &MANAGER), Err("cryptogram".to_owned()));
+    assert_eq!(prove(static_keys(192), &MANAGER), Err("cryptogram".to_owned()));
     // The challenge hangs on another key, and on the manager's name.
-    let mut other = keys(128);
+    let mut other = static_keys(128);
     std::mem::swap(&mut other.encrypt, &mut other.data);
-    assert_eq!(
-        prove(&introduction, &other, &MANAGER),
-        Err("challenge".to_owned())
-    );
-    assert_eq!(
-        prove(&introduction, &keys(128), &[0xA0]),
-        Err("challenge".to_owned())
-    );
+    assert_eq!(prove(other, &MANAGER), Err("challenge".to_owned()));
+    assert_eq!(prove(static_keys(128), &[0xA0]), Err("challenge".to_owned()));
 }
 
 #[test]
 fn introductions_of_another_form_are_refused() {
     let whole = SESSIONS[0].introduction;
-    let code = |bytes: &[u8]| Introduction::parse(bytes).unwrap_err().code;
+    let code = |bytes: &[u8]| Introduction::parse(Protocol::Scp03, bytes).unwrap_err().code;
     for length in 0..whole.len() {
         assert_eq!(code(&whole[..length]), &fault::GARBLED);
     }
@@ -329,16 +339,14 @@ fn introductions_of_another_form_are_refused() {
     let mut random = whole.to_vec();
     random[12] = 0x60;
     assert_eq!(code(&random), &fault::GARBLED);
-    assert!(Introduction::parse(&random[..29]).is_ok());
+    assert!(Introduction::parse(Protocol::Scp03, &random[..29]).is_ok());
 }
 
 /// A channel in the middle of the first session of this level.
 fn in_session(level: Level) -> Channel {
     let session = SESSIONS.iter().find(|session| session.level == level).unwrap();
     let challenge = Command::parse(session.update).unwrap().data;
-    let introduction = Introduction::parse(session.introduction).unwrap();
-    let opened = Channel::open(&introduction, &keys(session.bits), challenge, &MANAGER, level);
-    let mut channel = opened.unwrap().0;
+    let (mut channel, _) = open(session.introduction, session.bits, challenge, level);
     let _ = channel.wrap(&Command::new(0x80, 0xE2, 0x91, 0).data(&STORE[5..]).le(256));
     channel
 }
@@ -369,9 +377,7 @@ proptest! {
     fn what_fits_fits(max in 64usize..2_000, level in proptest::sample::select(&Level::ALL[..])) {
         let session = &SESSIONS[0];
         let challenge = Command::parse(session.update).unwrap().data;
-        let introduction = Introduction::parse(session.introduction).unwrap();
-        let opened = Channel::open(&introduction, &keys(128), challenge, &MANAGER, level);
-        let mut channel = opened.unwrap().0;
+        let (mut channel, _) = open(session.introduction, 128, challenge, level);
         let full = vec![7; channel.capacity(max)];
         let wrapped = channel.wrap(&Command::new(0x80, 0xE2, 0, 0).data(&full));
         let length = Command::parse(&wrapped).unwrap().data.len();
@@ -381,7 +387,7 @@ proptest! {
 
     #[test]
     fn any_introduction_is_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..60)) {
-        if let Ok(introduction) = Introduction::parse(&bytes) {
+        if let Ok(introduction) = Introduction::parse(Protocol::Scp03, &bytes) {
             prop_assert!(introduction.prove(&keys(128), &[0; 8], &MANAGER).is_err());
         }
     }

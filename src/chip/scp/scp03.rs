@@ -1,22 +1,15 @@
-//! SCP03, the secure channel of GlobalPlatform card managers, the host's side (GlobalPlatform Card Technology, Secure
-//! Channel Protocol 03, Amendment D 1.1.1 and 1.2; section numbers are of 1.1.1).
-//!
-//! A session begins with INITIALIZE UPDATE, whose answer is an [`Introduction`]. [`Channel::open`] proves that the chip
-//! holds the keys *before* anything is proven to the chip: who has the wrong keys finds out without one failed
-//! authentication on the chip's own count. EXTERNAL AUTHENTICATE then fixes the [`Level`] for all that follows.
+//! SCP03, the secure channel of card managers with AES (GlobalPlatform Card Technology, Secure Channel Protocol 03,
+//! Amendment D 1.1.1 and 1.2; section numbers are of 1.1.1).
 
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-use super::aes_key::{AesKey, Chunk, pad, unpad};
-use super::apdu::{Command, Status};
-use super::fault;
+use super::{Level, PROTECTED, StaticKeys};
 use crate::base::Fault;
+use crate::chip::aes_key::{AesKey, Chunk, pad, unpad};
+use crate::chip::apdu::{Command, Status};
+use crate::chip::fault;
 
-/// Bytes of key diversification data.
-pub const DIVERSIFICATION: usize = 10;
-/// Class bit of a protected command.
-const PROTECTED: u8 = 0x04;
 /// Options byte (`i`): the chip computes its challenge, so that it can be foreseen.
 const PSEUDO_RANDOM: u8 = 0x10;
 /// Options byte: challenges, cryptograms and checksums of 16 bytes (mode S16 of 1.2).
@@ -33,125 +26,27 @@ enum Purpose {
     ResponseMac = 0x07,
 }
 
-/// How a session is protected, from EXTERNAL AUTHENTICATE on.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, serde::Deserialize, serde::Serialize)]
-pub enum Level {
-    /// Commands carry a checksum.
-    #[serde(rename = "01")]
-    Mac = 0x01,
-    /// And are encrypted.
-    #[serde(rename = "03")]
-    MacEncrypt = 0x03,
-    /// Commands and responses carry a checksum.
-    #[serde(rename = "11")]
-    MacBoth = 0x11,
-    /// Commands are encrypted, and both carry a checksum.
-    #[serde(rename = "13")]
-    MacBothEncrypt = 0x13,
-    /// Both are encrypted and carry a checksum.
-    #[serde(rename = "33")]
-    Full = 0x33,
-}
-
-impl Level {
-    /// All there are.
-    pub const ALL: [Self; 5] = [
-        Self::Mac,
-        Self::MacEncrypt,
-        Self::MacBoth,
-        Self::MacBothEncrypt,
-        Self::Full,
-    ];
-
-    fn encrypts(self) -> bool {
-        self as u8 & 0x02 != 0
-    }
-
-    fn checks_responses(self) -> bool {
-        self as u8 & 0x10 != 0
-    }
-
-    fn decrypts_responses(self) -> bool {
-        self as u8 & 0x20 != 0
-    }
-}
-
-/// The three static keys of one chip.
-#[derive(Debug)]
-pub struct StaticKeys {
-    /// Key-ENC: session keys for encryption, and the chip's challenge.
-    pub encrypt: AesKey,
-    /// Key-MAC: session keys for checksums.
-    pub mac: AesKey,
-    /// Key-DEK: encrypts secrets once more, inside the channel.
-    pub data: AesKey,
-}
-
-impl StaticKeys {
-    /// Three keys of one length.
-    ///
-    /// # Errors
-    /// `CHIP-016` if they are no AES keys.
-    pub fn new(encrypt: &[u8], mac: &[u8], data: &[u8]) -> Result<Self, Fault> {
-        let key = |bytes: &[u8]| {
-            let key = AesKey::new(bytes).filter(|_| bytes.len() == encrypt.len());
-            key.ok_or_else(|| Fault::new(&fault::MISUSE, "the length of a static key"))
-        };
-        Ok(Self {
-            encrypt: key(encrypt)?,
-            mac: key(mac)?,
-            data: key(data)?,
-        })
-    }
-
-    /// Encrypts a secret under Key-DEK (section 6.2.8): whole blocks, no chaining into the next secret.
-    #[must_use]
-    pub fn seal(&self, mut secret: Zeroizing<Vec<u8>>) -> Vec<u8> {
-        if !secret.len().is_multiple_of(16) {
-            pad(&mut secret);
-        }
-        self.data.encrypt_cbc(&[0; 16], &mut secret);
-        std::mem::take(&mut *secret)
-    }
-}
-
-/// What a chip says of its keys when a session begins: the answer to INITIALIZE UPDATE.
+/// The chip's part of a session's beginning.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Introduction {
-    /// From which, with a master key, its static keys follow.
-    pub diversification: [u8; DIVERSIFICATION],
-    /// Version of the key set.
-    pub key_version: u8,
-    /// Options of the protocol, `i`.
-    pub options: u8,
+pub struct Greeting {
+    options: u8,
     challenge: Vec<u8>,
     cryptogram: Vec<u8>,
     counter: Option<[u8; 3]>,
 }
 
-impl Introduction {
-    /// Reads the answer.
-    ///
-    /// # Errors
-    /// `CHIP-002` if it has another form, `CHIP-032` if the chip speaks another protocol than SCP03.
-    pub fn parse(answer: &[u8]) -> Result<Self, Fault> {
-        let garbled = || Fault::new(&fault::GARBLED, "INITIALIZE UPDATE");
-        let (diversification, rest) = answer.split_first_chunk().ok_or_else(garbled)?;
-        let (&[key_version, protocol, options], rest) = rest.split_first_chunk().ok_or_else(garbled)?;
-        if protocol != 3 {
-            return Err(Fault::new(&fault::KEYS, format!("SCP{protocol:02}")));
-        }
+impl Greeting {
+    pub(super) fn parse(bytes: &[u8]) -> Option<Self> {
+        let (&options, rest) = bytes.split_first()?;
         let size = size(options);
-        let (challenge, rest) = rest.split_at_checked(size).ok_or_else(garbled)?;
-        let (cryptogram, rest) = rest.split_at_checked(size).ok_or_else(garbled)?;
+        let (challenge, rest) = rest.split_at_checked(size)?;
+        let (cryptogram, rest) = rest.split_at_checked(size)?;
         let counter = match (options & PSEUDO_RANDOM, rest) {
             (0, []) => None,
-            (PSEUDO_RANDOM, rest) => Some(rest.try_into().map_err(|_| garbled())?),
-            _ => return Err(garbled()),
+            (PSEUDO_RANDOM, rest) => Some(rest.try_into().ok()?),
+            _ => return None,
         };
-        Ok(Self {
-            diversification: *diversification,
-            key_version,
+        Some(Self {
             options,
             challenge: challenge.to_vec(),
             cryptogram: cryptogram.to_vec(),
@@ -159,11 +54,17 @@ impl Introduction {
         })
     }
 
-    /// Proves that the chip holds these keys, and that a challenge which it says it computed is the computed one.
-    ///
-    /// # Errors
-    /// `CHIP-031` if not. The chip has not been told anything, so it has counted nothing.
-    pub fn prove(&self, keys: &StaticKeys, host_challenge: &[u8], manager: &[u8]) -> Result<(), Fault> {
+    /// Options of the protocol, `i`.
+    pub(super) fn options(&self) -> u8 {
+        self.options
+    }
+
+    pub(super) fn prove(
+        &self,
+        keys: &StaticKeys<AesKey>,
+        host_challenge: &[u8],
+        manager: &[u8],
+    ) -> Result<(), Fault> {
         let session_mac = self.session_key(&keys.mac, Purpose::Mac, host_challenge)?;
         let expected = self.value(&session_mac, Purpose::CardCryptogram, host_challenge);
         if !bool::from(expected.ct_eq(&self.cryptogram)) {
@@ -191,17 +92,7 @@ impl Introduction {
     }
 }
 
-/// INITIALIZE UPDATE with a key version, 0 for whichever the chip has. The challenge has 8 bytes; chips in mode S16
-/// want 16.
-#[must_use]
-pub fn initialize_update(key_version: u8, host_challenge: &[u8]) -> Vec<u8> {
-    Command::new(0x80, 0x50, key_version, 0)
-        .data(host_challenge)
-        .le(256)
-        .encode()
-}
-
-/// An open session. After a fault it is worthless and must be dropped: chip and host no longer count alike.
+/// An open session.
 #[derive(Debug)]
 pub struct Channel {
     level: Level,
@@ -214,20 +105,14 @@ pub struct Channel {
 }
 
 impl Channel {
-    /// Proves the chip, then computes the proof for it: the channel and the EXTERNAL AUTHENTICATE that opens it. The
-    /// chip counts this command if it refuses it.
-    ///
-    /// # Errors
-    /// As [`Introduction::prove`].
-    pub fn open(
-        introduction: &Introduction,
-        keys: &StaticKeys,
+    /// The channel and the EXTERNAL AUTHENTICATE that opens it.
+    pub(super) fn open(
+        greeting: &Greeting,
+        keys: &StaticKeys<AesKey>,
         host_challenge: &[u8],
-        manager: &[u8],
         level: Level,
     ) -> Result<(Self, Vec<u8>), Fault> {
-        introduction.prove(keys, host_challenge, manager)?;
-        let key = |key, purpose| introduction.session_key(key, purpose, host_challenge);
+        let key = |key, purpose| greeting.session_key(key, purpose, host_challenge);
         let mut channel = Self {
             level,
             encrypt: key(&keys.encrypt, Purpose::Encrypt)?,
@@ -235,17 +120,15 @@ impl Channel {
             response_mac: key(&keys.mac, Purpose::ResponseMac)?,
             chain: [0; 16],
             counter: 0,
-            size: size(introduction.options),
+            size: size(greeting.options),
         };
-        let proof = introduction.value(&channel.mac, Purpose::HostCryptogram, host_challenge);
+        let proof = greeting.value(&channel.mac, Purpose::HostCryptogram, host_challenge);
         let authenticate = Command::new(0x80, 0x82, level as u8, 0).data(&proof);
         let authenticate = channel.sign(&authenticate, proof.clone());
         Ok((channel, authenticate))
     }
 
-    /// The most data that a command of so many bytes of data can carry through this channel.
-    #[must_use]
-    pub fn capacity(&self, command_data_max: usize) -> usize {
+    pub(super) fn capacity(&self, command_data_max: usize) -> usize {
         let room = command_data_max.saturating_sub(self.size);
         if self.level.encrypts() {
             (room / 16 * 16).saturating_sub(1)
@@ -254,9 +137,7 @@ impl Channel {
         }
     }
 
-    /// The protected form of a command, ready to send.
-    #[must_use]
-    pub fn wrap(&mut self, command: &Command<'_>) -> Vec<u8> {
+    pub(super) fn wrap(&mut self, command: &Command<'_>) -> Vec<u8> {
         // Counted whether or not there is anything to encrypt (section 6.2.6).
         self.counter = self.counter.wrapping_add(1);
         let mut data = Vec::with_capacity(command.data.len() + 32);
@@ -269,11 +150,7 @@ impl Channel {
         self.sign(command, data)
     }
 
-    /// The data inside a response.
-    ///
-    /// # Errors
-    /// `CHIP-011` if the checksum, the padding or the form is wrong.
-    pub fn unwrap(&mut self, mut data: Vec<u8>, status: Status) -> Result<Vec<u8>, Fault> {
+    pub(super) fn unwrap(&mut self, mut data: Vec<u8>, status: Status) -> Result<Vec<u8>, Fault> {
         let broken = |what: &str| Fault::new(&fault::CHANNEL, what);
         let word = status.word();
         if !self.level.checks_responses() {
