@@ -13,6 +13,7 @@ pub mod fact;
 pub mod fault;
 pub mod lot;
 pub mod retention;
+pub mod standstill;
 pub mod step;
 pub mod stock;
 
@@ -20,4 +21,5 @@ pub use attempt::{Attempt, IllegalTransition, Phase, apply};
 pub use event::{Aim, Event, Evidence, Output};
 pub use fact::{EpochChange, Fact, SignerChange};
 pub use retention::{Epoch, Term};
+pub use standstill::Standstill;
 pub use step::Step;

@@ -26,7 +26,7 @@ use cardwright::store::postgres::{Server, version};
 use rustix::process::Signal;
 
 use super::hsm::block_on;
-use super::processes::{Ending, cardwright, end_hall, freeze, ledger, signal, told};
+use super::processes::{Ending, cardwright, end_hall, freeze, ledger, signal, tell_standstill, told};
 
 /// Enough for a dozen lots of four.
 const CARDS: &str = "48";
@@ -141,6 +141,7 @@ impl House {
         let mut people: BTreeMap<Vec<u8>, String> = BTreeMap::new();
         let mut boxed = [0; 2];
         for (hall_of, count) in ["K1", "K2"].iter().zip(&mut boxed) {
+            tell_standstill(&self.path(hall_of));
             let dir = self.path(hall_of).join("hall");
             for card in hall::inventory(&dir).expect("the hall's books").boxes {
                 let books = hall::card(&dir, &card.blank).expect("a boxed card's books");

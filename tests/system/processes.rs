@@ -2,6 +2,7 @@
 
 #![expect(
     clippy::unwrap_used,
+    clippy::print_stdout,
     reason = "helpers of tests, which clippy does not count as tests"
 )]
 
@@ -10,10 +11,13 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
 use cardwright::base::clock::{Stopwatch, pause};
+use cardwright::job::Standstill;
+use cardwright::port::Ledger;
 use cardwright::sim::hall;
 use cardwright::store::SqliteLedger;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 use serde_json::Value;
+use time::OffsetDateTime;
 
 /// The name of a rehearsal's ledger.
 const LEDGER: &str = "rehearsal/K1";
@@ -114,6 +118,30 @@ pub(crate) fn end_hall(dir: &Path) {
 /// The ledger of the rehearsal in this folder, to be read.
 pub(crate) async fn ledger(dir: &Path) -> SqliteLedger {
     SqliteLedger::read(&dir.join("ledger.db"), LEDGER).await.unwrap()
+}
+
+/// Tells for how long no card of this facility moved at most: what the outage of a test cost.
+pub(crate) fn tell_standstill(dir: &Path) {
+    let standstill = super::hsm::block_on(async {
+        let ledger = ledger(dir).await;
+        let (mut standstill, mut seq) = (Standstill::default(), 0);
+        loop {
+            let page = ledger.entries_after(seq, 500).await.unwrap();
+            let Some(last) = page.last() else { break };
+            seq = last.seq;
+            for entry in &page {
+                let at = OffsetDateTime::from_unix_timestamp_nanos(entry.at_unix_ns.into()).unwrap();
+                standstill.see(at, &serde_json::from_slice(&entry.body).unwrap());
+            }
+        }
+        ledger.close().await;
+        standstill.longest()
+    });
+    let test = std::thread::current().name().unwrap_or_default().to_owned();
+    println!(
+        "{test}: no card moved for {:.2} s at most",
+        standstill.as_secs_f64()
+    );
 }
 
 /// Starts again until every order has its card. What lies in quarantine meanwhile is settled by people.

@@ -58,6 +58,7 @@ fn to_the_end(dir: &Path) -> String {
 /// Cards in boxes by the hall's books, once it is sure that no two of them are for one person and that every order has
 /// its card.
 pub(super) fn judge(dir: &Path, told: &str) -> usize {
+    super::processes::tell_standstill(dir);
     let dir = dir.join("hall");
     let inventory = hall::inventory(&dir).expect("the hall's books");
     let mut people: BTreeMap<Vec<u8>, usize> = BTreeMap::new();

@@ -319,3 +319,25 @@ fn static_keys(master: &[u8; 32], chip: &[u8; 10], managed: &Managed) -> anyhow:
     let [encrypt, mac, data] = StaticKey::ALL.map(key);
     Ok(ChipKeys::new(managed.protocol, [&encrypt, &mac, &data])?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What depends on no machine: commands, and bytes on the wire. Keys and their curves stay on the chip as files do.
+    #[test]
+    fn a_chip_costs_no_more_commands_and_bytes_than_it_may() {
+        let once = Times {
+            seconds: 0,
+            json: false,
+        };
+        for (profile, wanted) in DIALECTS {
+            let figures = measure(profile, wanted, once).unwrap();
+            assert!(figures.write.commands <= WRITE_COMMANDS_MAX, "{figures:?}");
+            assert!(figures.read.commands <= READ_COMMANDS_MAX, "{figures:?}");
+            assert!(figures.payload > 30_000, "{figures:?}");
+            assert!(figures.kept_share >= wanted, "{figures:?}");
+            assert!(figures.read_share >= READ_SHARE, "{figures:?}");
+        }
+    }
+}

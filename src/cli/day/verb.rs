@@ -12,6 +12,7 @@ use clap::Args;
 
 use crate::audit::Hash;
 use crate::base::clock::Stopwatch;
+use crate::job::Standstill;
 use crate::port::Entry;
 
 use super::super::say;
@@ -73,6 +74,17 @@ struct Lived {
     attempts: usize,
 }
 
+impl Lived {
+    /// The longest time in which no card moved.
+    fn standstill(&self) -> Duration {
+        let mut standstill = Standstill::default();
+        self.entries
+            .iter()
+            .for_each(|entry| standstill.see(entry.at, &entry.fact));
+        standstill.longest()
+    }
+}
+
 fn seeds(text: &str) -> Result<Range<u64>, String> {
     let number = |text: &str| text.parse::<u64>().map_err(|error| format!("{text:?}: {error}"));
     match text.split_once("..") {
@@ -96,6 +108,7 @@ pub fn main(arguments: &Arguments) -> anyhow::Result<bool> {
     ))??;
     let next = AtomicU64::new(arguments.seed.start);
     let failed = Mutex::new(Vec::new());
+    let longest = Mutex::new(Duration::ZERO);
     let many = arguments.seed.end.saturating_sub(arguments.seed.start) > 1;
     let live = || -> anyhow::Result<()> {
         loop {
@@ -103,9 +116,12 @@ pub fn main(arguments: &Arguments) -> anyhow::Result<bool> {
             if seed >= arguments.seed.end {
                 return Ok(());
             }
-            if !one(arguments, &faults, &kit, seed, many)? {
+            let (good, stood) = one(arguments, &faults, &kit, seed, many)?;
+            if !good {
                 locked(&failed).push(seed);
             }
+            let mut longest = locked(&longest);
+            *longest = stood.max(*longest);
         }
     };
     std::thread::scope(|scope| {
@@ -120,10 +136,11 @@ pub fn main(arguments: &Arguments) -> anyhow::Result<bool> {
     if many {
         let days = arguments.seed.end - arguments.seed.start;
         say(format!(
-            "{days} days of {} cards, plan {}: {} failed; {:.1} s",
+            "{days} days of {} cards, plan {}: {} failed; no card moved for {:.0} s at most; {:.1} s",
             arguments.cards,
             arguments.faults,
             failed.len(),
+            locked(&longest).as_secs_f64(),
             watch.elapsed().as_secs_f64()
         ));
     }
@@ -133,14 +150,14 @@ pub fn main(arguments: &Arguments) -> anyhow::Result<bool> {
     Ok(failed.is_empty())
 }
 
-/// Lives through one day and tells of it; false if it failed.
+/// Lives through one day and tells of it: whether all was well, and for how long no card moved at most.
 fn one(
     arguments: &Arguments,
     faults: &Faults,
     kit: &Arc<Kit>,
     seed: u64,
     many: bool,
-) -> anyhow::Result<bool> {
+) -> anyhow::Result<(bool, Duration)> {
     let watch = Stopwatch::start();
     let mut lived = live(arguments, faults, kit, seed)?;
     let took = watch.elapsed();
@@ -168,7 +185,7 @@ fn one(
     if !lived.outcome.wrong.is_empty() {
         say(format!("  again: {}", again(arguments, seed)));
     }
-    Ok(lived.outcome.wrong.is_empty())
+    Ok((lived.outcome.wrong.is_empty(), lived.standstill()))
 }
 
 fn live(arguments: &Arguments, faults: &Faults, kit: &Arc<Kit>, seed: u64) -> anyhow::Result<Lived> {
@@ -191,7 +208,8 @@ fn live(arguments: &Arguments, faults: &Faults, kit: &Arc<Kit>, seed: u64) -> an
 fn told(seed: u64, lived: &Lived, took: Duration) -> String {
     let head = lived.head.map(|head| head.to_string()).unwrap_or_default();
     format!(
-        "seed {seed}: {} good cards of {} attempts, controllers: {}; {} records, head {}; {:.0} s in {:.2} s",
+        "seed {seed}: {} good cards of {} attempts, controllers: {}; {} records, head {}; {:.0} s in {:.2} s, no card \
+         moved for {:.0} s at most",
         lived.good,
         lived.attempts,
         lived.outcome.ends(),
@@ -199,6 +217,7 @@ fn told(seed: u64, lived: &Lived, took: Duration) -> String {
         head.get(..16).unwrap_or(&head),
         lived.passed.as_secs_f64(),
         took.as_secs_f64(),
+        lived.standstill().as_secs_f64(),
     )
 }
 
