@@ -2,7 +2,7 @@
 //! may be asked while the controller runs.
 
 use std::fs;
-use std::os::unix::fs::FileTypeExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -107,6 +107,7 @@ async fn facility(config: &Config, checks: &mut Vec<Check>) {
     );
     checks.push(Check::new("facility", Ok(named)));
     checks.push(Check::new("controller", controller(config, clock).await));
+    checks.push(Check::new("second copy", second_copy(config)));
     checks.push(Check::new("order book", told(order_book(config, clock).await)));
     checks.push(Check::new("PIN", told(pin(config))));
     let (token, keys) = hsm(config).await;
@@ -146,6 +147,28 @@ fn disk(folder: &Path) -> Result<String, String> {
         ));
     }
     Ok(format!("{free} MiB free"))
+}
+
+/// Where the ledger is copied to before a chip is sealed or a card printed. Real cards are not made on one disk.
+fn second_copy(config: &Config) -> Result<String, String> {
+    let hint = "name a folder on another host's disk in cardwright.toml, paths.ledger_copy";
+    let unless_rehearsed = |what: String| match config.mode {
+        Mode::Rehearsal => Ok(format!("{what}; a rehearsal needs no better")),
+        Mode::Production => Err(format!("{what}: the ledger is lost with its disk; {hint}")),
+    };
+    let Some(copy) = &config.paths.ledger_copy else {
+        return unless_rehearsed("none".to_owned());
+    };
+    let copy = config.path(copy);
+    let disk = |folder: &Path| {
+        let found = fs::metadata(folder).map_err(|error| format!("{}: {error}; {hint}", folder.display()));
+        found.map(|found| found.dev())
+    };
+    let ledger = config.path(&config.paths.ledger);
+    if disk(&copy)? == disk(ledger.parent().unwrap_or(&config.folder))? {
+        return unless_rehearsed(format!("{}, on the ledger's own disk", copy.display()));
+    }
+    Ok(copy.display().to_string())
 }
 
 async fn controller(config: &Config, clock: Clock) -> Result<String, String> {

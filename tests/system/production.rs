@@ -225,6 +225,25 @@ fn keys_for_real_cards_from_request_to_use() {
     site.facility();
     let missing = site.cardwright("doctor").unwrap_err();
     assert!(missing.contains("cardwright key make"), "{missing}");
+    let second_copy = |found: &str| {
+        let told = site.cardwright("doctor").unwrap_err();
+        let line = told.lines().find(|line| line.contains("second copy")).unwrap();
+        assert!(line.starts_with("MISSING") && line.contains(found), "{line}");
+    };
+    second_copy("paths.ledger_copy");
+    let without = "# ledger_copy = ";
+    site.settings(|text| {
+        assert!(text.contains(without), "{text}");
+        let copy = site.path("site/copy");
+        let lines = text.lines().map(|line| match line.starts_with(without) {
+            true => format!("ledger_copy = {:?}\n", copy.display().to_string()),
+            false => format!("{line}\n"),
+        });
+        lines.collect()
+    });
+    second_copy("No such file");
+    std::fs::create_dir(site.path("site/copy")).unwrap();
+    second_copy("the ledger's own disk");
     site.refused("key ceremony", "FAC-006");
 
     let made = site.good("key make");
