@@ -11,10 +11,16 @@ use std::collections::BTreeMap;
 
 use cardwright::audit::Checkpoint;
 use cardwright::base::dialogue::drive;
-use cardwright::base::{Bitmap, Dialogue, Reply, Secret, Step};
+use cardwright::base::{Bitmap, Dialogue, Reply, Secret, Step, hex};
+use cardwright::chip::aes_key::AesKey;
 use cardwright::chip::cipher::{Cipher, Session};
+use cardwright::chip::diversify::{Derivation, Master, StaticKey};
+use cardwright::chip::scp::{ChipKeys, DIVERSIFICATION};
 use cardwright::chip::sm::SecureChannel;
-use cardwright::chip::{self, CardImage, ChipProfile, MrzKey, Password, Request, Wanted};
+use cardwright::chip::triple_des::TripleDesKey;
+use cardwright::chip::{
+    self, CardImage, CardKeys, ChipProfile, Credentials, MrzKey, Password, Request, Wanted,
+};
 use cardwright::control::wire;
 use cardwright::document::mrz::Mrz;
 use cardwright::document::security_info::SecurityInfos;
@@ -24,7 +30,7 @@ use cardwright::dossier::{image::decode_grey, jwe, jws, record::Image};
 use cardwright::line::desk::Scan;
 use cardwright::pki::{Certificate, CvCertificate, TrustStore};
 use cardwright::printer::{Connect, Deliver, Feed, Model, Outlet, Print, ReadCounters, Status, raster};
-use cardwright::sim::chip::Chip;
+use cardwright::sim::chip::{Chip, rehearsal_master};
 use time::macros::datetime;
 
 /// A target.
@@ -122,27 +128,83 @@ fn certificate(input: &[u8]) {
     let _ = jws::chain::check(&[input.to_vec()], &[input.to_vec()], NOW);
 }
 
-/// A chip that lies. An input that begins with an even byte is the chip's answers, each after its length in one byte;
-/// any other is a list of changes to the answers of an honest simulated chip.
+/// A chip that lies: an open applet, or one behind a card manager of either protocol. An input that begins with an even
+/// byte is the chip's answers, each after its length in one byte; any other is a list of changes to the answers of an
+/// honest simulated chip.
 fn chip(input: &[u8]) {
     let (&kind, script) = input.split_first().unwrap_or((&0, &[]));
+    let profile = ["rehearsal", "rehearsal-gp", "rehearsal-scp02"][usize::from(kind / 2) % 3];
+    let profile = ChipProfile::built_in(profile).expect("built in");
     if kind % 2 == 0 {
-        talk(|| parrot(script));
+        talk(&profile, || parrot(script));
         let _ = chip::pace::offers(script);
     } else {
-        let profile = ChipProfile::built_in("rehearsal").expect("built in");
         let mut chip = Chip::blank(1, 1, &profile);
         chip.power_on();
         let chip = std::cell::RefCell::new(chip);
-        talk(|| liar(&chip, script));
+        let sealed = talk(&profile, || liar(&chip, script));
+        assert!(
+            sealed || !script.is_empty(),
+            "an honest chip is written and sealed"
+        );
     }
 }
 
-/// Everything that is ever said to a chip, each conversation with a new device.
-fn talk<Device: FnMut(&[u8]) -> Option<Vec<u8>>>(device: impl Fn() -> Device) {
-    let profile = ChipProfile::built_in("rehearsal").expect("built in");
+/// The keys of the simulated chip, if it has a card manager.
+fn keys(profile: &ChipProfile) -> Option<CardKeys> {
+    let managed = profile.managed()?;
+    let name = format!("{}{}000100000001", profile.chip.fabricator, profile.chip.r#type);
+    let chip: [u8; DIVERSIFICATION] = hex::decode(&name)?.try_into().ok()?;
+    let (scheme, bits) = (managed.diversification, managed.key_bits);
+    let key = |key| -> Option<Vec<u8>> {
+        let wanted = Derivation {
+            scheme,
+            key,
+            chip,
+            bits,
+        };
+        let mut bytes = wanted.blocks()?.concat();
+        match rehearsal_master(scheme) {
+            Master::TripleDes(master) => TripleDesKey::new(master.expose())?.encrypt_ecb(&mut bytes),
+            Master::Aes(master) => {
+                let master = AesKey::new(master.expose())?;
+                let (blocks, _) = bytes.as_chunks_mut::<16>();
+                blocks
+                    .iter_mut()
+                    .for_each(|block| *block = master.cmac(&[&*block]));
+            }
+        }
+        bytes.truncate(bits / 8);
+        Some(bytes)
+    };
+    let [encrypt, mac, data] = [
+        key(StaticKey::Encrypt)?,
+        key(StaticKey::Mac)?,
+        key(StaticKey::Data)?,
+    ];
+    let issuer = vec![0x77; bits / 8];
+    Some(CardKeys {
+        diversification: chip,
+        transport: ChipKeys::new(managed.protocol, [&encrypt, &mac, &data]).ok()?,
+        issuer: ChipKeys::new(managed.protocol, [&issuer, &issuer, &issuer]).ok()?,
+    })
+}
+
+/// Everything that is ever said to a chip, each conversation with a new device; whether writing and sealing went well.
+fn talk<Device: FnMut(&[u8]) -> Option<Vec<u8>>>(profile: &ChipProfile, device: impl Fn() -> Device) -> bool {
+    let keys = keys(profile);
+    let credentials = || {
+        keys.as_ref().map(|keys| Credentials {
+            keys,
+            challenge: [5; 16],
+        })
+    };
     let mrz = MrzKey::new("T22000129", "640812", "101031").expect("Doc 9303-11, appendix D");
-    let _ = drive(&mut chip::identify(&profile), device());
+    let _ = drive(&mut chip::identify(profile), device());
+    if let Some(credentials) = credentials() {
+        let mut testing = chip::pretest(profile, credentials).expect("it has a card manager");
+        let _ = drive(&mut testing, device());
+    }
     let card_access = [
         0x31, 0x14, 0x30, 0x12, 0x06, 0x0A, 0x04, 0x00, 0x7F, 0x00, 0x07, 0x02, 0x02, 0x04, 0x02, 0x02, 0x02,
         0x01, 0x02, 0x02, 0x01, 0x0C,
@@ -161,14 +223,12 @@ fn talk<Device: FnMut(&[u8]) -> Option<Vec<u8>>>(device: impl Fn() -> Device) {
     .into_iter()
     .collect();
     let image = CardImage::new(&files, &mrz);
-    if let Ok(mut writing) = chip::personalize(&profile, image, None) {
-        let _ = drive(&mut writing, device());
-    }
-    if let Ok(mut sealing) = chip::seal(&profile, None) {
-        let _ = drive(&mut sealing, device());
-    }
+    let writing = chip::personalize(profile, image, credentials());
+    let written = writing.is_ok_and(|mut writing| drive(&mut writing, device()).is_ok());
+    let sealing = chip::seal(profile, credentials());
+    let sealed = sealing.is_ok_and(|mut sealing| drive(&mut sealing, device()).is_ok());
     let _ = drive(&mut chip::probe_sealed(), device());
-    let _ = drive(&mut chip::refuses_writes(&profile), device());
+    let _ = drive(&mut chip::refuses_writes(profile), device());
     for wanted in [Wanted::All, Wanted::Only(vec![FileId::Sod, FileId::Dg(1)])] {
         let request = Request {
             allow_bac: true,
@@ -178,6 +238,7 @@ fn talk<Device: FnMut(&[u8]) -> Option<Vec<u8>>>(device: impl Fn() -> Device) {
         };
         let _ = drive(&mut chip::inspect(request, &Secret::new([3; 32])), device());
     }
+    written && sealed
 }
 
 /// Says what the input says.
