@@ -59,6 +59,8 @@ pub(crate) struct Schedule {
     stamp: Option<Stamp>,
     faults: VecDeque<Fault>,
     skipped: u32,
+    /// It cannot be understood: a test that rests on it must not go well.
+    unreadable: bool,
 }
 
 /// Tells one version of the file from another.
@@ -68,6 +70,9 @@ impl Schedule {
     /// An operation begins in the token of this folder: does it go wrong?
     pub(crate) fn next(&mut self, folder: &Path) -> Option<Fault> {
         self.follow(folder)?;
+        if self.unreadable {
+            return Some(Fault::Failing(1));
+        }
         if self.goes_well() {
             return None;
         }
@@ -92,7 +97,13 @@ impl Schedule {
         let stamp = stamp(folder);
         if stamp != self.stamp {
             let text = std::fs::read(folder.join(FILE)).unwrap_or_default();
-            self.faults = serde_json::from_slice(&text).unwrap_or_default();
+            let faults = if text.is_empty() {
+                Ok(VecDeque::new())
+            } else {
+                serde_json::from_slice(&text)
+            };
+            self.unreadable = faults.is_err();
+            self.faults = faults.unwrap_or_default();
             self.skipped = 0;
             self.stamp = stamp;
         }
@@ -160,6 +171,21 @@ mod tests {
         ];
         assert_eq!(shown, expected);
         assert!(!folder.path().join(FILE).exists());
+    }
+
+    #[test]
+    fn a_list_with_a_mistake_is_a_device_that_fails() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(FILE);
+        let mut schedule = Schedule::default();
+        for mistake in [r#"["sesions_lost"]"#, r#"[{"skip": -1}]"#, "["] {
+            std::fs::write(&path, mistake).unwrap();
+            for _ in 0..3 {
+                assert_eq!(schedule.next(folder.path()), Some(Fault::Failing(1)), "{mistake}");
+            }
+        }
+        std::fs::write(&path, "").unwrap();
+        assert_eq!(schedule.next(folder.path()), None);
     }
 
     #[test]
