@@ -76,6 +76,16 @@ crate::fault_codes! {
         "the second copy of the ledger knows what the ledger does not", "bản sao sổ cái có dữ liệu mà sổ cái không có",
         "A backup was restored or the first disk lost: bring the copy back with cardwright audit restore.",
         "Bản cũ đã được khôi phục hoặc mất đĩa thứ nhất: lấy bản sao bằng cardwright audit restore.";
+    /// Commits that were confirmed lie behind a place in the write-ahead log that nobody can read.
+    LOG_DAMAGED = "STO-017", Device, false,
+        "the database's write-ahead log is damaged in the middle", "nhật ký ghi trước của cơ sở dữ liệu bị hỏng ở giữa",
+        "Touch nothing, keep both files, and bring the second copy: cardwright audit restore.",
+        "Không thay đổi gì, giữ cả hai tệp và lấy bản sao thứ hai: cardwright audit restore.";
+    /// The ledger goes on where its copy ends.
+    AHEAD = "STO-018", Operator, true,
+        "the ledger knows more than its second copy", "sổ cái có nhiều bản ghi hơn bản sao",
+        "Nothing needs to be brought back. If the ledger is to be replaced all the same, move its file away first.",
+        "Không cần khôi phục. Nếu vẫn muốn thay sổ cái, hãy chuyển tệp đi chỗ khác trước.";
     /// The second copy cannot be kept, and without it nothing is sealed or printed.
     SECOND = "STO-016", Device, true,
         "the second copy of the ledger cannot be written", "không ghi được bản sao sổ cái",

@@ -1,5 +1,7 @@
 //! Opening SQLite files the one way we trust: write-ahead log, full synchronization, deleted content overwritten.
 
+pub(crate) mod log;
+
 use std::borrow::Cow;
 use std::ops::Deref;
 use std::path::Path;
@@ -25,6 +27,7 @@ pub(crate) async fn open(
     connections: u32,
     migrations: &[(&'static str, &'static str)],
 ) -> Result<SqlitePool, Fault> {
+    log::check(path)?;
     let pool = lasting_pool(connections)
         // A file does not hang up: asking a connection before each use would double the work.
         .test_before_acquire(false)
@@ -85,6 +88,7 @@ where
 
 /// Opens a database that nobody may change through this door.
 pub(crate) async fn open_to_read(path: &Path) -> Result<SqlitePool, Fault> {
+    log::check(path)?;
     let options = SqliteConnectOptions::new()
         .filename(path)
         .read_only(true)

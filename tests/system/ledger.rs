@@ -271,6 +271,16 @@ fn found(answer: &Answer, what: &str) {
     );
 }
 
+/// Who took the key away would have taken all signed heads away.
+#[tokio::test]
+async fn signed_heads_that_nobody_can_check_are_not_passed_over() {
+    let bench = Bench::new().await;
+    let copy = bench.copy("without-a-key.db");
+    assert!(check(&copy, NAME, None, &[]).await.unwrap().good);
+    let blind = check(&copy, NAME, None, &bench.notes).await.unwrap();
+    found(&blind, "cannot be checked");
+}
+
 #[test]
 fn an_honest_ledger_is_sound() {
     super::hsm::block_on(async {

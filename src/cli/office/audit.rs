@@ -189,10 +189,18 @@ pub async fn check(path: &Path, name: &str, key: Option<&[u8]>, notes: &[Note]) 
         answer.text,
         "\n{records} records in {seconds:.2} s: {rate:.0} a second"
     );
-    if key.is_none() {
-        answer
+    match (key, notes.len()) {
+        (None, 0) => answer
             .text
-            .push_str("\nNo public key was found: signed heads are not checked.");
+            .push_str("\nNo public key was found, and no signed heads that it would check."),
+        (None, heads) => {
+            answer.good = false;
+            let _ = write!(
+                answer.text,
+                "\n{heads} signed heads cannot be checked: {KEY_FILE} is not among them. Name it with --key."
+            );
+        }
+        (Some(_), _) => {}
     }
     Ok(answer)
 }

@@ -15,16 +15,13 @@ use sqlx::sqlite::SqlitePool;
 use tokio::fs::{self, File, OpenOptions};
 use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt};
 
-use super::super::fault::{NO_FILE, SECOND, SET_BACK, database};
-use super::super::sqlite::{int, open};
+use super::super::fault::{AHEAD, NO_FILE, SECOND, SET_BACK, database};
+use super::super::sqlite::{int, log, open, open_to_read};
 use super::writer::head;
 use super::{Author, MIGRATIONS, lock};
 use crate::audit::Hash;
 use crate::base::Fault;
 
-/// Bytes of the log's header and of each frame's; the salts lie at the same place of both but for 8 bytes.
-const LOG_HEADER: usize = 32;
-const FRAME_HEADER: usize = 24;
 /// Frames read at a time.
 const FRAMES: usize = 32;
 
@@ -82,7 +79,7 @@ impl Second {
             .await
             .map_err(|fault| fault.at(self.copy.display()))?;
         if sync && self.unsynced {
-            let log = File::open(log_of(&self.copy)).await.map_err(failed)?;
+            let log = File::open(log::path(&self.copy)).await.map_err(failed)?;
             log.sync_data().await.map_err(failed)?;
             self.unsynced = false;
         }
@@ -103,21 +100,21 @@ impl Second {
         let Some((mut log, header)) = open_log(&self.ledger).await? else {
             return Ok(());
         };
-        let salt = salt_at(&header, 16).ok_or_else(|| failed("a log without salts"))?;
+        let salt = log::salt_at(&header, 16);
         if self.salt != Some(salt) {
             if self.salt.is_some() {
                 fold(&self.copy).await?;
             }
-            fs::write(log_of(&self.copy), &header).await.map_err(failed)?;
+            fs::write(log::path(&self.copy), &header).await.map_err(failed)?;
             sync_folder(&self.copy).await?;
-            (self.salt, self.copied) = (Some(salt), LOG_HEADER as u64);
+            (self.salt, self.copied) = (Some(salt), log::HEADER as u64);
         }
         let page = header
             .get(8..12)
             .and_then(|bytes| bytes.try_into().ok())
             .map(u32::from_be_bytes)
             .ok_or_else(|| failed("a log without a page size"))?;
-        let frame = FRAME_HEADER + usize::try_from(page).map_err(failed)?;
+        let frame = log::FRAME_HEADER + usize::try_from(page).map_err(failed)?;
         log.seek(SeekFrom::Start(self.copied)).await.map_err(failed)?;
         let mut new = Vec::new();
         let mut whole = 0;
@@ -129,7 +126,7 @@ impl Second {
                 .map_err(failed)?;
             let valid = new
                 .chunks_exact(frame)
-                .take_while(|frame| salt_at(frame, 8) == Some(salt))
+                .take_while(|frame| log::salt_at(frame, 8) == salt)
                 .enumerate()
                 // A frame that ends a commit says how large the file is then.
                 .filter(|(_, frame)| frame.get(4..8) != Some(&[0u8; 4][..]))
@@ -138,7 +135,7 @@ impl Second {
             if read < frame * FRAMES
                 || new
                     .chunks_exact(frame)
-                    .any(|frame| salt_at(frame, 8) != Some(salt))
+                    .any(|frame| log::salt_at(frame, 8) != salt)
             {
                 break;
             }
@@ -149,7 +146,7 @@ impl Second {
         }
         let mut into = OpenOptions::new()
             .write(true)
-            .open(log_of(&self.copy))
+            .open(log::path(&self.copy))
             .await
             .map_err(failed)?;
         into.seek(SeekFrom::Start(self.copied)).await.map_err(failed)?;
@@ -175,7 +172,7 @@ impl Second {
             .await
             .map_err(failed)?;
         // An old copy's log belongs to no new one.
-        match fs::remove_file(log_of(&self.copy)).await {
+        match fs::remove_file(log::path(&self.copy)).await {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(error)),
             _ => {}
         }
@@ -188,33 +185,27 @@ impl Second {
     /// Goes on with a copy that is there: behind the frames it has, or, where the logs tell nothing, from the same
     /// file; otherwise it is made anew.
     async fn go_on(&mut self, pool: &SqlitePool, author: &Author) -> Result<(), Fault> {
-        let salts = async |path: &Path| -> Result<Option<[u8; 8]>, Fault> {
-            Ok(open_log(path).await?.and_then(|(_, header)| salt_at(&header, 16)))
-        };
-        let (ledgers, copys) = (salts(&self.ledger).await?, salts(&self.copy).await?);
-        if ledgers.is_some() && ledgers == copys {
-            let copied = fs::metadata(log_of(&self.copy)).await.map_err(failed)?.len();
-            let there = fs::metadata(log_of(&self.ledger)).await.map_err(failed)?.len();
-            if copied > there {
+        let read = |database: &Path| log::read(database).map_err(failed);
+        let (ledgers, copys) = (read(&self.ledger)?, read(&self.copy)?);
+        if let (Some(own), Some(known)) = (&ledgers, &copys)
+            && own.salt == known.salt
+        {
+            // What is whole in the copy was whole in the ledger: if it is no more, the ledger is damaged.
+            if known.whole > own.whole {
                 return Err(Fault::new(&SET_BACK, "the copy's log is longer"));
             }
             // Copied again from its beginning: a crash may have cut its last frames, and it is never long.
-            (self.salt, self.copied) = (ledgers, LOG_HEADER as u64);
+            (self.salt, self.copied) = (Some(own.salt), log::HEADER as u64);
             return Ok(());
         }
         let known = fold(&self.copy).await?;
         let own = head(pool).await?;
-        if let Some((seq, hash)) = known {
-            let there: Option<Vec<u8>> = sqlx::query_scalar("SELECT hash FROM entry WHERE seq = $1")
-                .bind(int(seq))
-                .fetch_optional(pool)
-                .await
-                .map_err(|error| database(&error))?;
-            if there.as_deref().and_then(Hash::from_slice) != Some(hash) {
-                let size = own.map_or(0, |(seq, _)| seq);
-                let detail = format!("{} ends at record {size}, the copy at {seq}", author.ledger);
-                return Err(Fault::new(&SET_BACK, detail));
-            }
+        if let Some((seq, hash)) = known
+            && hash_at(pool, seq).await? != Some(hash)
+        {
+            let size = own.map_or(0, |(seq, _)| seq);
+            let detail = format!("{} ends at record {size}, the copy at {seq}", author.ledger);
+            return Err(Fault::new(&SET_BACK, detail));
         }
         if own == known && ledgers.is_none() && same_file(&self.ledger, &self.copy).await? {
             return Ok(());
@@ -226,8 +217,8 @@ impl Second {
 /// Brings the copy back in place of a ledger that is lost or was set back; what lies there is set aside beside it.
 ///
 /// # Errors
-/// `STO-002` if a controller runs, `STO-008` if there is no copy, `STO-011` or `STO-013` if the copy is no ledger,
-/// `STO-016` if a disk fails.
+/// `STO-002` if a controller runs, `STO-008` if there is no copy, `STO-018` if the ledger goes on where the copy ends,
+/// `STO-011` or `STO-013` if the copy is no ledger, `STO-016` if a disk fails.
 pub async fn restore(ledger: &Path, folder: &Path) -> Result<(), Fault> {
     let name = ledger
         .file_name()
@@ -237,16 +228,21 @@ pub async fn restore(ledger: &Path, folder: &Path) -> Result<(), Fault> {
         return Err(Fault::new(&NO_FILE, copy.display().to_string()));
     }
     let _lock = lock(ledger)?;
-    fold(&copy).await?;
+    let known = fold(&copy).await?;
+    must_not_know_more(ledger, known).await?;
     let index = |database: &Path| {
         let mut name = database.as_os_str().to_owned();
         name.push("-shm");
         PathBuf::from(name)
     };
-    let aside = ledger.with_extension("set-aside");
+    // What was set aside before stays.
+    let aside = (1..)
+        .map(|number| ledger.with_extension(format!("set-aside-{number}")))
+        .find(|aside| !aside.exists() && !log::path(aside).exists())
+        .unwrap_or_else(|| ledger.with_extension("set-aside"));
     for (from, to) in [
         (ledger.to_owned(), aside.clone()),
-        (log_of(ledger), log_of(&aside)),
+        (log::path(ledger), log::path(&aside)),
         (index(ledger), index(&aside)),
     ] {
         match fs::rename(&from, &to).await {
@@ -266,6 +262,38 @@ pub async fn restore(ledger: &Path, folder: &Path) -> Result<(), Fault> {
     sync_folder(ledger).await
 }
 
+/// A ledger that goes on where its copy ends must not be put back by it: the copy was not kept for a while.
+async fn must_not_know_more(ledger: &Path, known: Option<(u64, Hash)>) -> Result<(), Fault> {
+    // One that is lost or cannot be read knows nothing.
+    let Ok(pool) = open_to_read(ledger).await else {
+        return Ok(());
+    };
+    let own = head(&pool).await;
+    let hash = match known {
+        Some((seq, _)) => hash_at(&pool, seq).await,
+        None => Ok(None),
+    };
+    pool.close().await;
+    let (Ok(Some((own, _))), Ok(hash)) = (own, hash) else {
+        return Ok(());
+    };
+    let (size, copys) = known.map_or((0, None), |(seq, hash)| (seq, Some(hash)));
+    if own > size && hash == copys {
+        return Err(Fault::new(&AHEAD, format!("record {own}, the copy {size}")));
+    }
+    Ok(())
+}
+
+/// The hash of a record, if it is there.
+async fn hash_at(pool: &SqlitePool, seq: u64) -> Result<Option<Hash>, Fault> {
+    let hash: Option<Vec<u8>> = sqlx::query_scalar("SELECT hash FROM entry WHERE seq = $1")
+        .bind(int(seq))
+        .fetch_optional(pool)
+        .await
+        .map_err(|error| database(&error))?;
+    Ok(hash.as_deref().and_then(Hash::from_slice))
+}
+
 /// Folds the copy's log into its file and answers its head.
 async fn fold(copy: &Path) -> Result<Option<(u64, Hash)>, Fault> {
     let pool = open(copy, false, 1, MIGRATIONS).await?;
@@ -279,13 +307,13 @@ async fn fold(copy: &Path) -> Result<Option<(u64, Hash)>, Fault> {
 }
 
 /// The log beside a database and its header, if it has begun.
-async fn open_log(database: &Path) -> Result<Option<(File, [u8; LOG_HEADER])>, Fault> {
-    let mut log = match File::open(log_of(database)).await {
+async fn open_log(database: &Path) -> Result<Option<(File, [u8; log::HEADER])>, Fault> {
+    let mut log = match File::open(log::path(database)).await {
         Ok(log) => log,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(failed(error)),
     };
-    let mut header = [0; LOG_HEADER];
+    let mut header = [0; log::HEADER];
     match log.read_exact(&mut header).await {
         Ok(_) => Ok(Some((log, header))),
         Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => Ok(None),
@@ -310,16 +338,6 @@ async fn sync_folder(of: &Path) -> Result<(), Fault> {
     let folder = of.parent().unwrap_or_else(|| Path::new("."));
     let folder = File::open(folder).await.map_err(failed)?;
     folder.sync_all().await.map_err(failed)
-}
-
-fn log_of(database: &Path) -> PathBuf {
-    let mut name = database.as_os_str().to_owned();
-    name.push("-wal");
-    name.into()
-}
-
-fn salt_at(bytes: &[u8], at: usize) -> Option<[u8; 8]> {
-    bytes.get(at..at + 8)?.try_into().ok()
 }
 
 fn failed(error: impl std::fmt::Display) -> Fault {

@@ -124,6 +124,106 @@ async fn chain_holds(ledger: &SqliteLedger) -> u64 {
     u64::try_from(entries.len()).unwrap()
 }
 
+/// The ledger with its second copy in another folder.
+async fn open_with_copy(dir: &Path, create: bool) -> Result<SqliteLedger, Fault> {
+    let author = Author {
+        ledger: "F1/K1".to_owned(),
+        controller: "K1".to_owned(),
+        fence: 1,
+    };
+    let path = dir.join("ledger.db");
+    let lock = LedgerLock::take(&path, create)?;
+    SqliteLedger::open_locked(lock, create, author, Clock::system(), Some(&dir.join("copy"))).await
+}
+
+/// Both files of a database as a crash would leave them.
+fn files_of(database: &Path) -> [Vec<u8>; 2] {
+    [database.to_owned(), super::super::sqlite::log::path(database)]
+        .map(|file| std::fs::read(file).unwrap_or_default())
+}
+
+fn put(database: &Path, [file, log]: &[Vec<u8>; 2]) {
+    std::fs::create_dir_all(database.parent().unwrap()).unwrap();
+    std::fs::write(database, file).unwrap();
+    std::fs::write(super::super::sqlite::log::path(database), log).unwrap();
+}
+
+/// A bit of the log turns over after a crash: the ledger is not opened, and the copy keeps what it knows.
+#[tokio::test]
+async fn a_damaged_log_is_not_taken_for_its_end_and_harms_no_copy() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = open_with_copy(folder.path(), true).await.unwrap();
+    for number in 0..6 {
+        ledger.append(vec![told(number)], Vec::new()).await.unwrap();
+    }
+    let [own, copy] = ["ledger.db", "copy/ledger.db"].map(|name| files_of(&folder.path().join(name)));
+    ledger.close().await;
+    let at_copy = |dir: &Path| files_of(&dir.join("copy/ledger.db"));
+    for (place, what) in [(3, 1), (4, 7)] {
+        let crashed = tempfile::tempdir().unwrap();
+        let mut bent = own.clone();
+        let at = bent[1].len() * place / 6;
+        bent[1][at] ^= 1 << what;
+        put(&crashed.path().join("ledger.db"), &bent);
+        put(&crashed.path().join("copy/ledger.db"), &copy);
+        let refused = open_with_copy(crashed.path(), false).await.unwrap_err();
+        assert_eq!(refused.code, &super::super::fault::LOG_DAMAGED, "{refused}");
+        assert_eq!(at_copy(crashed.path()), copy);
+        let read = SqliteLedger::read(&crashed.path().join("ledger.db"), "F1/K1").await;
+        assert_eq!(read.unwrap_err().code, &super::super::fault::LOG_DAMAGED);
+        // The second copy knows all that was confirmed.
+        restore(&crashed.path().join("ledger.db"), &crashed.path().join("copy"))
+            .await
+            .unwrap();
+        let ledger = open_with_copy(crashed.path(), false).await.unwrap();
+        assert_eq!(ledger.size().await.unwrap(), 6);
+        ledger.close().await;
+    }
+    // In the last commit nobody can tell a torn end from damage, but the copy was written before it was answered.
+    let crashed = tempfile::tempdir().unwrap();
+    let mut bent = own.clone();
+    let last = bent[1].len() - 100;
+    bent[1][last] ^= 1;
+    put(&crashed.path().join("ledger.db"), &bent);
+    put(&crashed.path().join("copy/ledger.db"), &copy);
+    let refused = open_with_copy(crashed.path(), false).await.unwrap_err();
+    assert_eq!(refused.code, &super::super::fault::SET_BACK, "{refused}");
+    assert_eq!(at_copy(crashed.path()), copy);
+}
+
+/// Whoever brings a copy back that was not kept for a while is told, and what was set aside once stays.
+#[tokio::test]
+async fn a_copy_that_knows_less_is_not_brought_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    let ledger = open_with_copy(folder.path(), true).await.unwrap();
+    ledger.append(vec![told(1)], Vec::new()).await.unwrap();
+    ledger.close().await;
+    let ledger = open(folder.path(), false).await;
+    ledger.append(vec![told(2)], Vec::new()).await.unwrap();
+    ledger.close().await;
+    let refused = restore(&path, &folder.path().join("copy")).await.unwrap_err();
+    assert_eq!(refused.code, &super::super::fault::AHEAD);
+    // Moved away by hand, it is replaced; and once more, the first one stays.
+    for aside in 1..=2 {
+        std::fs::write(&path, [aside]).unwrap();
+        restore(&path, &folder.path().join("copy")).await.unwrap();
+        assert_eq!(
+            std::fs::read(path.with_extension(format!("set-aside-{aside}"))).unwrap(),
+            [aside]
+        );
+    }
+}
+
+fn told(number: u64) -> Fact {
+    Fact::OrderChanged {
+        order: OrderKey(number),
+        change: "hold".to_owned(),
+        reason: String::new(),
+        by: Vec::new(),
+    }
+}
+
 #[tokio::test]
 async fn a_refused_append_leaves_no_trace_and_harms_no_neighbour() {
     let dir = tempfile::tempdir().unwrap();
