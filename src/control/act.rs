@@ -17,8 +17,8 @@ use super::fault::NAMED;
 use super::proposals::{Proposals, Seconded};
 use super::wire::Call;
 use super::{
-    Answer, Who, admit, boxes, card, cards, clock, controller, ledger, look, lot, order, position, privacy,
-    reconcile, report, signer, status, stock, whereabouts,
+    Answer, Who, admit, boxes, card, cards, clock, controller, ledger, look, lot, order, people, position,
+    privacy, reconcile, report, signer, status, stock, whereabouts,
 };
 
 /// One request: the room of handlers it is for, and what it asks of it.
@@ -193,7 +193,7 @@ impl Control {
     pub async fn answer(&self, peer: PersonId, call: Call) -> Result<Answer, Fault> {
         let person = match call.on_behalf {
             None => peer,
-            Some(named) if self.line.rules.mode == Mode::Rehearsal => named,
+            Some(named) if self.line.rules.mode == Mode::Rehearsal => people::named(named.as_str())?,
             Some(named) => return Err(Fault::new(&NAMED, format!("{peer} says {named}"))),
         };
         let mut who = Who::new(person);
@@ -204,13 +204,14 @@ impl Control {
         let name = call.request.keyed_name(&self.line).await?;
         let now = self.line.clock.now();
         let seconded = self.proposals().propose(&name, &who.person, now)?;
-        match seconded {
+        let word = match seconded {
             Seconded::Waiting(until) => return Ok(waiting(&who.person, until)),
-            Seconded::By(first) => who.first = Some(first),
-        }
+            Seconded::By(word) => word,
+        };
+        who.first = Some(word.by.clone());
         let outcome = act(&self.line, &who, call.request).await;
-        if outcome.is_ok() {
-            self.proposals().done(&name);
+        if outcome.is_err() {
+            self.proposals().put_back(&name, word);
         }
         outcome
     }

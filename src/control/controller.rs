@@ -8,12 +8,14 @@ use serde_json::json;
 
 use crate::base::Fault;
 use crate::base::ids::{MachineId, OrderKey};
+use crate::document::mrz::Mrz;
 use crate::job::Fact;
 use crate::line::Line;
+use crate::line::prepare::profile;
 use crate::port::{Order, Outcome, Report};
 
 use super::fault::UNKNOWN;
-use super::refused::OURS;
+use super::refused::{NOT_ITS_CARD, OURS};
 use super::{Answer, Who, record};
 
 /// What can be asked about controllers.
@@ -138,10 +140,17 @@ async fn card(
     let chip = match tap {
         None => None,
         Some(desk) => {
-            let chip = line.tap(desk).await?.chip;
+            let dossier = line.dossier(key).await?;
+            let mrz = Mrz::compose(&dossier, &*profile(line, &dossier)?)?;
+            let (identity, proven) = line.tap_card(desk, &mrz).await?;
+            let chip = identity.chip;
             // A blank or a card of this controller's own is nobody's of a lost one.
             if line.ports.ledger.blank(&chip).await?.is_some() {
                 return Err(Fault::new(&OURS, chip.to_string()));
+            }
+            // Whose card it is, the chip itself must say: another one of this order may be a good one somewhere.
+            if let Err(why) = proven {
+                return Err(Fault::new(&NOT_ITS_CARD, format!("{key}, chip {chip}: {why}")));
             }
             Some(chip)
         }

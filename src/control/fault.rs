@@ -91,4 +91,9 @@ crate::fault_codes! {
     NO_CARD = "CTL-019", Operator, true,
         "this order has no good card yet", "đơn này chưa có thẻ đạt",
         "See how far it is: cardwright order show.", "Xem tiến độ: cardwright order show.";
+    /// A rehearsal's command names a person as no account is called.
+    NO_NAME = "CTL-075", Operator, true,
+        "this is not the name of an account", "đây không phải tên tài khoản",
+        "Use letters, digits, dot, dash and underscore, 32 at most.",
+        "Chỉ dùng chữ cái không dấu, chữ số, dấu chấm, gạch ngang và gạch dưới, tối đa 32 ký tự.";
 }

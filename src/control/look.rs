@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::base::{Fault, base64};
+use crate::chip::Can;
 use crate::document::face::Preprinted;
 use crate::line::Line;
 use crate::line::prepare::{faces, profile};
@@ -58,7 +59,9 @@ async fn preview(line: &Line, order: &str) -> Result<Answer, Fault> {
     let order = one_order(line, order).await?;
     let dossier = line.dossier(order.key).await?;
     let profile = profile(line, &dossier)?;
-    let (front, back) = faces(line, &dossier, &profile)?.png()?;
+    // Drawn when the card is prepared, and known to nobody before.
+    let can = profile.has_can().then(|| Can::new("000000")).transpose()?;
+    let (front, back) = faces(line, &dossier, &profile, can.as_ref())?.png()?;
     let pictures = Pictures {
         order: order.key.to_string(),
         front,

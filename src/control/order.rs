@@ -75,24 +75,21 @@ pub async fn act(line: &Line, who: &Who, request: Request) -> Result<Answer, Fau
         Request::Show { what } => show(line, &what).await,
         Request::Hold { order, reason } => {
             let text = super::reason(&reason)?;
-            change(line, who, &order, "hold", OrderChange::Hold(text), &reason).await
+            change(line, who, &order, OrderChange::Hold(text), &reason).await
         }
         Request::Release { order, reason } => {
             must_have_an_office(line, &one_order(line, &order).await?)?;
-            change(line, who, &order, "release", OrderChange::Release, &reason).await
+            change(line, who, &order, OrderChange::Release, &reason).await
         }
         Request::Priority {
             order,
             priority,
             reason,
         } => {
-            let priority = priority.min(9);
-            let (name, wanted) = (format!("priority {priority}"), OrderChange::Priority(priority));
-            change(line, who, &order, &name, wanted, &reason).await
+            let wanted = OrderChange::Priority(priority.min(9));
+            change(line, who, &order, wanted, &reason).await
         }
-        Request::Cancel { order, reason } => {
-            change(line, who, &order, "cancel", OrderChange::Cancel, &reason).await
-        }
+        Request::Cancel { order, reason } => change(line, who, &order, OrderChange::Cancel, &reason).await,
     }
 }
 
@@ -252,11 +249,10 @@ async fn change(
     line: &Line,
     who: &Who,
     order: &str,
-    name: &str,
     wanted: OrderChange,
     why: &str,
 ) -> Result<Answer, Fault> {
-    let why = reason(why)?;
+    let (name, why) = (wanted.name(), reason(why)?);
     let order = one_order(line, order).await?;
     let fact = |change: String, reason: String| Fact::OrderChanged {
         order: order.key,
@@ -267,7 +263,7 @@ async fn change(
     // Who wanted it stands in the ledger before it happens (law 1), if it can happen at all.
     let may_change = matches!(order.state, OrderState::Waiting | OrderState::Held);
     if may_change {
-        record(line, vec![fact(name.to_owned(), why)]).await?;
+        record(line, vec![fact(name.clone(), why)]).await?;
     }
     // The order book refuses what comes too late, in one statement with the look: a machine may claim it meanwhile.
     let changed = match line.ports.book.change(order.key, wanted).await {

@@ -1,9 +1,13 @@
 //! Names of people, from what the operating system says of them.
 
+use super::fault::NO_NAME;
+use crate::base::Fault;
 use crate::base::ids::PersonId;
 
 /// Where local accounts are listed.
 const ACCOUNTS: &str = "/etc/passwd";
+/// Characters of the longest name of an account.
+const NAME_MAX: usize = 32;
 
 /// The person with this user id: the account's name, or `uid-N` where the machine's own list does not name it.
 #[must_use]
@@ -16,6 +20,20 @@ pub fn person(uid: u32) -> PersonId {
 #[must_use]
 pub fn myself() -> PersonId {
     person(rustix::process::getuid().as_raw())
+}
+
+/// The person that a rehearsal's command names: as accounts may be called (useradd(8)), so that nobody is two people by
+/// a blank.
+///
+/// # Errors
+/// `CTL-075` for anything else.
+pub fn named(name: &str) -> Result<PersonId, Fault> {
+    let may_stand = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    if (1..=NAME_MAX).contains(&name.len()) && name.bytes().all(may_stand) {
+        Ok(PersonId::new(name))
+    } else {
+        Err(Fault::new(&NO_NAME, name.escape_default().to_string()))
+    }
 }
 
 /// The name of an account in passwd(5) form: `name:password:uid:…`.
@@ -39,5 +57,13 @@ mod tests {
         assert_eq!(name(accounts, 1001), Some("an"));
         assert_eq!(name(accounts, 1), None);
         assert_eq!(person(u32::MAX - 7), PersonId::new("uid-4294967288"));
+    }
+
+    #[test]
+    fn nobody_is_two_people_by_a_blank() {
+        assert_eq!(named("an.2-x_Y").unwrap(), PersonId::new("an.2-x_Y"));
+        for name in ["", "an ", " an", "an\u{a0}", "a\u{1b}[2J", "Ấn", &"a".repeat(33)] {
+            assert_eq!(named(name).unwrap_err().code, &NO_NAME, "{name:?}");
+        }
     }
 }

@@ -23,22 +23,24 @@ use super::fault::{CROWDED, SOCKET};
 pub enum Seconded {
     /// It is the first: it waits until then.
     Waiting(OffsetDateTime),
-    /// A different person asked for it before.
-    By(PersonId),
+    /// A different person asked for it before, whose word is used up now.
+    By(Word),
+}
+
+/// What somebody asked for, and until when a second person may.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Word {
+    /// Who.
+    pub by: PersonId,
+    #[serde(with = "time::serde::timestamp")]
+    until: OffsetDateTime,
 }
 
 /// What waits for a second person, by the name of the request.
 #[derive(Debug, Default)]
 pub struct Proposals {
-    waiting: BTreeMap<String, Proposal>,
+    waiting: BTreeMap<String, Word>,
     file: Option<PathBuf>,
-}
-
-#[derive(Debug, Deserialize, Serialize)]
-struct Proposal {
-    by: PersonId,
-    #[serde(with = "time::serde::timestamp")]
-    until: OffsetDateTime,
 }
 
 impl Proposals {
@@ -59,7 +61,9 @@ impl Proposals {
         }
     }
 
-    /// This person asks for this now. The same person again waits on, with the bound of the first time.
+    /// This person asks for this now. The same person again waits on, with the bound of the first time. A second person
+    /// uses the first one's word up before anything is done: it is good for one act, whoever comes at the same moment
+    /// and whatever power fails.
     ///
     /// # Errors
     /// `CTL-014` if too much waits, `CTL-004` if it cannot be kept.
@@ -69,33 +73,38 @@ impl Proposals {
         person: &PersonId,
         now: OffsetDateTime,
     ) -> Result<Seconded, Fault> {
-        self.waiting.retain(|_, proposal| now < proposal.until);
-        if let Some(proposal) = self.waiting.get(request) {
-            return Ok(if proposal.by == *person {
-                Seconded::Waiting(proposal.until)
-            } else {
-                Seconded::By(proposal.by.clone())
-            });
+        self.waiting.retain(|_, word| now < word.until);
+        match self.waiting.get(request) {
+            Some(word) if word.by == *person => return Ok(Seconded::Waiting(word.until)),
+            Some(word) => {
+                let word = word.clone();
+                self.waiting.remove(request);
+                if let Err(fault) = self.keep() {
+                    self.put_back(request, word);
+                    return Err(fault);
+                }
+                return Ok(Seconded::By(word));
+            }
+            None => {}
         }
         if self.waiting.len() >= PROPOSALS_MAX {
             return Err(Fault::new(&CROWDED, PROPOSALS_MAX.to_string()));
         }
         let until = now + SECOND_PERSON_WITHIN;
-        let proposal = Proposal {
+        let word = Word {
             by: person.clone(),
             until,
         };
-        self.waiting.insert(request.to_owned(), proposal);
+        self.waiting.insert(request.to_owned(), word);
         self.keep()?;
         Ok(Seconded::Waiting(until))
     }
 
-    /// It has been done: it would need two people again. A refused act waits on, so that its cause can be removed.
-    pub fn done(&mut self, request: &str) {
-        self.waiting.remove(request);
+    /// The act was refused: the first word stands on, so that the cause can be removed.
+    pub fn put_back(&mut self, request: &str, word: Word) {
+        self.waiting.entry(request.to_owned()).or_insert(word);
         if let Err(fault) = self.keep() {
-            // At worst one person alone finds the other's word of a few minutes ago still standing: the act itself
-            // is in the ledger, which refuses it a second time.
+            // At worst the first person is asked again.
             tracing::warn!(
                 code = fault.code.id,
                 "what waits for a second person is not kept: {fault}"
@@ -114,7 +123,7 @@ impl Proposals {
             .truncate(true)
             .mode(0o600)
             .open(&fresh)
-            .and_then(|mut open| open.write_all(&bytes))
+            .and_then(|mut open| open.write_all(&bytes).and_then(|()| open.sync_all()))
             .and_then(|()| std::fs::rename(&fresh, file))
             .map_err(trouble)
     }
@@ -149,12 +158,17 @@ mod tests {
             ask("lose B2", "binh", 60).unwrap(),
             Seconded::Waiting(_)
         ));
-        assert_eq!(ask("lose B1", "binh", 61).unwrap(), Seconded::By(person("an")));
-        // Refused, it waits on; done, it needs two again.
-        assert_eq!(ask("lose B1", "chi", 62).unwrap(), Seconded::By(person("an")));
-        proposals.done("lose B1");
+        let word = Word {
+            by: person("an"),
+            until,
+        };
+        assert_eq!(ask("lose B1", "binh", 61).unwrap(), Seconded::By(word.clone()));
+        // The word is used up, for whoever comes at the same moment too; refused, it stands again.
+        assert!(matches!(ask("lose B1", "chi", 62).unwrap(), Seconded::Waiting(_)));
+        assert!(matches!(ask("lose B1", "binh", 63).unwrap(), Seconded::By(_)));
+        proposals.put_back("lose B1", word.clone());
         let again = proposals.propose("lose B1", &person("binh"), NOW).unwrap();
-        assert!(matches!(again, Seconded::Waiting(_)));
+        assert_eq!(again, Seconded::By(word));
     }
 
     #[test]
@@ -162,10 +176,10 @@ mod tests {
         let mut proposals = Proposals::default();
         proposals.propose("x", &person("an"), NOW).unwrap();
         let last = NOW + SECOND_PERSON_WITHIN - Duration::from_nanos(1);
-        assert_eq!(
-            proposals.propose("x", &person("binh"), last).unwrap(),
-            Seconded::By(person("an"))
-        );
+        let Seconded::By(word) = proposals.propose("x", &person("binh"), last).unwrap() else {
+            panic!("it is not too late")
+        };
+        proposals.put_back("x", word);
         let late = NOW + SECOND_PERSON_WITHIN;
         assert!(matches!(
             proposals.propose("x", &person("binh"), late).unwrap(),
@@ -194,11 +208,11 @@ mod tests {
         let file = dir.path().join("proposals.json");
         Proposals::load(&file).propose("x", &person("an"), NOW).unwrap();
         let mut again = Proposals::load(&file);
-        assert_eq!(
+        assert!(matches!(
             again.propose("x", &person("binh"), NOW).unwrap(),
-            Seconded::By(person("an"))
-        );
-        again.done("x");
+            Seconded::By(_)
+        ));
+        // Whatever happens to the act: before it begins nobody's word is left.
         assert!(Proposals::load(&file).waiting.is_empty());
         std::fs::write(&file, b"{\"x\":").unwrap();
         assert!(Proposals::load(&file).waiting.is_empty());

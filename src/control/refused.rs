@@ -86,6 +86,13 @@ crate::fault_codes! {
     OURS = "CTL-072", Operator, true,
         "this card is of this controller's own stock", "thẻ này thuộc kho của chính bộ điều khiển này",
         "Ask what it is: cardwright card identify.", "Tra cứu thẻ: cardwright card identify.";
+    /// The card on the reader does not open with the order's zone, or is not finished.
+    NOT_ITS_CARD = "CTL-076", Operator, true,
+        "this is not the card of that order", "đây không phải thẻ của đơn đó",
+        "Find out whose it is with the machine-readable zone on its face. A chip that was never sealed is nobody's \
+         card: put it with the waste, and say --not-found for the order.",
+        "Xem vùng đọc máy (MRZ) trên mặt thẻ để biết thẻ của ai. Chip chưa khoá không là thẻ của ai: bỏ vào thẻ hỏng \
+         và dùng --not-found cho đơn.";
     /// Taken as a sample, to be destroyed.
     SAMPLE = "CTL-064", Operator, false,
         "the card was taken as a sample", "thẻ được lấy làm mẫu kiểm tra",

@@ -9,7 +9,7 @@ use crate::job::decide::{Doubt, Question, Seen, SeenChip, in_doubt};
 use crate::job::fault::{STEP_IN_DOUBT, STILL_STOPPED, STOPPED_BY_REGISTRY};
 use crate::job::lot::Lot;
 use crate::job::{Attempt, Event, Evidence, Fact, Phase, Step};
-use crate::port::{Attempts, Instruction, OrderState, Renewed, Standing};
+use crate::port::{Attempts, Instruction, OrderChange, OrderState, Renewed, Standing};
 use crate::printer::Status;
 
 use super::Line;
@@ -81,7 +81,50 @@ pub async fn books(line: &Line) -> Result<Found, Fault> {
         found.lots.entry(lot.machine.clone()).or_default().push(lot);
     }
     orders(line).await?;
+    wishes(line).await?;
     Ok(found)
+}
+
+/// What people asked of orders a moment before a crash: it is on record before it is done (law 1), so it is done now.
+async fn wishes(line: &Line) -> Result<(), Fault> {
+    let size = line.ports.ledger.size().await?;
+    let recent = size.saturating_sub(u64::from(PAGE));
+    let mut wishes: BTreeMap<OrderKey, OrderChange> = BTreeMap::new();
+    for entry in line.ports.ledger.entries_after(recent, PAGE).await? {
+        match serde_json::from_slice(&entry.body) {
+            // What came after it tells what became of it, a refusal too.
+            Ok(Fact::OrderChanged {
+                order,
+                change,
+                reason,
+                ..
+            }) => match OrderChange::recorded(&change, &reason) {
+                Some(wish) => drop(wishes.insert(order, wish)),
+                None => drop(wishes.remove(&order)),
+            },
+            Ok(Fact::Attempt { attempt, .. }) => drop(wishes.remove(&attempt.order)),
+            _ => {}
+        }
+    }
+    for (key, wish) in wishes {
+        let Some(order) = line.ports.book.order(key).await? else {
+            continue;
+        };
+        let is_due = match (&wish, order.state) {
+            (OrderChange::Priority(wanted), OrderState::Waiting | OrderState::Held) => {
+                order.priority != *wanted
+            }
+            (OrderChange::Hold(_), OrderState::Waiting)
+            | (OrderChange::Release, OrderState::Held)
+            | (OrderChange::Cancel, OrderState::Waiting | OrderState::Held) => true,
+            _ => false,
+        };
+        if is_due {
+            tracing::warn!(order = %key, "asked for before the start, and done now: {wish:?}");
+            line.ports.book.change(key, wish).await?;
+        }
+    }
+    Ok(())
 }
 
 /// A lot that was claimed, and of which the ledger knows nothing: the answer or the record was lost. It is this

@@ -26,6 +26,8 @@ pub use epochs::Epochs;
 
 /// From the start to the first look: the machines come first.
 const FIRST: Duration = Duration::from_secs(2);
+/// How the ledger names what two people ask for before it is done.
+const ERASE: &str = "erase";
 /// Pause between two batches while the machines need the processor more.
 const BREATH: Duration = Duration::from_millis(50);
 
@@ -197,6 +199,16 @@ impl Line {
         for label in &labels {
             packing::forget(self, label).await?;
         }
+        if !by.is_empty() {
+            // Who wanted it stands in the ledger before it happens (law 1): after a crash nobody could say.
+            let wanted = orders.iter().map(|order| Fact::OrderChanged {
+                order: *order,
+                change: ERASE.to_owned(),
+                reason: reason.to_owned(),
+                by: by.to_vec(),
+            });
+            self.record(wanted.collect(), Vec::new()).await?;
+        }
         let erased = self.ports.book.erase(orders).await?;
         self.tell_erased(&erased, reason, by).await?;
         Ok(erased)
@@ -218,16 +230,18 @@ impl Line {
         if untold.is_empty() {
             return Ok(());
         }
-        let mut unknown = Vec::new();
         for order in self.ports.book.erase(&untold).await? {
             let history = self.ports.ledger.history(&order.to_string()).await?;
             // An order that was erased, admitted anew and erased again has two such records, which harms nobody.
             let last = history.last().map(|entry| &entry.fact);
-            if !matches!(last, Some(Fact::OrderErased { .. })) {
-                unknown.push(order);
+            match last {
+                Some(Fact::OrderErased { .. }) => {}
+                Some(Fact::OrderChanged {
+                    change, reason, by, ..
+                }) if change == ERASE => self.tell_erased(&[order], reason, by).await?,
+                _ => self.tell_erased(&[order], "", &[]).await?,
             }
         }
-        self.tell_erased(&unknown, "", &[]).await?;
         self.ports.book.told_erased(&untold).await
     }
 

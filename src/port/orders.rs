@@ -211,6 +211,33 @@ pub enum OrderChange {
     Cancel,
 }
 
+impl OrderChange {
+    /// As the ledger names it.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match self {
+            Self::Hold(_) => "hold".to_owned(),
+            Self::Release => "release".to_owned(),
+            Self::Priority(priority) => format!("priority {priority}"),
+            Self::Cancel => "cancel".to_owned(),
+        }
+    }
+
+    /// From a record of the ledger; nothing for one of another act, or of a change that was refused.
+    #[must_use]
+    pub fn recorded(name: &str, reason: &str) -> Option<Self> {
+        match name {
+            "hold" => Some(Self::Hold(reason.to_owned())),
+            "release" => Some(Self::Release),
+            "cancel" => Some(Self::Cancel),
+            _ => name
+                .strip_prefix("priority ")
+                .and_then(|priority| priority.parse().ok())
+                .map(Self::Priority),
+        }
+    }
+}
+
 /// How many orders of an office stand where.
 #[derive(Clone, Debug, Default, Eq, PartialEq, Serialize)]
 pub struct OfficeCounts {

@@ -226,7 +226,10 @@ async fn two_people_erase_an_order_and_close_an_epoch_before_their_time() {
     ask("an", &erase(waits)).await.unwrap();
     assert_eq!(ask("binh", &erase(waits)).await.unwrap_err().code.id, "LIN-041");
     let told = line.ports.ledger.history(&over.to_string()).await.unwrap();
-    assert!(matches!(&told[0].fact, Fact::OrderErased { by, .. } if by.len() == 2));
+    assert!(
+        matches!(&told[0].fact, Fact::OrderChanged { change, by, .. } if change == "erase" && by.len() == 2)
+    );
+    assert!(matches!(&told[1].fact, Fact::OrderErased { by, .. } if by.len() == 2));
     // The epoch of today has a successor on the same day, and what waits is under that.
     let close = privacy::Request::Close {
         label: "wrap-2026-11-22".to_owned(),

@@ -1,7 +1,7 @@
 //! Nothing is made twice, whatever a crash left in the books.
 
 use super::*;
-use crate::base::ids::{AttemptId, SodHash};
+use crate::base::ids::{AttemptId, PersonId, SodHash};
 use crate::job::lot::Lot;
 use crate::job::{Event, Evidence, Step};
 use crate::line::prepare::prepare;
@@ -192,6 +192,41 @@ async fn a_limit_holds_with_a_token_that_does_not_count() {
 }
 
 /// What the record says of a card whose signer ended while the controller was away.
+/// What a person asked of an order is on record before the order book knows it. Killed in between, the next start does
+/// what was asked, unless the record says that it was refused.
+#[tokio::test(start_paused = true)]
+async fn what_was_asked_of_an_order_before_a_crash_is_done() {
+    for (told, made) in [
+        (&["cancel"][..], false),
+        (&["hold"], false),
+        (&["cancel", "cancel refused"], true),
+        (&["hold", "release"], true),
+        (&["priority 9"], true),
+    ] {
+        let day = Day::new(plan(23, 1)).await.unwrap();
+        day.admit(day.requests()).await.unwrap();
+        let orders = day
+            .book
+            .in_state(OrderState::Waiting, OrderKey(0), 9)
+            .await
+            .unwrap();
+        let order = orders[0].key;
+        for change in told {
+            let asked = Fact::OrderChanged {
+                order,
+                change: (*change).to_owned(),
+                reason: "moved away".to_owned(),
+                by: vec![PersonId::new("an")],
+            };
+            day.ledger.append(vec![asked], Vec::new()).await.unwrap();
+        }
+        assert_eq!(day.work(None).await.unwrap(), End::Done, "{told:?}");
+        let found = day.book.order(order).await.unwrap().unwrap();
+        assert_eq!(found.state == OrderState::Boxed, made, "{told:?}: {found:?}");
+        assert_eq!(found.priority == 9, told == ["priority 9"]);
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_resumed_card_whose_signer_is_used_up_is_called_back_and_made_with_another() {
     let day = Day::new(plan(23, 1)).await.unwrap();
