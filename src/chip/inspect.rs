@@ -184,7 +184,7 @@ impl Inspector {
         if self.request.active_authentication {
             self.seen.active_authentication = self.authenticate_actively().await?;
         }
-        match confirm_card_access(&self.seen.files) {
+        match self.confirm_access() {
             Err(weakened) if self.request.tolerant => {
                 self.seen.unread.insert(FileId::CardAccess, weakened);
             }
@@ -192,6 +192,16 @@ impl Inspector {
         }
         self.seen.commands = self.card.commands();
         Ok(self.seen)
+    }
+
+    /// What told how to open the chip is signed, if all that is signed was asked for.
+    fn confirm_access(&self) -> Result<(), Fault> {
+        let asked = matches!(self.request.wanted, Wanted::All);
+        let is_there = |file| self.seen.files.contains_key(&file) || self.seen.unread.contains_key(&file);
+        if asked && self.seen.access == Access::Pace && !is_there(FileId::Dg(14)) {
+            return Err(Fault::new(&fault::INCONSISTENT, "no DG14 confirms EF.CardAccess"));
+        }
+        confirm_card_access(&self.seen.files)
     }
 
     /// Which ways into the chip are there? EF.CardAccess says, if the chip has it.
@@ -384,13 +394,34 @@ fn confirm_card_access(files: &CardFiles) -> Result<(), Fault> {
             .collect()
     };
     let signed = infos(tlv::only(u16::from(FileId::Dg(14).tag()), dg14));
-    match (infos(Some(card_access)), signed) {
-        (Some(open), Some(signed)) if open.iter().all(|info| signed.contains(info)) => Ok(()),
-        _ => Err(Fault::new(
+    let (Some(open), Some(signed)) = (infos(Some(card_access)), signed) else {
+        return Err(Fault::new(
+            &fault::INCONSISTENT,
+            "EF.CardAccess cannot be held against DG14",
+        ));
+    };
+    if !open.iter().all(|info| signed.contains(info)) {
+        return Err(Fault::new(
             &fault::INCONSISTENT,
             "EF.CardAccess is not confirmed by DG14",
-        )),
+        ));
     }
+    // Who took a way in away wanted a weaker one used.
+    if signed.iter().any(|info| is_of_pace(info) && !open.contains(info)) {
+        return Err(Fault::new(
+            &fault::INCONSISTENT,
+            "EF.CardAccess hides what DG14 tells of PACE",
+        ));
+    }
+    Ok(())
+}
+
+/// Is this a `PACEInfo` or a `PACEDomainParameterInfo` (Doc 9303-11, section 9.2)?
+fn is_of_pace(info: &[u8]) -> bool {
+    /// id-PACE, 0.4.0.127.0.7.2.2.4.
+    const PACE: [u8; 8] = [0x04, 0x00, 0x7F, 0x00, 0x07, 0x02, 0x02, 0x04];
+    let first = tlv::only(0x30, info).and_then(|fields| tlv::objects(fields).next()?.ok());
+    first.is_some_and(|first| first.tag == 0x06 && first.value.starts_with(&PACE))
 }
 
 #[cfg(test)]

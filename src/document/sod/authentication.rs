@@ -1,15 +1,23 @@
 //! Passive authentication (Doc 9303-11, section 5.1): is what the chip holds what the state has signed?
 
+use std::cmp::Reverse;
 use std::fmt;
 
-use time::OffsetDateTime;
+use time::format_description::BorrowedFormatItem;
+use time::macros::format_description;
+use time::{Date, OffsetDateTime};
 
 use super::read::Sod;
 use super::signed::SignedMessage;
 use crate::base::Fault;
+use crate::document::dg13::{Dg13, Item};
 use crate::document::file::{CardFiles, FileId};
+use crate::document::tlv;
 use crate::pki::fault as pki_fault;
 use crate::pki::trust::{Certificate, Revocation, TrustStore};
+
+/// How DG13 writes a day.
+const DAY: &[BorrowedFormatItem<'_>] = format_description!("[day]/[month]/[year]");
 
 /// One thing that was checked.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -37,6 +45,8 @@ pub enum CheckName {
     ContentsList,
     /// A trusted CSCA issued the document signer.
     Chain,
+    /// Signer and CSCA are of the state that the card names, and the signer may sign documents of its kind.
+    State,
     /// Both certificates are valid, now and when the card was signed, and then the signer's key was in use.
     Validity,
     /// The document signer is not revoked.
@@ -83,7 +93,10 @@ pub fn passive_authentication(
         checks.push(contents_list(&sod, com));
     }
     checks.extend(signed_message(&sod.message, trust, at));
-    checks.sort_by_key(|check| check.name);
+    checks.extend(state(&sod.message, files, trust));
+    checks.extend(issued_in_use(&sod.message, files));
+    // Of two that say something of the same, the worse one counts.
+    checks.sort_by_key(|check| (check.name, Reverse(check.verdict)));
     checks.dedup_by(|later, first| later.name == first.name);
     checks
 }
@@ -219,23 +232,98 @@ fn chain(
             .signing_time
             .map_or(Ok(()), |signed_at| certificate.check_valid_at(signed_at))
     });
-    let in_use = match (message.signing_time, signer.usage_period) {
-        (Some(signed_at), Some((from, until))) => from <= signed_at && signed_at <= until,
-        _ => true,
+    let late = match (message.signing_time, signer.usage_period, csca.usage_period) {
+        (Some(signed_at), Some((from, until)), _) if signed_at < from || until < signed_at => {
+            Some("signed outside the time in which the signer's key may be used")
+        }
+        (_, Some((from, _)), _) if at < from => {
+            Some("the time in which the signer's key may be used is to come")
+        }
+        (_, _, Some((_, until))) if until < signer.not_before => {
+            Some("the signer was certified after the time in which the CSCA's key may be used")
+        }
+        _ => None,
     };
-    checks.push(if in_use {
-        outcome(CheckName::Validity, valid)
-    } else {
-        failed(
-            CheckName::Validity,
-            "signed outside the time in which the signer's key may be used".into(),
-        )
+    checks.push(match late {
+        None => outcome(CheckName::Validity, valid),
+        Some(why) => failed(CheckName::Validity, why.into()),
     });
     checks.push(match trust.revocation(signer, csca, at) {
         Revocation::Good => passed(CheckName::Revocation),
         Revocation::Revoked { since } => failed(CheckName::Revocation, format!("revoked since {since}")),
         Revocation::Undetermined { why } => undetermined(CheckName::Revocation, &why),
     });
+}
+
+/// Are the certificates of the state that DG1 names, for documents of its kind (Doc 9303-12, sections 7.1.1 and
+/// 7.1.1.6)? Another state's trusted CSCA vouches for nothing here.
+fn state(message: &SignedMessage, files: &CardFiles, trust: &TrustStore) -> Option<Check> {
+    let name = CheckName::State;
+    let signer = Certificate::parse(message.certificate()?).ok()?;
+    let csca = trust.issuer_of(&signer).ok()?;
+    let country =
+        |certificate: &Certificate| certificate.subject.country().unwrap_or_default().to_uppercase();
+    let (own, issuers) = (country(&signer), country(csca));
+    if own != issuers {
+        return Some(failed(
+            name,
+            format!("the signer is of {own}, its CSCA of {issuers}"),
+        ));
+    }
+    let Some((kind, code)) = files.get(&FileId::Dg(1)).and_then(|dg1| kind_and_state(dg1)) else {
+        return Some(undetermined(name, "DG1 was not read or holds no zone"));
+    };
+    let named = match code {
+        // What Doc 9303-3, section 5, has beside ISO 3166-1.
+        "D" => "DE",
+        "UTO" => "UT",
+        "EUE" => "EU",
+        "UNO" | "UNA" | "UNK" => "UN",
+        "GBD" | "GBN" | "GBO" | "GBP" | "GBS" => "GB",
+        "RKS" => "KS",
+        code => match rust_iso3166::from_alpha3(code) {
+            Some(country) => country.alpha2,
+            None => return Some(undetermined(name, "nobody knows the state that DG1 names")),
+        },
+    };
+    if named != own {
+        return Some(failed(
+            name,
+            format!("the card is of {named}, its signer of {own}"),
+        ));
+    }
+    // One letter stands for all codes that begin with it.
+    let covers = |one: &String| one == kind || one.len() == 1 && kind.starts_with(one.as_str());
+    let may_sign = signer.document_types.is_empty() || signer.document_types.iter().any(covers);
+    Some(check(
+        name,
+        may_sign,
+        "the signer may not sign documents of this kind",
+    ))
+}
+
+/// Document code and issuing state, which stand first in the zone of every size (Doc 9303-4 to -6), without fillers.
+fn kind_and_state(dg1: &[u8]) -> Option<(&str, &str)> {
+    let zone = tlv::only(tlv::only(dg1, 0x61).ok()?, 0x5F1F).ok()?;
+    let zone = std::str::from_utf8(zone.get(..5)?).ok()?;
+    let (kind, state) = zone.split_at_checked(2)?;
+    Some((kind.trim_end_matches('<'), state.trim_end_matches('<')))
+}
+
+/// Where nobody signed when it was signed, the date of issue tells: DG13 of this state's cards has it. The signer's key
+/// was in use on that day.
+fn issued_in_use(message: &SignedMessage, files: &CardFiles) -> Option<Check> {
+    if message.signing_time.is_some() {
+        return None;
+    }
+    let (from, until) = Certificate::parse(message.certificate()?).ok()?.usage_period?;
+    let dg13 = Dg13::decode(files.get(&FileId::Dg(13))?).ok()?;
+    let issued = Date::parse(dg13.get(Item::Issued)?, DAY).ok()?;
+    let in_use = from.date() <= issued && issued <= until.date();
+    (!in_use).then(|| {
+        let why = "issued outside the time in which the signer's key may be used";
+        failed(CheckName::Validity, why.into())
+    })
 }
 
 fn passed(name: CheckName) -> Check {
@@ -293,6 +381,7 @@ impl fmt::Display for CheckName {
             Self::DataGroup(number) => write!(f, "data group {number}"),
             Self::ContentsList => f.write_str("EF.COM"),
             Self::Chain => f.write_str("chain"),
+            Self::State => f.write_str("state and kind"),
             Self::Validity => f.write_str("validity"),
             Self::Revocation => f.write_str("revocation"),
             Self::CardSecurity => f.write_str("EF.CardSecurity"),

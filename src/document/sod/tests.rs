@@ -17,7 +17,7 @@ fn files() -> CardFiles {
             FileId::Com,
             hex!("6015 5F0104 30313037 5F3606 303430303030 5C03 61756D").to_vec(),
         ),
-        (FileId::Dg(1), hex!("61 05 5F1F020102").to_vec()),
+        (FileId::Dg(1), [&hex!("61 08 5F1F05")[..], b"IDVNM"].concat()),
         (FileId::Dg(2), hex!("75 01 02").to_vec()),
         (FileId::Dg(13), hex!("6D 01 0D").to_vec()),
     ])
@@ -251,7 +251,7 @@ fn a_genuine_card_passes_every_check() {
         assert_eq!(
             names.join(", "),
             "structure, message digest, signature, data group 1, data group 2, data group 13, EF.COM, chain, \
-             validity, revocation"
+             state and kind, validity, revocation"
         );
     }
     assert_eq!(worst(&[]), Verdict::Undetermined);
@@ -383,7 +383,7 @@ fn the_signer_must_lead_to_a_trusted_csca_and_be_in_force() {
 fn foreign(key: &str, content_type: &str, sign_options: &str) -> (Sod, Vec<Check>) {
     let openssl = OpenSsl::new();
     openssl.succeeds(&format!("genpkey {key} -out key.pem"));
-    openssl.succeeds("req -x509 -new -key key.pem -subj /C=UT/CN=DS -days 30 -out ds.pem");
+    openssl.succeeds("req -x509 -new -key key.pem -subj /C=VN/CN=DS -days 30 -out ds.pem");
     // With NULL in the digest algorithm, as many states write it.
     let lds = draft(LdsVersion::V0, None).lds;
     let head = lds.get(3..6).unwrap();

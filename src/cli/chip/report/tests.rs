@@ -13,7 +13,7 @@ use crate::sim::chip::{AgreementKey, Chip, Issue, Keys};
 use sha2::{Digest, Sha256};
 
 const ZONE: &str =
-    "I<UTOD231458907<<<<<<<<<<<<<<<7408122F1204159UTO<<<<<<<<<<<6ERIKSSON<<ANNA<MARIA<<<<<<<<<<";
+    "IDVNMD231458907<<<<<<<<<<<<<<<7408122F1204159UTO<<<<<<<<<<<6ERIKSSON<<ANNA<MARIA<<<<<<<<<<";
 
 /// A signed card with PACE, chip authentication and protected fingerprints, and who signed it.
 fn card(change: impl FnOnce(&mut CardFiles)) -> (Chip, Rehearsal) {
@@ -196,7 +196,7 @@ fn a_zone_that_opens_but_is_not_the_one_in_dg1_fails() {
 #[test]
 fn a_chip_that_is_not_opened_fails() {
     let (mut chip, _) = card(|_| ());
-    let wrong = "I<UTOD231458907<<<<<<<<<<<<<<<7408122F9507122UTO<<<<<<<<<<<6ERIKSSON<<ANNA<MARIA<<<<<<<<<<";
+    let wrong = "IDVNMD231458907<<<<<<<<<<<<<<<7408122F9507122UTO<<<<<<<<<<<6ERIKSSON<<ANNA<MARIA<<<<<<<<<<";
     let denied = read(&mut chip, wrong).unwrap_err();
     assert_eq!(denied.code, &fault::ACCESS_DENIED);
     assert!(is_of_the_chip(&denied));

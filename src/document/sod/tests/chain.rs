@@ -39,6 +39,18 @@ struct State {
 
 impl State {
     fn new(csca: &str, csca_options: &str, ds: &str, ds_options: &str, extensions: &str) -> Self {
+        Self::of(["VN", "VN"], csca, csca_options, ds, ds_options, extensions)
+    }
+
+    /// With a CSCA and a document signer of these countries.
+    fn of(
+        [here, there]: [&str; 2],
+        csca: &str,
+        csca_options: &str,
+        ds: &str,
+        ds_options: &str,
+        extensions: &str,
+    ) -> Self {
         let openssl = OpenSsl::new();
         openssl.file("configuration", CONFIGURATION.as_bytes());
         openssl.file("index", b"");
@@ -47,11 +59,11 @@ impl State {
         for command in [
             format!("genpkey {csca} -out csca.key"),
             format!(
-                "req -x509 -new -config configuration -extensions csca -key csca.key -subj /C=UT/CN=CSCA \
+                "req -x509 -new -config configuration -extensions csca -key csca.key -subj /C={here}/CN=CSCA \
                  -days 90 {csca_options} -out csca.pem"
             ),
             format!("genpkey {ds} -out ds.key"),
-            "req -new -config configuration -key ds.key -subj /C=UT/CN=DS -out ds.csr".to_owned(),
+            format!("req -new -config configuration -key ds.key -subj /C={there}/CN=DS -out ds.csr"),
             format!(
                 "x509 -req -in ds.csr -CA csca.pem -CAkey csca.key -CAcreateserial -extfile configuration \
                  -extensions {extensions} -days 60 {csca_options} -out ds.pem"
@@ -160,6 +172,17 @@ fn chains_of_every_kind_hold_and_break() {
         state.revoke();
         let revoked = (CheckName::Revocation, Verdict::Failed);
         assert_eq!(state.says(&state.trust(), HOUR), [revoked]);
+    }
+}
+
+/// Every CSCA in the folder is trusted, but for cards of its own state.
+#[test]
+fn a_trusted_state_vouches_for_no_card_of_another() {
+    let p_256 = "-algorithm EC -pkeyopt ec_paramgen_curve:P-256";
+    for countries in [["DE", "DE"], ["VN", "FR"], ["FR", "VN"]] {
+        let state = State::of(countries, p_256, "-sha256", p_256, "-md sha256", "ds");
+        let foreign = (CheckName::State, Verdict::Failed);
+        assert_eq!(state.says(&state.trust(), HOUR), [foreign], "{countries:?}");
     }
 }
 

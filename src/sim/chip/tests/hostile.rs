@@ -250,6 +250,34 @@ fn pace_that_is_hidden_is_missed() {
     assert_eq!(seen.unread[&FileId::CardAccess].code, &fault::INCONSISTENT);
 }
 
+/// The same by half: the file is there, and says less than DG14 does.
+#[test]
+fn a_card_access_file_that_hides_a_way_in_is_found() {
+    let mut card = with_file(FileId::CardAccess, hex!("3100").to_vec());
+    let tolerant = Request {
+        allow_bac: true,
+        tolerant: true,
+        ..card.request()
+    };
+    let seen = card.inspect(tolerant).unwrap();
+    assert_eq!(seen.access, Access::Bac);
+    assert_eq!(seen.unread[&FileId::CardAccess].code, &fault::INCONSISTENT);
+    // One of two offers is taken away: PACE is spoken, and it is told all the same.
+    let both = hex!("31283012060A04007F0007020204020202010202010C3012060A04007F0007020204020402010202010C");
+    let mut card = Rehearsal::full();
+    card.files
+        .insert(FileId::Dg(14), [&hex!("6E2A")[..], &both].concat());
+    let mut card = card.sealed();
+    let seen = card.inspect(Request {
+        tolerant: true,
+        ..card.request()
+    });
+    let seen = seen.unwrap();
+    assert_eq!(seen.access, Access::Pace);
+    assert_eq!(seen.unread[&FileId::CardAccess].code, &fault::INCONSISTENT);
+    assert_eq!(code(card.inspect(card.request())), &fault::INCONSISTENT);
+}
+
 #[test]
 fn a_copy_without_the_key_is_found() {
     let mut card = Rehearsal::full().sealed();
