@@ -8,7 +8,7 @@ use zeroize::{Zeroize, Zeroizing};
 use super::cipher::Cipher;
 use super::fault;
 use super::kdf::{self, Key, Purpose};
-use crate::base::Fault;
+use crate::base::{Fault, Secret};
 
 /// The three fields of the MRZ that a chip's keys come from.
 #[derive(Clone, Eq, PartialEq)]
@@ -159,10 +159,31 @@ impl Can {
             .ok_or_else(|| Fault::new(&fault::PASSWORD, "card access number"))
     }
 
+    /// One for a new card, from uniformly random bytes: of 2^64 numbers, a million have each its share but for one in
+    /// ten billion.
+    #[must_use]
+    pub fn random(seed: &Secret<[u8; 32]>) -> Self {
+        let [a, b, c, d, e, f, g, h, ..] = *seed.expose();
+        let mut number = u64::from_be_bytes([a, b, c, d, e, f, g, h]);
+        let mut digits = [0; 6];
+        for digit in digits.iter_mut().rev() {
+            // Below ten.
+            *digit = b'0' + u8::try_from(number % 10).unwrap_or_default();
+            number /= 10;
+        }
+        Self(digits)
+    }
+
     /// The digits as ASCII characters.
     #[must_use]
     pub fn digits(&self) -> &[u8; 6] {
         &self.0
+    }
+
+    /// The digits as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or_default()
     }
 }
 

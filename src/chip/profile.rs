@@ -11,6 +11,7 @@ use super::fault;
 use super::scp::{Protocol, scp02};
 use super::sm;
 use crate::base::{Fault, hex};
+use crate::document::profile::Lacks;
 use crate::document::{CardFiles, CardProfile, FileId};
 
 pub use dialect::{Dialect, Managed, Open, Recreate};
@@ -220,14 +221,14 @@ impl ChipProfile {
     }
 
     /// The card of that kind that chips of this kind become: one that takes no ECDSA key gets no DG15, and so no active
-    /// authentication.
+    /// authentication; one without PACE or a key for chip authentication is read without.
     #[must_use]
     pub fn fit(&self, card: CardProfile) -> CardProfile {
-        if self.takes(PutData::ActiveAuthentication) {
-            card
-        } else {
-            card.without_active_authentication()
-        }
+        card.on_a_chip_that(Lacks {
+            active_authentication: !self.takes(PutData::ActiveAuthentication),
+            chip_authentication: !self.takes(PutData::ChipAuthentication),
+            pace: self.applet.card_access.is_none(),
+        })
     }
 
     /// Checks that a chip of this kind can become a card of that kind.
@@ -246,6 +247,9 @@ impl ChipProfile {
         }
         if card.chip.chip_authentication.is_some() && !self.takes(PutData::ChipAuthentication) {
             return refuse("key for chip authentication".to_owned());
+        }
+        if card.has_can() && !self.takes(PutData::PaceSecret) {
+            return refuse("card access number".to_owned());
         }
         if card.has_data_group(3) && !self.takes(PutData::TrustPoint) {
             return refuse("certificate of a CVCA".to_owned());
@@ -387,6 +391,19 @@ mod tests {
             let fitted = plain.fit(card);
             assert!(!fitted.has_data_group(15), "{id}");
             plain.suits(&fitted).unwrap();
+            for name in NAMES {
+                let chip = ChipProfile::built_in(name).unwrap();
+                let fitted = chip.fit(CardProfile::parse(text).unwrap());
+                chip.suits(&fitted).unwrap();
+                assert_eq!(
+                    fitted.has_data_group(14),
+                    fitted.chip.pace.is_some() || fitted.chip.chip_authentication.is_some()
+                );
+            }
+            let mut by_pace_alone = CardProfile::parse(text).unwrap();
+            by_pace_alone.chip.bac = false;
+            let short = ChipProfile::built_in("emrtd-short").unwrap();
+            assert!(short.suits(&short.fit(by_pace_alone)).is_err(), "{id}");
         }
     }
 

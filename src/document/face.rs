@@ -36,7 +36,7 @@ mod tests;
 pub use layout::{Layout, Preprinted};
 pub use units::{DOTS_PER_INCH, FACE_HEIGHT_DOTS, FACE_WIDTH_DOTS};
 
-use layout::Side;
+use layout::{FieldName, Side};
 use typeface::Typefaces;
 use units::Area;
 use zone::Zone;
@@ -73,14 +73,24 @@ struct PreparedSide {
     rehearsal: Bitmap,
 }
 
+/// What is printed on one card beside its dossier's own words.
+#[derive(Clone, Copy, Debug)]
+pub struct Marks<'a> {
+    /// The machine-readable zone.
+    pub mrz: &'a [String; 3],
+    /// What the QR code says, if the card has one.
+    pub qr: Option<&'a str>,
+    /// The digits of the card access number (CAN), if the card has one.
+    pub can: Option<&'a str>,
+}
+
 /// What is printed on one card.
 #[derive(Clone, Copy)]
 struct Contents<'a> {
     dossier: &'a Dossier,
     /// Stands for the expiry of a card that has none.
     unlimited: &'a str,
-    mrz: &'a [String; 3],
-    qr: Option<&'a str>,
+    marks: Marks<'a>,
 }
 
 impl Press {
@@ -129,16 +139,14 @@ impl Press {
         &self,
         face: &FaceProfile,
         dossier: &Dossier,
-        mrz: &[String; 3],
-        qr: Option<&str>,
+        marks: Marks<'_>,
         rehearsal: bool,
     ) -> Result<Faces, Fault> {
-        let prepared = self.prepared(&face.layout, qr.is_some())?;
+        let prepared = self.prepared(&face.layout, marks.qr.is_some(), marks.can.is_some())?;
         let contents = Contents {
             dossier,
             unlimited: &face.unlimited_expiry,
-            mrz,
-            qr,
+            marks,
         };
         let compose = |prepared| self.compose_side(prepared, &contents, rehearsal);
         Ok(Faces {
@@ -150,9 +158,10 @@ impl Press {
     /// Can cards of this profile be printed?
     ///
     /// # Errors
-    /// Blame operator: the layout is unknown, or profile and layout disagree about the QR code.
+    /// Blame operator: the layout is unknown, or profile and layout disagree about the QR code or the card access
+    /// number.
     pub fn suits(&self, profile: &CardProfile) -> Result<(), Fault> {
-        self.prepared(&profile.face.layout, profile.qr.is_some())
+        self.prepared(&profile.face.layout, profile.qr.is_some(), profile.has_can())
             .map(drop)
     }
 
@@ -164,16 +173,19 @@ impl Press {
         })
     }
 
-    fn prepared(&self, layout: &str, with_qr: bool) -> Result<&Prepared, Fault> {
+    fn prepared(&self, layout: &str, with_qr: bool, with_can: bool) -> Result<&Prepared, Fault> {
         let prepared = self
             .layouts
             .get(layout)
             .ok_or_else(|| Fault::new(&fault::LAYOUT_UNKNOWN, layout.to_owned()))?;
-        if with_qr == (prepared.front.side.qr.is_some() || prepared.back.side.qr.is_some()) {
-            Ok(prepared)
-        } else {
-            Err(Fault::new(&fault::QR_MISMATCH, layout.to_owned()))
+        let sides = [&prepared.front.side, &prepared.back.side];
+        if with_qr != sides.iter().any(|side| side.qr.is_some()) {
+            return Err(Fault::new(&fault::QR_MISMATCH, layout.to_owned()));
         }
+        if with_can != sides.iter().any(|side| side.has(FieldName::Can)) {
+            return Err(Fault::new(&fault::CAN_MISMATCH, layout.to_owned()));
+        }
+        Ok(prepared)
     }
 
     fn compose_side(
@@ -185,8 +197,7 @@ impl Press {
         let Contents {
             dossier,
             unlimited,
-            mrz,
-            qr,
+            marks,
         } = *contents;
         let side = &prepared.side;
         let mut picture = if rehearsal {
@@ -212,13 +223,17 @@ impl Press {
             }
         }
         for field in &side.field {
-            text::draw_field(&mut picture, &self.typefaces, field, dossier, unlimited)?;
+            let text = match field.what {
+                FieldName::Can => marks.can.unwrap_or_default().to_owned(),
+                what => what.text(dossier, unlimited),
+            };
+            text::draw_field(&mut picture, &self.typefaces, field, &text)?;
         }
-        if let (Some(place), Some(content)) = (&side.qr, qr) {
+        if let (Some(place), Some(content)) = (&side.qr, marks.qr) {
             symbol::draw(&mut picture, place, content)?;
         }
         if let Some(place) = &side.mrz {
-            self.zone.draw(&mut picture, place, mrz)?;
+            self.zone.draw(&mut picture, place, marks.mrz)?;
         }
         Ok(picture)
     }

@@ -105,6 +105,17 @@ pub enum ChipAuthenticationProtocol {
     EcdhAes256,
 }
 
+/// What a chip cannot do.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Lacks {
+    /// It takes no ECDSA key to sign challenges with.
+    pub active_authentication: bool,
+    /// It takes no key to agree on session keys with.
+    pub chip_authentication: bool,
+    /// It does not speak PACE.
+    pub pace: bool,
+}
+
 /// PACE.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -113,7 +124,8 @@ pub struct PaceProfile {
     pub protocol: PaceProtocol,
     /// Standardized domain parameters (BSI TR-03110-3, table 4): 12 is P-256, 13 is brainpoolP256r1.
     pub parameter_id: u8,
-    /// A six-digit number on the front opens the chip too. Not made yet: a profile that wants it is refused.
+    /// A six-digit number opens the chip too, the card access number. It is drawn for each card, and the layout says
+    /// where it is printed.
     pub can: bool,
 }
 
@@ -259,15 +271,31 @@ impl CardProfile {
         self.requirements.biometrics == Biometrics::PortraitAndFingers
     }
 
-    /// The same kind of card on a chip that has no key of its own to sign with: without DG15, and without DG14 if
-    /// nothing else is announced there.
+    /// A card access number opens the chip too.
     #[must_use]
-    pub fn without_active_authentication(mut self) -> Self {
+    pub fn has_can(&self) -> bool {
+        self.chip.pace.as_ref().is_some_and(|pace| pace.can)
+    }
+
+    /// The same kind of card on a chip that can do less: without DG15, and without DG14 if nothing is announced there.
+    /// A card that is opened by PACE alone stays as it is, for without it nobody could read it.
+    #[must_use]
+    pub fn on_a_chip_that(mut self, lacks: Lacks) -> Self {
         let chip = &mut self.chip;
-        chip.active_authentication = false;
+        chip.active_authentication &= !lacks.active_authentication;
+        if lacks.chip_authentication {
+            chip.chip_authentication = None;
+        }
+        if lacks.pace && chip.bac {
+            chip.pace = None;
+        }
         let announced = chip.chip_authentication.is_some() || chip.pace.is_some();
-        chip.data_groups
-            .retain(|number| *number != 15 && (*number != 14 || announced));
+        let signs = chip.active_authentication;
+        chip.data_groups.retain(|number| match number {
+            14 => announced,
+            15 => signs,
+            _ => true,
+        });
         self
     }
 
@@ -288,16 +316,22 @@ mod tests {
 
     #[test]
     fn what_is_left_without_active_authentication_is_a_profile() {
+        let unsigned = Lacks {
+            active_authentication: true,
+            ..Lacks::default()
+        };
         for (id, text) in BUILTIN {
-            let card = CardProfile::parse(text).unwrap().without_active_authentication();
+            let card = CardProfile::parse(text).unwrap().on_a_chip_that(unsigned);
             check::consistent(&card).unwrap();
             assert!(!card.has_data_group(15) && card.has_data_group(14), "{id}");
-            let mut bare = card.clone();
-            (bare.chip.chip_authentication, bare.chip.pace) = (None, None);
-            let bare = bare.without_active_authentication();
+            let bare = card.clone().on_a_chip_that(Lacks {
+                active_authentication: true,
+                chip_authentication: true,
+                pace: true,
+            });
             check::consistent(&bare).unwrap();
             assert!(!bare.has_data_group(14), "{id}");
-            assert_eq!(card.clone().without_active_authentication(), card);
+            assert_eq!(card.clone().on_a_chip_that(unsigned), card);
         }
     }
     use crate::dossier::name::Glyphs;

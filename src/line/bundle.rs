@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::base::Fault;
+use crate::chip::Can;
 use crate::document::sod::SodDraft;
 use crate::document::{CardFiles, FileId};
 
@@ -15,6 +16,8 @@ pub struct Content {
     pub draft: SodDraft,
     /// Label of the signer chosen for it.
     pub signer: String,
+    /// The card access number drawn for this card, if it has one: it goes into the chip and onto the face.
+    pub can: Option<Can>,
 }
 
 /// What stands before the files' bytes, in JSON.
@@ -24,13 +27,20 @@ struct Head {
     files: Vec<(FileId, usize)>,
     draft: SodDraft,
     signer: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    can: Option<String>,
 }
 
 impl Content {
     /// A bundle of these files.
     #[must_use]
-    pub fn new(files: CardFiles, draft: SodDraft, signer: String) -> Self {
-        Self { files, draft, signer }
+    pub fn new(files: CardFiles, draft: SodDraft, signer: String, can: Option<Can>) -> Self {
+        Self {
+            files,
+            draft,
+            signer,
+            can,
+        }
     }
 
     /// The files, EF.SOD not among them.
@@ -48,6 +58,7 @@ impl Content {
             files: self.files.iter().map(|(id, bytes)| (*id, bytes.len())).collect(),
             draft: self.draft.clone(),
             signer: self.signer.clone(),
+            can: self.can.as_ref().map(|can| can.as_str().to_owned()),
         };
         let head = serde_json::to_vec(&head).map_err(|error| unreadable(error.to_string()))?;
         let length = u32::try_from(head.len()).map_err(|_| unreadable("bundle head"))?;
@@ -78,7 +89,8 @@ impl Content {
         if !rest.is_empty() {
             return Err(broken());
         }
-        Ok(Self::new(files, head.draft, head.signer))
+        let can = head.can.map(|digits| Can::new(&digits)).transpose()?;
+        Ok(Self::new(files, head.draft, head.signer, can))
     }
 }
 
@@ -102,12 +114,18 @@ mod tests {
         ]);
         let hashes = [(1, [1; 32]), (2, [2; 32])].into();
         let draft = SodDraft::new(&hashes, LdsVersion::V1, None).unwrap();
-        let bytes = Content::new(files.clone(), draft.clone(), "ds".into())
-            .encode()
-            .unwrap();
-        let read = Content::decode(&bytes).unwrap();
-        assert_eq!((&read.draft, read.signer.as_str()), (&draft, "ds"));
-        assert_eq!(read.files(), files);
+        let bytes = |can: Option<&str>| {
+            let can = can.map(|digits| Can::new(digits).unwrap());
+            let content = Content::new(files.clone(), draft.clone(), "ds".into(), can);
+            content.encode().unwrap()
+        };
+        for can in [None, Some("004711")] {
+            let read = Content::decode(&bytes(can)).unwrap();
+            assert_eq!((&read.draft, read.signer.as_str()), (&draft, "ds"));
+            assert_eq!(read.can.as_ref().map(Can::as_str), can);
+            assert_eq!(read.files(), files);
+        }
+        let bytes = bytes(None);
         for damaged in [
             &bytes[..bytes.len() - 1],
             &bytes[..3],

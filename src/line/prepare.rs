@@ -10,10 +10,10 @@ use time::OffsetDateTime;
 use crate::audit::Hash;
 use crate::base::ids::{AttemptId, LotId, MachineId, SodHash};
 use crate::base::{Fault, Mode, Secret, hex};
-use crate::chip::MrzKey;
 use crate::chip::keys::{self, OwnKeys};
+use crate::chip::{Can, MrzKey};
 use crate::document::build::{self, ChipPublic};
-use crate::document::face::Faces;
+use crate::document::face::{Faces, Marks};
 use crate::document::mrz::Mrz;
 use crate::document::sod::SodDraft;
 use crate::document::{CardFiles, CardProfile, FileId, qr};
@@ -41,6 +41,8 @@ pub struct Ready {
     pub files: CardFiles,
     /// What opens the chip.
     pub mrz: MrzKey,
+    /// What opens it too, if the card has it.
+    pub can: Option<Can>,
     /// The chip's own private keys, as far as it gets any and they are not erased yet.
     pub keys: OwnKeys,
     /// What the printer prints.
@@ -72,16 +74,20 @@ pub async fn prepare(
         return Err(Fault::new(&NO_TERMINAL, profile.id.as_str()));
     }
     let (keys, public) = own_keys(line, &profile).await?;
+    let can = match profile.has_can() {
+        true => Some(Can::random(&line.fresh_secret().await?)),
+        false => None,
+    };
     let number = hex::encode(&line.entropy.bytes::<8>()?);
     let files = build::files(&dossier, &profile, &public, &number, line.entropy.bytes()?)?;
     // Composed before anything is recorded: a face that does not fit is found while the attempt does not exist.
-    let faces = faces(line, &dossier, &profile)?;
+    let faces = faces(line, &dossier, &profile, can.as_ref())?;
 
     let now = line.clock.now();
     let signing_time = profile.sod.signing_time.then_some(now);
     let draft = SodDraft::new(&build::hashes(&files), profile.sod.version, signing_time)?;
     let signer = signer_for(line, &dossier, &profile, now, signing_time)?;
-    let content = Content::new(files, draft, signer);
+    let content = Content::new(files, draft, signer, can);
 
     let key = line.fresh_key(&order_key, id).await?;
     let planned = Event::Planned {
@@ -107,7 +113,7 @@ pub async fn prepare(
     )
     .await?;
     let sod = sign(line, &mut attempt, &content, &key).await?;
-    ready(attempt, dossier, profile, content.files(), sod, keys, faces)
+    ready(attempt, dossier, profile, content, sod, keys, faces)
 }
 
 /// Takes up an attempt whose bundle exists: after a crash, or for a card that is in a machine already.
@@ -151,8 +157,8 @@ pub async fn resume(line: &Line, mut attempt: Attempt) -> Result<Ready, Fault> {
         }
         None => return Err(missing()),
     };
-    let faces = faces(line, &dossier, &profile)?;
-    ready(attempt, dossier, profile, content.files(), sod, keys, faces)
+    let faces = faces(line, &dossier, &profile, content.can.as_ref())?;
+    ready(attempt, dossier, profile, content, sod, keys, faces)
 }
 
 /// Asks the HSM, checks its answer with another library, and makes EF.SOD durable.
@@ -263,12 +269,21 @@ async fn pair(line: &Line, wanted: bool) -> Result<Option<(Secret<[u8; 32]>, [u8
 ///
 /// # Errors
 /// As [`crate::document::face::Press::compose`].
-pub fn faces(line: &Line, dossier: &Dossier, profile: &CardProfile) -> Result<Faces, Fault> {
+pub fn faces(
+    line: &Line,
+    dossier: &Dossier,
+    profile: &CardProfile,
+    can: Option<&Can>,
+) -> Result<Faces, Fault> {
     let mrz = Mrz::compose(dossier, profile)?;
     let qr = qr::text(dossier, profile)?;
     let rehearsal = line.rules.mode == Mode::Rehearsal;
-    line.press
-        .compose(&profile.face, dossier, mrz.lines(), qr.as_deref(), rehearsal)
+    let marks = Marks {
+        mrz: mrz.lines(),
+        qr: qr.as_deref(),
+        can: can.map(Can::as_str),
+    };
+    line.press.compose(&profile.face, dossier, marks, rehearsal)
 }
 
 impl Line {
@@ -298,13 +313,15 @@ fn ready(
     attempt: Attempt,
     dossier: Dossier,
     profile: Arc<CardProfile>,
-    mut files: CardFiles,
+    content: Content,
     sod: Vec<u8>,
     keys: OwnKeys,
     faces: Faces,
 ) -> Result<Ready, Fault> {
     let mrz = Mrz::compose(&dossier, &profile)?;
     let mrz = MrzKey::new(&mrz.document_number(), mrz.birth(), mrz.expiry())?;
+    let can = content.can.clone();
+    let mut files = content.files();
     files.insert(FileId::Sod, sod);
     Ok(Ready {
         attempt,
@@ -312,6 +329,7 @@ fn ready(
         profile,
         files,
         mrz,
+        can,
         keys,
         faces,
     })

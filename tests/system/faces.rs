@@ -11,7 +11,7 @@
 use std::path::Path;
 
 use cardwright::base::Bitmap;
-use cardwright::document::face::Press;
+use cardwright::document::face::{Marks, Press};
 use cardwright::document::{CardProfile, Mrz, qr};
 use cardwright::sim::dossiers::{Plan, generate};
 
@@ -34,9 +34,12 @@ fn the_picture_shows_what_is_printed() {
     let mrz = Mrz::compose(&dossier, &profile).unwrap();
     let code = qr::text(&dossier, &profile).unwrap();
     let press = Press::builtin().unwrap();
-    let faces = press
-        .compose(&profile.face, &dossier, mrz.lines(), code.as_deref(), true)
-        .unwrap();
+    let marks = Marks {
+        mrz: mrz.lines(),
+        qr: code.as_deref(),
+        can: None,
+    };
+    let faces = press.compose(&profile.face, &dossier, marks, true).unwrap();
     let picture = side_by_side(&faces.front, &faces.back);
 
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/faces.png");

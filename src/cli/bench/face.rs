@@ -2,7 +2,7 @@
 
 use super::people::{adults, pick};
 use super::{Times, print, repeat};
-use crate::document::face::Press;
+use crate::document::face::{Marks, Press};
 use crate::document::mrz::Mrz;
 use crate::document::qr;
 use crate::printer::Model;
@@ -20,7 +20,12 @@ pub(super) fn main(times: Times) -> anyhow::Result<bool> {
         let dossier = pick(&dossiers, index)?;
         let mrz = Mrz::compose(dossier, &profile)?;
         let qr = qr::text(dossier, &profile)?;
-        Ok(press.compose(&profile.face, dossier, mrz.lines(), qr.as_deref(), true)?)
+        let marks = Marks {
+            mrz: mrz.lines(),
+            qr: qr.as_deref(),
+            can: None,
+        };
+        Ok(press.compose(&profile.face, dossier, marks, true)?)
     };
     let faces = compose(0)?;
     let composed = repeat("both faces composed", times, |index| {

@@ -88,7 +88,7 @@ impl Kit {
         };
         let mut profiles = BTreeMap::new();
         for (id, text) in BUILTIN {
-            profiles.insert((*id).to_owned(), Arc::new(CardProfile::parse(text)?));
+            profiles.insert((*id).to_owned(), Arc::new(chip.fit(CardProfile::parse(text)?)));
         }
         Ok(Arc::new(Self {
             requests: generated.requests().collect(),

@@ -29,6 +29,12 @@ crate::fault_codes! {
         "the profile and the layout disagree about the QR code", "hồ sơ loại thẻ và bố cục không khớp về mã QR",
         "Give the profile a [qr] if its layout has a place for it, or take it away.",
         "Thêm [qr] vào hồ sơ loại thẻ nếu bố cục có chỗ cho mã, hoặc bỏ đi.";
+    /// The caller gave a card access number where the layout has no place, or none where it has one.
+    CAN_MISMATCH = "FACE-012", Operator, true,
+        "the profile and the layout disagree about the card access number",
+        "hồ sơ loại thẻ và bố cục không khớp về số truy cập thẻ (CAN)",
+        "Give the layout a field what = \"can\" if the profile has chip.pace.can = true, or take it away.",
+        "Thêm trường what = \"can\" vào bố cục nếu loại thẻ có chip.pace.can = true, hoặc bỏ đi.";
     /// A machine-readable zone that is not three lines of thirty permitted characters.
     MRZ_MALFORMED = "FACE-007", Bug, true,
         "the machine-readable zone is malformed", "vùng đọc máy (MRZ) sai cấu trúc",

@@ -167,7 +167,7 @@ pub struct Field {
     pub capitals: bool,
 }
 
-/// A text a dossier gives to a face.
+/// A text on a face: all but the card access number are the dossier's.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
 #[serde(rename_all = "kebab-case")]
 pub enum FieldName {
@@ -193,6 +193,8 @@ pub enum FieldName {
     Issued,
     /// Có giá trị đến, ngày hết hạn.
     Expiry,
+    /// Card access number (CAN), which opens the chip as the zone does (Doc 9303-11, section 4.4).
+    Can,
 }
 
 /// Typeface of a text.
@@ -351,6 +353,11 @@ impl Layout {
 
 impl Side {
     /// Every box with its name, labels excepted: their height belongs to the typeface.
+    /// Is this printed on it?
+    pub(super) fn has(&self, what: FieldName) -> bool {
+        self.field.iter().any(|field| field.what == what)
+    }
+
     fn boxes(&self) -> Vec<(String, Place)> {
         let mut boxes = Vec::new();
         for one in &self.preprinted {

@@ -8,8 +8,12 @@ use crate::base::Blame;
 
 const LAYOUTS: [&str; 3] = ["cc-2024", "cc-2024-child", "cccd-2021"];
 
+fn marks<'a>(mrz: &'a [String; 3], qr: Option<&'a str>) -> Marks<'a> {
+    Marks { mrz, qr, can: None }
+}
+
 fn compose(press: &Press, layout: &str, dossier: &Dossier) -> Result<Faces, Fault> {
-    press.compose(&face(layout), dossier, &mrz(), Some(&qr(dossier)), false)
+    press.compose(&face(layout), dossier, marks(&mrz(), Some(&qr(dossier))), false)
 }
 
 #[test]
@@ -76,7 +80,7 @@ fn long_addresses_fit_and_absurd_ones_go_back_to_the_office() {
     dossier.person.residence = dossier.person.residence.repeat(3);
     for layout in LAYOUTS {
         let fault = press
-            .compose(&face(layout), &dossier, &mrz(), Some("x"), false)
+            .compose(&face(layout), &dossier, marks(&mrz(), Some("x")), false)
             .unwrap_err();
         assert_eq!(
             (fault.code, fault.blame()),
@@ -99,7 +103,7 @@ fn a_letter_without_a_glyph_goes_back_to_the_office() {
     let composed = compose(&press, "cc-2024", &dossier).unwrap();
     dossier.person.name = unicode_normalization::UnicodeNormalization::nfd("Đỗ Văn Đạt").collect();
     let decomposed = press
-        .compose(&face("cc-2024"), &dossier, &mrz(), Some("x"), false)
+        .compose(&face("cc-2024"), &dossier, marks(&mrz(), Some("x")), false)
         .unwrap();
     assert_eq!(composed.front, decomposed.front);
 }
@@ -142,7 +146,12 @@ fn only_rehearsal_faces_carry_the_mark() {
     for layout in LAYOUTS {
         let compose = |rehearsal| {
             press
-                .compose(&face(layout), &dossier, &mrz(), Some(&qr(&dossier)), rehearsal)
+                .compose(
+                    &face(layout),
+                    &dossier,
+                    marks(&mrz(), Some(&qr(&dossier))),
+                    rehearsal,
+                )
                 .unwrap()
         };
         let (production, rehearsal) = (compose(false), compose(true));
@@ -189,7 +198,9 @@ fn a_card_without_expiry_says_so_in_the_profiles_words() {
             unlimited_expiry: words.to_owned(),
             ..face("cc-2024")
         };
-        press.compose(&face, &dossier, &mrz(), Some("x"), false).unwrap()
+        press
+            .compose(&face, &dossier, marks(&mrz(), Some("x")), false)
+            .unwrap()
     };
     assert_ne!(compose("Không thời hạn"), compose("Vô thời hạn"));
 }
@@ -201,7 +212,7 @@ fn callers_are_held_to_the_layout() {
     let too_long = "x".repeat(500);
     let refused = |layout, mrz: &[String; 3], qr| {
         press
-            .compose(&face(layout), &dossier, mrz, qr, false)
+            .compose(&face(layout), &dossier, marks(mrz, qr), false)
             .unwrap_err()
             .code
     };
@@ -220,6 +231,53 @@ fn callers_are_held_to_the_layout() {
         line.clone_into(&mut lines[2]);
         assert_eq!(refused("cc-2024", &lines, Some("x")), &fault::MRZ_MALFORMED);
     }
+}
+
+#[test]
+fn a_card_access_number_stands_in_its_place_and_nowhere_else() {
+    let good = include_str!("layouts/cc-2024.toml");
+    let place = "{ what = \"can\", x = 4.0, y = 49.0, w = 20.0, h = 3.4, size = 7.0, size_min = 6.5 },";
+    let text = good.replacen("field = [\n", &format!("field = [\n  {place}\n"), 1);
+    let press = Press::new([Layout::parse(&text).unwrap()]).unwrap();
+    let dossier = dossier();
+    let compose = |can| {
+        let (mrz, qr) = (mrz(), qr(&dossier));
+        let marks = Marks {
+            can,
+            ..marks(&mrz, Some(&qr))
+        };
+        press.compose(&face("cc-2024"), &dossier, marks, false)
+    };
+    let (one, other) = (compose(Some("100000")).unwrap(), compose(Some("999999")).unwrap());
+    assert_eq!(one.back, other.back);
+    let area = layout::Place {
+        x: 4.0,
+        y: 49.0,
+        w: 20.0,
+        h: 3.4,
+    }
+    .area();
+    let inside =
+        |x: u32, y: u32| (area.x..area.x + area.w).contains(&x) && (area.y..area.y + area.h).contains(&y);
+    let mut differ = 0;
+    for y in 0..FACE_HEIGHT_DOTS {
+        for x in 0..FACE_WIDTH_DOTS {
+            if one.front.get(x, y) != other.front.get(x, y) {
+                assert!(inside(x, y), "{x} {y}");
+                differ += 1;
+            }
+        }
+    }
+    assert!(differ > 100, "{differ}");
+    assert_eq!(compose(None).unwrap_err().code, &fault::CAN_MISMATCH);
+    let builtin = Press::builtin().unwrap();
+    let (mrz, qr) = (mrz(), qr(&dossier));
+    let marks = Marks {
+        can: Some("100000"),
+        ..marks(&mrz, Some(&qr))
+    };
+    let refused = builtin.compose(&face("cc-2024"), &dossier, marks, false);
+    assert_eq!(refused.unwrap_err().code, &fault::CAN_MISMATCH);
 }
 
 #[test]

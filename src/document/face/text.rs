@@ -20,7 +20,8 @@ pub(super) struct Fitted {
 }
 
 impl FieldName {
-    /// What the dossier says, composed (NFC) so that every letter is one glyph.
+    /// What the dossier says, composed (NFC) so that every letter is one glyph; `unlimited` stands for the expiry of a
+    /// card that has none.
     pub(super) fn text(self, dossier: &Dossier, unlimited: &str) -> String {
         let person = &dossier.person;
         let text = match self {
@@ -40,12 +41,14 @@ impl FieldName {
                     Expiry::Unlimited => unlimited.to_owned(),
                 };
             }
+            // No dossier knows it.
+            Self::Can => return String::new(),
         };
         text.nfc().collect()
     }
 }
 
-/// Draws a field of the dossier; `unlimited` stands for the expiry of a card that has none.
+/// Draws the text of a field.
 ///
 /// # Errors
 /// `TEXT_TOO_LONG` and `LETTER_MISSING`, with the name of the field and nothing of its text.
@@ -53,13 +56,12 @@ pub(super) fn draw_field(
     picture: &mut Bitmap,
     typefaces: &Typefaces,
     field: &Field,
-    dossier: &Dossier,
-    unlimited: &str,
+    text: &str,
 ) -> Result<(), Fault> {
-    let text = field.what.text(dossier, unlimited);
-    let text = if field.capitals { text.to_uppercase() } else { text };
+    let capitals = field.capitals.then(|| text.to_uppercase());
+    let text = capitals.as_deref().unwrap_or(text);
     let fitted =
-        fit(typefaces, field, &text).map_err(|code| Fault::new(code, format!("field {:?}", field.what)))?;
+        fit(typefaces, field, text).map_err(|code| Fault::new(code, format!("field {:?}", field.what)))?;
     let area = field.place().area();
     let em = fitted.size.dots_per_em();
     let mut baseline = count(area.y) + typefaces.above(field.style) * em;

@@ -74,10 +74,6 @@ fn chip(profile: &CardProfile) -> Result<(), String> {
         return Err(format!("chip.data_groups: DG{other} cannot be built"));
     }
     ensure(has(1), "chip.data_groups must have DG1")?;
-    ensure(
-        !chip.pace.as_ref().is_some_and(|pace| pace.can),
-        "chip.pace.can: no layout prints a card access number yet",
-    )?;
     // SIZE (2..16) of dataGroupHashValues, Doc 9303-10 appendix D.
     ensure(
         chip.data_groups.len() >= 2,

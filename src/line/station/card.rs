@@ -6,7 +6,8 @@ use crate::base::ids::{ChipId, MachineId};
 use crate::base::{Blame, Fault, Place};
 use crate::chip::fault::TWO_NAMES;
 use crate::chip::{
-    ActiveSecret, CardImage, CardKeys, Identity, Sealed, identify, personalize, pretest, probe_sealed, seal,
+    ActiveSecret, CardImage, CardKeys, Identity, Sealed, identify, personalize, pretest, probe_sealed,
+    refuses_writes, seal,
 };
 use crate::job::decide::{self, Card, Position};
 use crate::job::fault::{
@@ -344,6 +345,7 @@ async fn encode(
             .as_ref()
             .map(ActiveSecret::Elliptic),
         chip_authentication: ready.keys.chip_authentication.as_ref(),
+        can: ready.can.as_ref(),
         cvcas: line.fingerprints(&ready.profile).map_or(&[], |who| &who.cvcas),
         ..CardImage::new(&ready.files, &ready.mrz)
     };
@@ -396,6 +398,7 @@ async fn verify(
     station.encoder.power_on().await?;
     // Of two cards in one field either may answer a new session, and the next is an attempt at writing.
     must_be_bound(station, line, attempt).await?;
+    with_chip(&mut *station.encoder, refuses_writes(&line.rules.chip)).await?;
     read_back(&mut *station.encoder, line, ready).await
 }
 

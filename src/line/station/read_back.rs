@@ -1,7 +1,7 @@
 //! A chip read back as a border would, knowing what is printed, and compared with what was approved (law 5).
 
 use crate::base::Fault;
-use crate::chip::{Inspection, Password, Request, Verdict, inspect, refuses_writes};
+use crate::chip::{Inspection, Password, Request, Verdict, Wanted, inspect};
 use crate::document::sod::{self, passive_authentication};
 use crate::document::{FileId, build};
 use crate::job::Evidence;
@@ -11,13 +11,13 @@ use crate::line::prepare::Ready;
 use crate::line::talk::with_chip;
 use crate::port::Encoder;
 
-/// Reads the chip in the field and judges it; it must refuse to be written.
+/// Reads the chip in the field and judges it. Each password has to open a card that was just laid on the reader:
+/// nothing is selected, and EF.CardAccess lies where Doc 9303-10 has it.
 pub(super) async fn read_back(
     encoder: &mut dyn Encoder,
     line: &Line,
     ready: &Ready,
 ) -> Result<Evidence, Fault> {
-    with_chip(&mut *encoder, refuses_writes(&line.rules.chip)).await?;
     let request = Request {
         allow_bac: ready.profile.chip.bac,
         read_max: Some(line.rules.chip.apdu.read_max),
@@ -25,12 +25,26 @@ pub(super) async fn read_back(
         terminal: line.fingerprints(&ready.profile).map(|who| who.terminal.clone()),
         ..Request::new(Password::Mrz(ready.mrz.clone()))
     };
-    let seed = line.entropy.secret()?;
-    let inspection = with_chip(encoder, inspect(request, &seed)).await?;
+    let inspection = read(encoder, line, request).await?;
     judge(line, ready, &inspection)?;
+    let mut commands = inspection.commands;
+    if let Some(can) = &ready.can {
+        let request = Request {
+            wanted: Wanted::Only(vec![FileId::Com]),
+            ..Request::new(Password::Can(can.clone()))
+        };
+        commands += read(encoder, line, request).await?.commands;
+    }
     Ok(Evidence::Verify {
-        commands: u32::try_from(inspection.commands).unwrap_or(u32::MAX),
+        commands: u32::try_from(commands).unwrap_or(u32::MAX),
     })
+}
+
+async fn read(encoder: &mut dyn Encoder, line: &Line, request: Request) -> Result<Inspection, Fault> {
+    encoder.power_off().await?;
+    encoder.power_on().await?;
+    let seed = line.entropy.secret()?;
+    with_chip(encoder, inspect(request, &seed)).await
 }
 
 fn judge(line: &Line, ready: &Ready, inspection: &Inspection) -> Result<(), Fault> {

@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::document::face::testkit::{dossier, face, mrz, qr};
-use crate::document::face::{Faces, Press};
+use crate::document::face::{Faces, Marks, Press};
 
 fn press() -> &'static Press {
     static PRESS: std::sync::LazyLock<Press> = std::sync::LazyLock::new(|| Press::builtin().unwrap());
@@ -10,9 +10,12 @@ fn press() -> &'static Press {
 }
 
 fn faces(layout: &str, mrz: &[String; 3], qr: &str) -> Faces {
-    press()
-        .compose(&face(layout), &dossier(), mrz, Some(qr), true)
-        .unwrap()
+    let marks = Marks {
+        mrz,
+        qr: Some(qr),
+        can: None,
+    };
+    press().compose(&face(layout), &dossier(), marks, true).unwrap()
 }
 
 /// The same dots on a card that lies a little aside.

@@ -21,6 +21,16 @@ async fn a_lot_is_made_through_card_managers() {
     }
 }
 
+/// Every kind of chip that the program knows becomes a card of this line, as far as that kind goes: with short commands
+/// or long ones, EF.CardAccess here or there, PACE or none.
+#[tokio::test(start_paused = true)]
+async fn a_lot_is_made_of_every_kind_of_chip() {
+    for chip in crate::chip::profile::NAMES {
+        let (day, _) = whole_day(People::SmallChildren, Plan { chip, ..plan(7, 3) }).await;
+        assert!(day.hall.inventory().boxes.len() >= 2, "{chip}");
+    }
+}
+
 /// Blanks that are not what their pack says lie in every feeder: each is refused before it is bound, with its reason,
 /// and costs nobody a card.
 #[tokio::test(start_paused = true)]
