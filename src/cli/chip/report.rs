@@ -9,6 +9,7 @@ use time::OffsetDateTime;
 use super::source::Trusted;
 use crate::base::{Blame, Fault, hex};
 use crate::chip::active::Verdict;
+use crate::chip::fault::NO_PROTOCOL;
 use crate::chip::{Access, Inspection, MrzKey, Survey, pace};
 use crate::document::security_info::{SecurityInfo, SecurityInfos};
 use crate::document::sod::{self, Check, CheckName, passive_authentication};
@@ -75,6 +76,11 @@ impl Report {
                     Standing::Undetermined,
                     "asked for, and there was no chip authentication before it",
                 ),
+                Verdict::Failed => line(
+                    "terminal authentication",
+                    Standing::Undetermined,
+                    "the chip did not let this terminal in, which says nothing against the card",
+                ),
                 known => proof("terminal authentication", known),
             });
         }
@@ -96,7 +102,16 @@ impl Report {
     /// The judgment of a chip that could not be opened.
     pub(super) fn unopened(fault: &Fault) -> Self {
         Self {
-            lines: vec![line("access", Standing::Failed, fault)],
+            // A password that this card does not take is the reader's mistake.
+            lines: vec![line(
+                "access",
+                if *fault.code == NO_PROTOCOL {
+                    Standing::Undetermined
+                } else {
+                    Standing::Failed
+                },
+                fault,
+            )],
             notes: Vec::new(),
         }
     }
@@ -265,8 +280,11 @@ pub(super) fn told(atr: &[u8], survey: &Survey, json: bool) -> String {
             None => "extended length   not announced".to_owned(),
         },
     ];
-    if survey.card_access.is_none() {
-        text.push("EF.CardAccess     none: opened by basic access control".to_owned());
+    if survey.application && survey.card_access.is_none() {
+        text.push(
+            "EF.CardAccess     none is read: a finished card is opened by basic access control, a blank by nothing"
+                .to_owned(),
+        );
     }
     text.extend(ways.iter().map(|way| format!("EF.CardAccess     {way}")));
     text.join("\n")
