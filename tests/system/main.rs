@@ -1,5 +1,6 @@
 //! The single integration-test binary: what crosses a boundary, and the rules of the house.
 
+mod access_number;
 mod bad_hsm;
 mod canaries;
 mod control;
