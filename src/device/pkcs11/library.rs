@@ -133,6 +133,7 @@ impl Library {
         let pin = self.source.pin().map_err(Trouble::Final)?;
         let pin = AuthPin::from(pin.expose().as_str());
         let tried = self.may_try(age).and_then(|()| {
+            self.source.trying();
             let tried = session.login(UserType::User, Some(&pin));
             tried.map_err(Trouble::Device)
         });
@@ -142,7 +143,10 @@ impl Library {
                 self.source.accepted();
                 Ok(())
             }
-            Err(Trouble::Device(Error::Pkcs11(RvError::UserAlreadyLoggedIn, _))) => Ok(()),
+            Err(Trouble::Device(Error::Pkcs11(RvError::UserAlreadyLoggedIn, _))) => {
+                self.source.accepted();
+                Ok(())
+            }
             Err(Trouble::Device(error)) => {
                 let code = match error {
                     Error::Pkcs11(RvError::PinLocked, _) => &fault::PIN_LOCKED,
@@ -154,7 +158,11 @@ impl Library {
                         | RvError::UserPinNotInitialized,
                         _,
                     ) => &fault::PIN,
-                    error => return Err(Trouble::Device(error)),
+                    // It answered, and not about the PIN.
+                    error => {
+                        self.source.accepted();
+                        return Err(Trouble::Device(error));
+                    }
                 };
                 login.refused = Some(code);
                 self.source.refused(code);

@@ -33,7 +33,7 @@ impl PinSource {
         };
         let mut words = noted.splitn(2, ' ');
         let (code, version) = (words.next(), words.next());
-        if version != Some(self.version().as_str()) {
+        if version != Some(self.version().as_str()) || code.is_some_and(|code| code == unanswered(1)) {
             return Ok(());
         }
         let code = if code == Some(fault::PIN_LOCKED.id) {
@@ -47,6 +47,21 @@ impl PinSource {
         ))
     }
 
+    /// Notes that it is about to be tried: who dies before the answer does not know it, and may try once more.
+    pub(super) fn trying(&self) {
+        let version = self.version();
+        let before = fs::read_to_string(&self.refusal).unwrap_or_default();
+        let times = if before == format!("{} {version}", unanswered(1)) {
+            2
+        } else {
+            1
+        };
+        let note = format!("{} {version}", unanswered(times));
+        if let Err(error) = write(&self.refusal, note.as_bytes()) {
+            tracing::error!(%error, "that the PIN is tried cannot be noted");
+        }
+    }
+
     /// Notes the refusal. If that cannot be done, this process at least remembers.
     pub(super) fn refused(&self, code: &Code) {
         let note = format!("{} {}", code.id, self.version());
@@ -55,7 +70,7 @@ impl PinSource {
         }
     }
 
-    /// Forgets what was noted of an earlier PIN.
+    /// Forgets what was noted: the PIN is right, or the token said nothing of it.
     pub(super) fn accepted(&self) {
         // A note of another version of the file says nothing, so it does no harm if it stays.
         let _ = fs::remove_file(&self.refusal);
@@ -77,6 +92,11 @@ impl PinSource {
     }
 }
 
+/// How a note begins of which nobody knows what the token answered.
+fn unanswered(times: u8) -> String {
+    format!("unanswered-{times}")
+}
+
 fn write(path: &Path, content: &[u8]) -> std::io::Result<()> {
     let mut file = fs::OpenOptions::new()
         .write(true)
@@ -91,6 +111,30 @@ fn write(path: &Path, content: &[u8]) -> std::io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_dies_before_the_answer_tries_once_more_and_no_oftener() {
+        let folder = tempfile::tempdir().unwrap();
+        let source = PinSource {
+            file: folder.path().join("pin"),
+            read: |_| Ok(Secret::new(String::new())),
+            refusal: folder.path().join("refused"),
+        };
+        fs::write(&source.file, "1234").unwrap();
+        for _ in 0..2 {
+            assert_eq!(source.check(), Ok(()));
+            source.trying();
+        }
+        assert_eq!(source.check().unwrap_err().code, &fault::PIN);
+        fs::write(&source.file, "12345").unwrap();
+        assert_eq!(source.check(), Ok(()));
+        source.trying();
+        source.accepted();
+        source.trying();
+        assert_eq!(source.check(), Ok(()));
+        source.refused(&fault::PIN);
+        assert_eq!(source.check().unwrap_err().code, &fault::PIN);
+    }
 
     #[test]
     fn a_refusal_holds_until_the_file_is_written_anew() {
