@@ -75,12 +75,16 @@ pub fn main(arguments: &Arguments) -> anyhow::Result<bool> {
         let mut checks = vec![Check::new("disk", disk(&arguments.facility))];
         match &config {
             Ok(config) => facility(config, &mut checks).await,
-            Err(fault) => checks.push(Check::new(
-                "facility",
-                Err(format!(
-                    "{fault} Make one with cardwright init, or name its folder with --facility."
-                )),
-            )),
+            Err(fault) => {
+                checks.push(Check::new(
+                    "facility",
+                    Err(format!(
+                        "{fault} Make one with cardwright init, or name its folder with --facility."
+                    )),
+                ));
+                let found = readers::at_hand(Clock::system()).await;
+                checks.push(Check::new("readers", Ok(found)));
+            }
         }
         checks
     });

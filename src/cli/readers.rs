@@ -65,13 +65,18 @@ pub(super) async fn inspect(config: &Config, clock: Clock) -> Vec<(String, Resul
         told.push((format!("{machine} reader"), found));
     }
     if services.is_empty() {
-        let found = match pcsc::readers(None, clock).await {
-            Ok(readers) => format!("no machine is read with PC/SC; there is {}", list(&readers)),
-            Err(fault) => format!("no machine is read with PC/SC; {fault}"),
-        };
+        let found = format!("no machine is read with PC/SC; {}", at_hand(clock).await);
         told.push(("readers".to_owned(), Ok(found)));
     }
     told
+}
+
+/// The readers that the system's own pcscd serves, for whoever has no facility yet.
+pub(super) async fn at_hand(clock: Clock) -> String {
+    match pcsc::readers(None, clock).await {
+        Ok(readers) => format!("there is {}", list(&readers)),
+        Err(fault) => fault.to_string(),
+    }
 }
 
 fn list(readers: &[pcsc::Reader]) -> String {

@@ -541,6 +541,13 @@ fn a_lost_controllers_orders_are_settled_by_two_people_and_made_again() {
         answer.contains("is found and waste, chip") && answer.contains("Another card is owed"),
         "{answer}"
     );
+    // It settles no other order.
+    if let Some(other) = orphans.split(' ').find(|order| *order != tapped) {
+        let words = format!("card K1 {other} --tap D9");
+        verb(&words, "an");
+        let answer = verb(&words, "binh");
+        assert!(answer.contains("CTL-076"), "{answer}");
+    }
     drop(tap.0.stdin.take());
     assert!(tap.0.wait().unwrap().success());
     std::fs::write(&file, configuration).unwrap();
@@ -560,6 +567,11 @@ fn a_lost_controllers_orders_are_settled_by_two_people_and_made_again() {
     house.ends(house.start("K2"));
     let boxed = house.judge(&house.postgres);
     assert_eq!(boxed[0], boxed_before, "the lost one's boxes stay as they were");
+    let books = ask("reconcile");
+    assert!(
+        books.ends_with("balanced\n") || books.contains("\nbalanced"),
+        "{books}"
+    );
     // It never comes back.
     let again = rehearse(&house.path("K1")).output().unwrap();
     assert!(

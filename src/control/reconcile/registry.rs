@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::base::Fault;
-use crate::base::ids::OrderKey;
-use crate::job::{Attempt, Phase};
+use crate::base::ids::{ChipId, OrderKey};
+use crate::job::{Attempt, Fact, Phase};
 use crate::line::Line;
-use crate::port::{Attempts, Order, OrderState, Statement};
+use crate::port::{Attempts, Entry, Order, OrderState, Statement};
 
 use super::Difference;
 use crate::control::subject::each_order;
@@ -183,13 +183,35 @@ async fn one(line: &Line, statement: &Statement, order: &Order) -> Result<Option
         }
     }
     let known = |chip| attempts.iter().any(|attempt| attempt.chip.as_ref() == Some(chip));
-    for chip in statement.refused.iter().filter(|chip| !known(*chip)) {
-        say(
-            format!("the registry refuses chip {chip}, which was never bound to this order"),
-            "find out who reported it",
-        );
+    let strange: Vec<_> = statement.refused.iter().filter(|chip| !known(*chip)).collect();
+    if !strange.is_empty() {
+        let history = line.ports.ledger.history(&order.key.to_string()).await?;
+        for chip in strange.into_iter().filter(|chip| !was_settled(&history, chip)) {
+            say(
+                format!("the registry refuses chip {chip}, which was never bound to this order"),
+                "find out who reported it",
+            );
+        }
+    }
+    if let Some(good) = good
+        && order.state != OrderState::Boxed
+    {
+        found.push(Difference {
+            books: "order book",
+            subject: order.key.to_string(),
+            what: format!("{} is boxed, and the order is {:?}", good.id, order.state),
+            next: "hold the order (cardwright order hold), and find out who wrote in the order book",
+        });
     }
     Ok(Some(found))
+}
+
+/// Did two people settle the order of a lost controller with this chip? It was bound in a ledger that is gone.
+fn was_settled(history: &[Entry], chip: &ChipId) -> bool {
+    history.iter().any(|entry| {
+        matches!(&entry.fact, Fact::OrderChanged { change, reason, .. }
+            if change == "lost" && reason.ends_with(chip.as_str()))
+    })
 }
 
 fn differs(request: &str, what: &str, next: &'static str) -> Difference {
