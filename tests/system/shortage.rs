@@ -23,8 +23,8 @@ const PATIENCE: Duration = Duration::from_secs(8);
 const ENDS: Duration = Duration::from_secs(20);
 /// Handles: some are enough to start, and none of these for everything.
 const HANDLES: [&str; 3] = ["-n 36", "-n 40", "-n 44"];
-/// Address space, in KiB.
-const MEMORY: [&str; 4] = ["-v 200000", "-v 300000", "-v 450000", "-v 700000"];
+/// Address space, in KiB: too little to start, to take work on, for all its work at once; nearly enough.
+const MEMORY: [&str; 4] = ["-v 80000", "-v 120000", "-v 150000", "-v 175000"];
 
 /// A controller under this limit, to its end; true if it ended well.
 fn works_under(dir: &Path, limit: &str) -> bool {
