@@ -31,3 +31,4 @@ pub use hash::Hash;
 pub use manifest::{Manifest, ManifestLine, Office, verify_qr};
 pub use merkle::Frontier;
 pub use proof::Proof;
+pub use table::visible;

@@ -543,13 +543,8 @@ impl Config {
             .iter()
             .map(|station| (&station.id, &station.encoder));
         let desks = self.desks.iter().map(|desk| (&desk.id, &desk.reader));
-        let readers: Vec<_> = stations.chain(desks).collect();
-        if let Some((id, _)) = readers.iter().find(|(_, reader)| reader.is_in_hall()) {
-            return refuse(&format!("{id}: a reader in the hall"));
-        }
-        // There are no others yet.
-        match readers.first() {
-            Some((id, _)) => refuse(&format!("{id}: a screen in the hall")),
+        match stations.chain(desks).find(|(_, reader)| reader.is_in_hall()) {
+            Some((id, _)) => refuse(&format!("{id}: a reader in the hall")),
             None => Ok(()),
         }
     }

@@ -34,6 +34,7 @@ pub mod refused;
 pub mod report;
 pub mod serve;
 pub mod signer;
+pub mod socket;
 pub mod status;
 pub mod stock;
 mod subject;

@@ -5,4 +5,5 @@ pub mod host;
 pub mod papers;
 pub mod pcsc;
 pub mod pkcs11;
+pub mod screen;
 pub mod serial;

@@ -76,7 +76,8 @@ impl Table {
 }
 
 /// Text made safe for a terminal: composed letters, and no control or direction marks that could redraw the screen.
-fn visible(text: &str) -> String {
+#[must_use]
+pub fn visible(text: &str) -> String {
     text.nfc()
         .map(|letter| {
             if letter.is_control() || is_direction_mark(letter) {

@@ -12,7 +12,9 @@ use crate::base::{Clock, Fault, Mode};
 use crate::config::{Config, OrderBookPlace};
 use crate::control::client::Connection;
 use crate::control::serve;
+use crate::device::hall::fault::UNREACHABLE;
 use crate::device::host::disk_left;
+use crate::device::screen;
 use crate::job::Epoch;
 use crate::pki::SignerKey;
 use crate::pki::policy::remaining;
@@ -134,6 +136,7 @@ async fn facility(config: &Config, checks: &mut Vec<Check>) {
     for (id, port) in stations.chain(desks) {
         checks.push(Check::new(id.as_str(), serial(config, port)));
     }
+    checks.push(Check::new("screens", screens(config, clock).await));
     for (what, found) in readers::inspect(config, clock).await {
         checks.push(Check::new(&what, found));
     }
@@ -316,6 +319,28 @@ fn signers(config: &Config, clock: Clock, keys: &[KeyInfo]) -> Result<String, St
         }
         Err(fault) => Err(fault.to_string()),
     }
+}
+
+/// Whom machines and desks ask. A screen that is not open costs nothing before a controller asks there.
+async fn screens(config: &Config, clock: Clock) -> Result<String, String> {
+    let stations = config.stations.iter().map(|one| (&one.id, &one.screen));
+    let desks = config.desks.iter().map(|one| (&one.id, &one.screen));
+    let (mut open, mut closed) = (0, Vec::new());
+    for (id, path) in stations.chain(desks) {
+        match screen::look(&config.path(path), clock, config.mode).await {
+            Ok(()) => open += 1,
+            Err(fault) if *fault.code == UNREACHABLE => closed.push(id.as_str()),
+            Err(fault) => return Err(fault.at(id).to_string()),
+        }
+    }
+    if closed.is_empty() {
+        return Ok(format!("{open} open"));
+    }
+    let who = match config.mode {
+        Mode::Rehearsal => "the hall opens them",
+        Mode::Production => "open each at its place: cardwright position screen",
+    };
+    Ok(format!("{open} open, not {}; {who}", closed.join(", ")))
 }
 
 /// A port is there, is a device, and may be read and written by whoever asks.

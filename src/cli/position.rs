@@ -1,5 +1,8 @@
 //! `cardwright position …`: machines and desks.
 
+pub mod screen;
+mod words;
+
 use clap::{Args, Subcommand};
 
 use crate::base::ids::MachineId;
@@ -27,6 +30,8 @@ answer. See why with cardwright position list, remove the cause, then:
 Example:
   cardwright position stop S03")]
     Stop(One),
+    /// The screen of a machine or desk: shows its person what to do, and takes the answers.
+    Screen(screen::Arguments),
 }
 
 /// One machine.
@@ -44,6 +49,7 @@ pub struct One {
 /// When the operating system refuses threads.
 pub fn main(verb: Verb) -> anyhow::Result<bool> {
     let (options, request) = match verb {
+        Verb::Screen(arguments) => return screen::main(&arguments),
         Verb::List { options } => (options, position::Request::List),
         Verb::Resume(One { machine, options }) => {
             let machine = MachineId(machine);

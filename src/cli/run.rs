@@ -12,8 +12,8 @@ use crate::base::{Clock, Entropy, Fault};
 use crate::config::{Config, OrderBookPlace};
 use crate::control::Control;
 use crate::control::serve::{self, Server};
-use crate::device::hall::HallScreen;
 use crate::device::host::LinuxHost;
+use crate::device::screen::SocketScreen;
 use crate::device::serial::{Cable, SerialConfig};
 use crate::dossier::name::Glyphs;
 use crate::line::context::KeyLabels;
@@ -200,7 +200,7 @@ pub(super) fn stations(facility: &Facility, line: &Line) -> Vec<Station> {
                 baud: station.baud,
                 ..Model::default()
             },
-            Box::new(HallScreen::new(path(&station.screen), line.clock)),
+            Box::new(screen(facility, &station.screen, line.clock)),
         )
     });
     let trap = facility.trap.as_ref();
@@ -221,11 +221,16 @@ pub(super) fn desks(facility: &Facility, line: &Line) -> Vec<Desk> {
             id: desk.id.clone(),
             reader: readers::open(&facility.config, &desk.reader, line.clock),
             scanner: Box::new(cable(path(&desk.scanner), desk.baud, line.clock)),
-            screen: Box::new(HallScreen::new(path(&desk.screen), line.clock)),
+            screen: Box::new(screen(facility, &desk.screen, line.clock)),
         }
     });
     let trap = facility.trap.as_ref();
     desks.map(|desk| trap::desk(trap, desk)).collect()
+}
+
+fn screen(facility: &Facility, path: &Path, clock: Clock) -> SocketScreen {
+    let config = &facility.config;
+    SocketScreen::new(config.path(path), clock, config.mode)
 }
 
 fn cable(path: PathBuf, baud: u32, clock: Clock) -> Cable {

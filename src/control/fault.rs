@@ -96,4 +96,8 @@ crate::fault_codes! {
         "this is not the name of an account", "đây không phải tên tài khoản",
         "Use letters, digits, dot, dash and underscore, 32 at most.",
         "Chỉ dùng chữ cái không dấu, chữ số, dấu chấm, gạch ngang và gạch dưới, tối đa 32 ký tự.";
+    /// Two screens of one position would ask two people.
+    SCREEN_TAKEN = "CTL-077", Operator, true,
+        "this position's screen is open already", "màn hình của vị trí này đã mở",
+        "Use that one, or close it first.", "Dùng màn hình đó hoặc đóng nó trước.";
 }

@@ -1,13 +1,11 @@
 //! The controller's end of the control socket.
 
-use std::fs;
 use std::io::ErrorKind;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use tokio::io::BufReader;
-use tokio::net::{UnixListener, UnixStream};
+use tokio::net::UnixStream;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
@@ -19,6 +17,7 @@ use crate::base::limits::{
 
 use super::fault::{ANSWERED, BROKEN, SLOW, SOCKET, TOO_LONG};
 use super::people::person;
+use super::socket::PrivateSocket;
 use super::wire::{Call, Reply, read_line, write_line};
 use super::{Answer, Control};
 
@@ -28,57 +27,24 @@ pub const NAME: &str = "control.sock";
 /// A socket that is bound and not served yet. Its file goes when this is dropped.
 #[derive(Debug)]
 pub struct Server {
-    listener: UnixListener,
+    socket: PrivateSocket,
     control: Arc<Control>,
-    _file: SocketFile,
-}
-
-#[derive(Debug)]
-struct SocketFile(PathBuf);
-
-impl Drop for SocketFile {
-    fn drop(&mut self) {
-        let _ = fs::remove_file(&self.0);
-    }
 }
 
 impl Server {
-    /// Binds the socket for the controller's user alone; where the folder is open to a group, the socket is too. What
-    /// a dead controller left is removed, but only if nobody answers on it.
+    /// Binds the socket ([`PrivateSocket::bind`]).
     ///
     /// # Errors
     /// `CTL-005` if another controller answers, `CTL-004` for the disk.
     pub async fn bind(path: &Path, control: Arc<Control>) -> Result<Self, Fault> {
-        let trouble = |error: std::io::Error| Fault::new(&SOCKET, format!("{}: {error}", path.display()));
-        match UnixStream::connect(path).await {
-            Ok(_) => return Err(Fault::new(&ANSWERED, path.display().to_string())),
-            Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
-                fs::remove_file(path).map_err(trouble)?;
-            }
-            Err(error) if error.kind() == ErrorKind::NotFound => {}
-            Err(error) => return Err(trouble(error)),
-        }
-        // A socket is born with the permissions of the moment: so it is born where nobody else can reach it.
-        let cradle = path.with_extension("new");
-        let _ = fs::remove_dir_all(&cradle);
-        fs::DirBuilder::new()
-            .mode(0o700)
-            .create(&cradle)
-            .map_err(trouble)?;
-        let born = cradle.join("s");
-        let listener = UnixListener::bind(&born).map_err(trouble)?;
-        let mode = path
-            .parent()
-            .and_then(|folder| fs::metadata(folder).ok())
-            .map_or(0o600, |folder| mode(folder.mode()));
-        fs::set_permissions(&born, fs::Permissions::from_mode(mode)).map_err(trouble)?;
-        fs::rename(&born, path).map_err(trouble)?;
-        let _ = fs::remove_dir(&cradle);
-        Ok(Self {
-            listener,
-            control,
-            _file: SocketFile(path.to_owned()),
-        })
+        let socket = PrivateSocket::bind(path).await.map_err(|error| {
+            let code = match error.kind() {
+                ErrorKind::AddrInUse => &ANSWERED,
+                _ => &SOCKET,
+            };
+            Fault::new(code, format!("{}: {error}", path.display()))
+        })?;
+        Ok(Self { socket, control })
     }
 
     /// Serves for ever: ends only by being dropped, and every connection with it.
@@ -91,8 +57,8 @@ impl Server {
             let Ok(place) = Arc::clone(&places).acquire_owned().await else {
                 return;
             };
-            match self.listener.accept().await {
-                Ok((stream, _)) => {
+            match self.socket.accept().await {
+                Ok(stream) => {
                     let control = Arc::clone(&self.control);
                     connections.spawn(async move {
                         connection(&control, stream).await;
@@ -111,11 +77,6 @@ impl Server {
 
 /// Pause after a refused accept.
 const ACCEPT_AGAIN: std::time::Duration = std::time::Duration::from_millis(100);
-
-/// To connect is to write: the owner always may, the group where it may do everything in the folder.
-fn mode(folder: u32) -> u32 {
-    if folder & 0o070 == 0o070 { 0o660 } else { 0o600 }
-}
 
 /// One peer, request after request. Whatever it sends harms nobody but its own connection.
 async fn connection(control: &Arc<Control>, stream: UnixStream) {
@@ -167,18 +128,5 @@ async fn reply(control: &Arc<Control>, peer: &PersonId, line: &[u8]) -> Result<A
         Some(Ok(outcome)) => outcome,
         Some(Err(error)) => Err(Fault::new(&BROKEN, error.to_string())),
         None => Err(Fault::new(&SLOW, "")),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_socket_is_open_to_whom_the_folder_is() {
-        assert_eq!(mode(0o40_700), 0o600);
-        assert_eq!(mode(0o40_755), 0o600);
-        assert_eq!(mode(0o42_770), 0o660);
-        assert_eq!(mode(0o40_777), 0o660);
     }
 }

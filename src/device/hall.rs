@@ -1,4 +1,4 @@
-//! The rehearsal's hall: readers and screens that another process simulates, one socket each.
+//! The rehearsal's hall: readers that another process simulates, one socket each.
 //!
 //! The hall outlives the controller, so a connection is made when it is needed and given up after any fault: an answer
 //! that comes too late must never pass for the answer to the next question.
@@ -12,12 +12,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 use zeroize::Zeroizing;
 
 use crate::base::{Clock, Fault, limits};
-use crate::port::{Answer, Encoder, Instruction, Screen};
+use crate::port::Encoder;
 
 /// Field off.
 pub const POWER_OFF: u8 = 0x00;
@@ -35,10 +35,6 @@ pub const FRAME_BYTES_MAX: usize = 65_536 + 2;
 /// How often and how far apart a connection is tried: the hall may be starting beside us.
 const CONNECT_TRIES: u32 = 20;
 const CONNECT_PAUSE: Duration = Duration::from_millis(250);
-/// An answer of a screen is a few words.
-const LINE_BYTES_MAX: u64 = 4_096;
-/// A person may be away for a shift's break, not for longer than a shift.
-const PERSON_DEADLINE: Duration = Duration::from_secs(8 * 3_600);
 
 /// A contactless reader in the hall. Frames: length (4 bytes, big-endian), payload.
 #[derive(Debug)]
@@ -146,63 +142,8 @@ impl Encoder for HallEncoder {
     }
 }
 
-/// A screen in the hall and the person before it: an instruction and an answer, one line of JSON each.
-#[derive(Debug)]
-pub struct HallScreen {
-    path: PathBuf,
-    clock: Clock,
-    stream: Option<BufReader<UnixStream>>,
-}
-
-impl HallScreen {
-    /// The screen at this socket. Nothing is opened yet.
-    #[must_use]
-    pub fn new(path: PathBuf, clock: Clock) -> Self {
-        Self {
-            path,
-            clock,
-            stream: None,
-        }
-    }
-}
-
-#[async_trait]
-impl Screen for HallScreen {
-    async fn ask(&mut self, instruction: &Instruction) -> Result<Answer, Fault> {
-        let mut question = serde_json::to_vec(instruction)
-            .map_err(|error| Fault::new(&fault::UNINTELLIGIBLE, error.to_string()))?;
-        question.push(b'\n');
-        let mut stream = match self.stream.take() {
-            Some(stream) => stream,
-            None => BufReader::new(connect(&self.path, self.clock).await?),
-        };
-        let talk = async {
-            stream.write_all(&question).await.map_err(|error| lost(&error))?;
-            let mut line = Vec::new();
-            let mut bounded = (&mut stream).take(LINE_BYTES_MAX);
-            bounded
-                .read_until(b'\n', &mut line)
-                .await
-                .map_err(|error| lost(&error))?;
-            if line.is_empty() {
-                return Err(Fault::new(&fault::LOST, "closed"));
-            }
-            serde_json::from_slice(&line)
-                .map_err(|error| Fault::new(&fault::UNINTELLIGIBLE, error.to_string()))
-        };
-        let answer = self
-            .clock
-            .within(PERSON_DEADLINE, talk)
-            .await
-            .unwrap_or_else(|| Err(Fault::new(&fault::NOBODY, "")))
-            .map_err(|fault| fault.at(self.path.display()))?;
-        self.stream = Some(stream);
-        Ok(answer)
-    }
-}
-
 /// Connects, and waits a little for a hall that is not up yet.
-async fn connect(path: &std::path::Path, clock: Clock) -> Result<UnixStream, Fault> {
+pub(super) async fn connect(path: &std::path::Path, clock: Clock) -> Result<UnixStream, Fault> {
     let mut tries = 1;
     loop {
         match UnixStream::connect(path).await {
@@ -248,6 +189,6 @@ async fn read_frame(stream: &mut (impl AsyncRead + Unpin)) -> Result<Vec<u8>, Fa
     Ok(payload)
 }
 
-fn lost(error: &io::Error) -> Fault {
+pub(super) fn lost(error: &io::Error) -> Fault {
     Fault::new(&fault::LOST, error.kind().to_string())
 }

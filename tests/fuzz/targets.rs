@@ -437,8 +437,9 @@ mod hall {
     use std::path::Path;
     use std::time::Duration;
 
-    use cardwright::base::Clock;
-    use cardwright::device::hall::{HallEncoder, HallScreen};
+    use cardwright::base::{Clock, Mode};
+    use cardwright::device::hall::HallEncoder;
+    use cardwright::device::screen::SocketScreen;
     use cardwright::port::{Encoder, Instruction, Screen};
     use tokio::io::AsyncWriteExt;
     use tokio::net::UnixListener;
@@ -459,7 +460,7 @@ mod hall {
             })
             .await;
             say(&path, input, async || {
-                let mut screen = HallScreen::new(path.clone(), Clock::system());
+                let mut screen = SocketScreen::new(path.clone(), Clock::system(), Mode::Rehearsal);
                 let _ = screen.ask(&Instruction::NextCard).await;
             })
             .await;

@@ -4,7 +4,8 @@ crate::fault_codes! {
     /// Nobody listens at the socket.
     UNREACHABLE = "ENC-001", Device, true,
         "the device does not take a connection", "không kết nối được thiết bị",
-        "Start the hall, or check the path in the configuration.", "Khởi động xưởng mô phỏng hoặc kiểm tra đường dẫn.";
+        "Open the position's screen (cardwright position screen) or start the hall, or correct the configured path.",
+        "Mở màn hình của vị trí (cardwright position screen) hoặc khởi động xưởng mô phỏng, hoặc sửa đường dẫn.";
     /// No chip answered when the field was switched on.
     NO_CARD = "ENC-002", Device, true,
         "no card in the reader's field", "không có thẻ trong vùng đọc",
@@ -29,4 +30,10 @@ crate::fault_codes! {
     NOBODY = "ENC-007", Operator, true,
         "nobody answered on the screen", "không ai trả lời trên màn hình",
         "Go to the machine or the desk.", "Đến máy hoặc bàn kiểm tra.";
+    /// Production is to ask somebody who does not exist.
+    SIMULATED = "ENC-008", Operator, false,
+        "a simulation answers on the screen, and cards are real",
+        "màn hình do chương trình mô phỏng trả lời, thẻ lại là thật",
+        "Stop the simulated hall and open the position's screen: cardwright position screen.",
+        "Dừng xưởng mô phỏng và mở màn hình của vị trí: cardwright position screen.";
 }

@@ -1,7 +1,6 @@
 use tokio::net::UnixListener;
 
 use super::*;
-use crate::base::ids::LotId;
 
 const SHORT: Duration = Duration::from_millis(50);
 
@@ -134,26 +133,4 @@ async fn a_hall_that_never_comes_is_given_up() {
     let folder = tempfile::tempdir().unwrap();
     let mut encoder = HallEncoder::new(folder.path().join("none"), Clock::system());
     assert_eq!(encoder.power_on().await.unwrap_err().code, &fault::UNREACHABLE);
-}
-
-#[tokio::test]
-async fn a_person_is_asked_and_answers() {
-    let (_folder, path, listener) = socket();
-    tokio::spawn(async move {
-        let (stream, _) = listener.accept().await.unwrap();
-        let mut stream = BufReader::new(stream);
-        let mut line = String::new();
-        stream.read_line(&mut line).await.unwrap();
-        let asked: Instruction = serde_json::from_str(&line).unwrap();
-        assert_eq!(asked, Instruction::EmptyHopper { lot: LotId(7) });
-        stream.write_all(b"\"done\"\n").await.unwrap();
-        line.clear();
-        stream.read_line(&mut line).await.unwrap();
-        stream.write_all(b"perhaps\n").await.unwrap();
-    });
-    let mut screen = HallScreen::new(path, Clock::system());
-    let answer = screen.ask(&Instruction::EmptyHopper { lot: LotId(7) }).await;
-    assert_eq!(answer.unwrap(), Answer::Done);
-    let fault = screen.ask(&Instruction::NextCard).await.unwrap_err();
-    assert_eq!(fault.code, &fault::UNINTELLIGIBLE);
 }

@@ -67,6 +67,8 @@ async fn ask(dir: &Path, place: &str, instruction: Instruction) -> Answer {
     let mut stream = BufReader::new(stream);
     let line = serde_json::to_string(&instruction).unwrap() + "\n";
     stream.write_all(line.as_bytes()).await.unwrap();
+    let mut greeting = String::new();
+    stream.read_line(&mut greeting).await.unwrap();
     let mut answer = String::new();
     stream.read_line(&mut answer).await.unwrap();
     serde_json::from_str(&answer).unwrap()

@@ -9,7 +9,7 @@
 //! A hand takes the number of a blank as a line, holds that card onto the reader, says `here` or `not here` as a line,
 //! and puts the card back where it was when the client leaves.
 //!
-//! A screen takes one [`Instruction`] as a line of JSON and gives one [`Answer`] as a line of JSON.
+//! A screen speaks as [`crate::device::screen`] says.
 
 use std::io;
 use std::path::Path;
@@ -23,13 +23,12 @@ use super::desk::Desk;
 use super::times::Timekeeper;
 use crate::base::ids::{BlankId, MachineId};
 use crate::device::hall::{FOLLOW, NOT_SENT, POWER_OFF, POWER_ON, TRANSMIT};
+use crate::device::screen::{Before, Greeting, LINE_BYTES_MAX, hear, line};
 use crate::port::{Answer, Instruction, succeeded};
 use crate::sim::chip::Chip;
 
 /// The longest request: an extended APDU with its kind.
 const REQUEST_BYTES_MAX: usize = 1 + 4 + 3 + 65_535 + 3;
-/// The longest instruction.
-const LINE_BYTES_MAX: u64 = 4_096;
 
 /// A reader with a field in which a card may be.
 pub(super) trait Reader: Send + Sync + 'static {
@@ -73,12 +72,12 @@ pub(super) fn serve_screen(
         loop {
             let (client, _) = listener.accept().await?;
             let mut client = BufReader::new(client);
-            while let Some(instruction) = next_instruction(&mut client).await {
-                let mut answer = serde_json::to_vec(&person.follow(instruction).await?)?;
-                answer.push(b'\n');
-                if client.write_all(&answer).await.is_err() {
-                    break;
-                }
+            let before = Before::Simulation;
+            let mut said = line(&Greeting { before })?;
+            while client.write_all(&said).await.is_ok()
+                && let Ok(instruction) = hear(&mut client).await
+            {
+                said = line(&person.follow(instruction).await?)?;
             }
         }
     });
@@ -185,15 +184,4 @@ fn answer(chip: Option<&mut Chip>, request: &[u8]) -> Option<Vec<u8>> {
         }
         _ => None,
     }
-}
-
-/// The next instruction; nothing once the client left or says what is none.
-async fn next_instruction(client: &mut BufReader<UnixStream>) -> Option<Instruction> {
-    let mut line = Vec::new();
-    client
-        .take(LINE_BYTES_MAX)
-        .read_until(b'\n', &mut line)
-        .await
-        .ok()?;
-    serde_json::from_slice(line.strip_suffix(b"\n")?).ok()
 }
