@@ -124,6 +124,8 @@ pub const CONTROL_ACT_DEADLINE: Duration = Duration::from_secs(600);
 /// When the line is told to stop, whoever is about to answer a screen has this long; a service manager kills a daemon
 /// after 90 s.
 pub const STOPPING_PATIENCE: Duration = Duration::from_secs(10);
+/// A machine without blanks that nobody said were loaded looks into its feeder again after so long.
+pub const FEEDER_TRIED_AGAIN: Duration = Duration::from_secs(60);
 /// Lines typed at a screen that nobody has looked at: more are typed in vain.
 pub const TYPED_LINES_MAX: usize = 16;
 /// A free desk reads a card that is tapped in well under a second; it looks for one at least twice a second.

@@ -42,7 +42,15 @@ pub fn main(arguments: &Arguments) -> anyhow::Result<bool> {
     let mut files = Vec::new();
     for path in &arguments.files {
         if path.is_dir() {
-            files.extend(dossiers_in(path)?);
+            let found = dossiers_in(path)?;
+            if found.is_empty() {
+                let endings = ENDINGS.join(", .");
+                anyhow::bail!(
+                    "{}: no dossier lies in it (.{endings}); folders in it are not looked into",
+                    path.display()
+                );
+            }
+            files.extend(found);
         } else {
             files.push(std::path::absolute(path)?);
         }
@@ -105,6 +113,7 @@ fn as_text(options: &Options, path: &Path, outcome: Result<Answer, Box<Refusal>>
 }
 
 fn as_json(path: &Path, outcome: Result<Answer, Box<Refusal>>) -> Value {
+    let path = path.display().to_string();
     match outcome {
         Ok(answer) => json!({ "file": path, "good": answer.good, "result": answer.data }),
         Err(refusal) => json!({ "file": path, "good": false, "refusal": refusal }),

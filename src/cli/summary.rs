@@ -8,6 +8,7 @@ use crate::base::Place;
 use crate::base::ids::OrderKey;
 use crate::job::Phase;
 use crate::line::Line;
+use crate::line::progress::Activity;
 use crate::port::{Ledger, OrderBook, OrderState};
 use crate::sim::hall;
 
@@ -100,9 +101,17 @@ pub async fn is_all_made(line: &Line) -> anyhow::Result<bool> {
     let given = u64::try_from(book.given(OrderKey(0), u32::MAX).await?.len())?;
     if waiting + given > 0 {
         println!(
-            "Left:     {} orders, {waiting} waiting and {given} given to machines: cardwright status says who stands",
+            "Left:     {} orders, {waiting} waiting and {given} given to machines",
             waiting + given
         );
+        // This line is over: who stood in it is asked now or never.
+        for (machine, state) in line.progress.snapshot().machines {
+            if let Activity::Stopped(code) = state.activity {
+                let words = codes::find(code)
+                    .map_or_else(String::new, |code| format!(" {}. {}", code.en, code.next_en));
+                println!("  {machine} stands: {code}{words}");
+            }
+        }
     }
     Ok(waiting + given == 0)
 }

@@ -35,10 +35,41 @@ pub enum Language {
 #[serde(deny_unknown_fields)]
 pub struct Request {
     /// The whole path; the controller reads it.
+    #[serde(with = "any_path")]
     pub path: PathBuf,
     /// The language of what is said.
     #[serde(default)]
     pub language: Language,
+}
+
+/// A path as text, or as its bytes if it is none: names of files need not be UTF-8.
+mod any_path {
+    use std::ffi::OsString;
+    use std::os::unix::ffi::{OsStrExt, OsStringExt};
+    use std::path::{Path, PathBuf};
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Written {
+        Text(PathBuf),
+        Bytes(Vec<u8>),
+    }
+
+    pub(super) fn serialize<S: Serializer>(path: &Path, to: S) -> Result<S::Ok, S::Error> {
+        match path.to_str() {
+            Some(text) => text.serialize(to),
+            None => path.as_os_str().as_bytes().serialize(to),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<PathBuf, D::Error> {
+        Ok(match Written::deserialize(from)? {
+            Written::Text(path) => path,
+            Written::Bytes(bytes) => OsString::from_vec(bytes).into(),
+        })
+    }
 }
 
 /// A file that was dealt with.
@@ -212,6 +243,19 @@ fn read(path: &Path, bytes_max: usize, links: Links) -> Result<Vec<u8>, Fault> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_path_need_not_be_text() {
+        use std::os::unix::ffi::OsStrExt;
+        for name in [&b"/in/a.json"[..], b"/in/\xff\xfe.json"] {
+            let request = Request {
+                path: std::ffi::OsStr::from_bytes(name).into(),
+                language: Language::En,
+            };
+            let wire = serde_json::to_vec(&request).unwrap();
+            assert_eq!(serde_json::from_slice::<Request>(&wire).unwrap(), request);
+        }
+    }
 
     #[test]
     fn an_attachment_lies_beside_its_document_and_nowhere_else() {

@@ -274,6 +274,8 @@ async fn change(
         }
         outcome => outcome?,
     };
+    // A wish without its outcome is fulfilled at the next start; what becomes of the order later is left alone.
+    record(line, vec![fact(format!("{name} done"), String::new())]).await?;
     if changed.state == OrderState::Waiting {
         line.work.notify_waiters();
     }

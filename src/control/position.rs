@@ -74,6 +74,12 @@ pub(super) fn words(id: &MachineId, state: &MachineProgress) -> String {
                 away.id, away.en, away.next_en
             )
         }
+        Activity::Stopped(_) if let Some(empty) = state.feeder.filter(|_| !state.waits_for_a_person()) => {
+            format!(
+                "STOPPED ({}: {}) until it has blanks. {}",
+                empty.id, empty.en, empty.next_en
+            )
+        }
         Activity::Stopped(code) => {
             format!("STOPPED ({code}); let it go on with: cardwright position resume {id}")
         }
@@ -89,7 +95,10 @@ pub(super) fn words(id: &MachineId, state: &MachineProgress) -> String {
 async fn resume(line: &Line, who: &Who, machine: &MachineId) -> Result<Answer, Fault> {
     let state = known(line, machine)?;
     if !state.waits_for_a_person() {
-        let waits = state.reader.map(|away| format!(": {} {}", away.id, away.en));
+        let waits = state
+            .reader
+            .or(state.feeder)
+            .map(|away| format!(": {} {}", away.id, away.en));
         return Err(Fault::new(
             &NOT_STOPPED,
             format!("{machine}{}", waits.unwrap_or_default()),

@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use time::OffsetDateTime;
 
-use crate::base::ids::{MachineId, PackId, PersonId};
+use crate::base::ids::{ChipId, MachineId, PackId, PersonId};
 use crate::base::limits::CONTROL_FRAME_BYTES_MAX;
-use crate::base::{Fault, Place};
+use crate::base::{Fault, Place, hex};
 use crate::job::Fact;
 use crate::job::stock::{Move, SupplierList};
 use crate::line::Line;
@@ -132,7 +132,11 @@ pub async fn act(line: &Line, who: &Who, request: Request) -> Result<Answer, Fau
     }
 }
 
-async fn receive(line: &Line, who: &Who, list: SupplierList) -> Result<Answer, Fault> {
+async fn receive(line: &Line, who: &Who, mut list: SupplierList) -> Result<Answer, Fault> {
+    // Chips are looked up as the encoder tells them.
+    for chip in list.blanks.iter_mut().map(|blank| &mut blank.chip) {
+        *chip = ChipId(chip.0.to_uppercase());
+    }
     check(line, &list).await?;
     let (pack, count) = (list.pack.clone(), list.blanks.len());
     record(line, vec![list.received(who.people())]).await?;
@@ -172,14 +176,20 @@ async fn check(line: &Line, list: &SupplierList) -> Result<(), Fault> {
     }
     let (mut serials, mut chips) = (BTreeSet::new(), BTreeSet::new());
     for (row, blank) in (1..).zip(&list.blanks) {
-        if !plain(blank.blank.as_str()) || !plain(blank.chip.as_str()) {
-            return refuse(format!("row {row} is not a serial number and a chip"));
+        let is_chip = hex::decode(blank.chip.as_str()).is_some();
+        if !plain(blank.blank.as_str()) || !plain(blank.chip.as_str()) || !is_chip {
+            return refuse(format!(
+                "row {row} is not a serial number and a chip (in hexadecimal digits)"
+            ));
         }
         if !serials.insert(&blank.blank) || !chips.insert(&blank.chip) {
             return refuse(format!("row {row} names a blank or a chip for the second time"));
         }
         if let Some((_, pack)) = line.ports.ledger.blank(&blank.chip).await? {
             return refuse(format!("the chip of row {row} came in with pack {pack}"));
+        }
+        if let Some(pack) = line.ports.ledger.pack_of(&blank.blank).await? {
+            return refuse(format!("the blank of row {row} came in with pack {pack}"));
         }
     }
     Ok(())

@@ -195,6 +195,10 @@ crate::fault_codes! {
     AGE_IMPOSSIBLE = "DOSSIER-505", Dossier, true,
         "the date of birth makes the person older than anybody", "ngày sinh cho thấy tuổi không thể có",
         "Correct it and send the dossier as a new version.", "Sửa lại và gửi hồ sơ thành phiên bản mới.";
+    /// Issued before there were such cards.
+    BEFORE_THE_LAW = "DOSSIER-506", Dossier, true,
+        "the date of issue lies before the card profile came into force", "ngày cấp trước ngày mẫu thẻ có hiệu lực",
+        "Correct it and send the dossier as a new version.", "Sửa lại và gửi hồ sơ thành phiên bản mới.";
     // Pictures.
 
     /// No image of a known kind, or it does not decode.

@@ -198,8 +198,8 @@ pub enum Fact {
     OrderChanged {
         /// Which.
         order: OrderKey,
-        /// What: `hold`, `release`, `priority` with its number, `cancel`, which the order book does next; the same with
-        /// `refused` behind it where it did not.
+        /// What: `hold`, `release`, `priority` with its number, `cancel`, which the order book does next; then the same
+        /// with `done` or `refused` behind it.
         change: String,
         /// Why, as typed; must not hold personal data.
         reason: String,

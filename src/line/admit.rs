@@ -10,7 +10,7 @@ use crate::dossier::fault::{DUPLICATE_OTHER, PERSON_HAS_ORDER, VERSION_STALE, VE
 use crate::dossier::finding::worst;
 use crate::dossier::jwe::Sealed;
 use crate::dossier::{Dossier, Finding, Opened, Rules, Severity, check, due, open};
-use crate::port::{Admission, NewOrder, Returned};
+use crate::port::{Admission, NewOrder, OrderState, Returned};
 
 use super::Line;
 use super::costs::Effort;
@@ -139,7 +139,7 @@ impl Line {
             portrait: PortraitRules::default(),
             issue_ahead_days: ISSUE_AHEAD_DAYS,
         };
-        let findings = check(dossier, &rules, self.clock.today());
+        let mut findings = check(dossier, &rules, self.clock.today());
         let person = self.person_hash(&dossier.person.number).await?;
         let sender = Sender {
             request: Some(&dossier.request),
@@ -176,22 +176,26 @@ impl Line {
             sealed: at_rest.sealed,
         };
         let admission = self.ports.book.admit(order).await?;
+        self.work.notify_waiters();
         let refused = match admission {
-            Admission::New(_) | Admission::Replaced(_) => {
-                if hold.is_none() {
-                    self.work.notify_waiters();
-                }
+            Admission::New(_) => {
                 return Ok(Intake::Admitted {
                     admission,
                     held: hold.is_some(),
                     findings,
                 });
             }
-            Admission::Known(_) => {
+            // A person may have held it, or let it go.
+            Admission::Replaced(key) | Admission::Known(key) => {
+                let order = self.ports.book.order(key).await?;
+                let held = order.is_some_and(|order| order.state == OrderState::Held);
+                if matches!(admission, Admission::Known(_)) {
+                    findings.clear();
+                }
                 return Ok(Intake::Admitted {
                     admission,
-                    held: false,
-                    findings: Vec::new(),
+                    held,
+                    findings,
                 });
             }
             Admission::Contradicts(_) => &DUPLICATE_OTHER,

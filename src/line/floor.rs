@@ -185,6 +185,17 @@ impl Floor {
         Ok(free)
     }
 
+    /// The blanks in a machine's feeder, by the books.
+    ///
+    /// # Errors
+    /// The ledger's.
+    pub async fn blanks_in(&self, line: &Line, machine: &MachineId) -> Result<u64, Fault> {
+        let stock = line.ports.ledger.stock().await?;
+        let feeder = Place::Feeder(machine.clone());
+        let rows = stock.rows().filter(|(_, place, _)| **place == feeder);
+        Ok(rows.map(|(_, _, count)| u64::from(count)).sum())
+    }
+
     /// Promises a pack to one machine; false if it is promised already.
     pub fn promise(&self, pack: &PackId) -> bool {
         self.state().promised.insert(pack.clone())

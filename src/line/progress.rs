@@ -45,11 +45,14 @@ pub struct MachineProgress {
     pub made: u64,
     /// Cards it spoiled.
     pub spoiled: u64,
-    /// It stands: a person must let it go on, or its reader is away.
+    /// It stands: a person must let it go on, its reader is away, or it has no blanks.
     pub stopped: bool,
     /// Its reader cannot work, for this fault; it goes on by itself when the reader is back.
     #[serde(serialize_with = "id")]
     pub reader: Option<&'static Code>,
+    /// It has no blanks, for this fault; it goes on by itself when it is given some.
+    #[serde(serialize_with = "id")]
+    pub feeder: Option<&'static Code>,
     /// Why a person must let it go on.
     #[serde(skip)]
     code: Option<&'static str>,
@@ -79,7 +82,8 @@ impl MachineProgress {
 
     /// Why it stands, if it does.
     fn reason(&self) -> Option<&'static str> {
-        self.code.or_else(|| self.reader.map(|code| code.id))
+        let by_itself = self.reader.or(self.feeder);
+        self.code.or_else(|| by_itself.map(|code| code.id))
     }
 }
 
@@ -256,7 +260,18 @@ impl Progress {
         });
     }
 
-    /// Must this position wait, for a person or for its reader?
+    /// A machine has no blanks, or has some again.
+    pub fn feeder(&self, machine: &MachineId, empty: Option<&'static Code>) {
+        self.machine(machine, |state| {
+            state.feeder = empty;
+            state.come_to();
+            if let Some(reason) = state.reason() {
+                state.activity = Activity::Stopped(reason);
+            }
+        });
+    }
+
+    /// Must this position wait, for a person, for its reader or for blanks?
     #[must_use]
     pub fn is_stopped(&self, machine: &MachineId) -> bool {
         self.state()
@@ -290,6 +305,7 @@ impl Progress {
             spoiled: 0,
             stopped: false,
             reader: None,
+            feeder: None,
             code: None,
         };
         change(self.state().machines.entry(machine.clone()).or_insert(idle));

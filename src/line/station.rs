@@ -6,7 +6,8 @@ mod read_back;
 use tokio::sync::mpsc;
 
 use crate::base::ids::{BlankId, MachineId, PackId};
-use crate::base::{Fault, Place};
+use crate::base::limits::FEEDER_TRIED_AGAIN;
+use crate::base::{Code, Fault, Place};
 use crate::job::fault::TOO_MANY_PRINTS;
 use crate::job::stock::Move;
 use crate::job::{Fact, Phase, Step};
@@ -19,6 +20,7 @@ use super::feed::Work;
 use super::prepare::Ready;
 use super::progress::Activity;
 use super::recover;
+use super::settle::STOPPED;
 use super::talk::with_serial;
 
 /// A station and the ports to it.
@@ -229,6 +231,29 @@ impl Station {
 
     fn idle(&self, line: &Line) {
         line.progress.activity(&self.id, Activity::Waiting);
+    }
+
+    /// Until there is a pack for this feeder or the line stops. A person may have filled it without a word to the
+    /// books: so the machine tries from time to time, and not all the time, because each try is a record.
+    async fn wait_for_blanks(&mut self, line: &Line, empty: &'static Code) -> Result<(), Fault> {
+        let mut known = None;
+        let since = line.clock.elapsed();
+        while line.clock.elapsed().saturating_sub(since) < FEEDER_TRIED_AGAIN {
+            let inside = line.floor.blanks_in(line, &self.id).await?;
+            let before = known.replace(inside);
+            let was_filled = before.is_some() && before != known;
+            if was_filled || self.load(line).await?.is_some() {
+                break;
+            }
+            line.progress.feeder(&self.id, Some(empty));
+            line.clock.sleep(STOPPED).await;
+            // Whoever asks at the end why cards are missing is told.
+            if line.is_stopping() {
+                return Ok(());
+            }
+        }
+        line.progress.feeder(&self.id, None);
+        Ok(())
     }
 
     /// A new pack into the feeder, if the floor has one.

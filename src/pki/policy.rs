@@ -106,16 +106,19 @@ pub fn may_sign(key: &SignerKey, used: u64, request: &SigningRequest) -> Result<
 /// kept for those, and the key whose usage period ends first is used up first. The next key takes over in mid-batch.
 ///
 /// # Errors
-/// `PKI-038` with each key's reason.
+/// `PKI-038` with each key's reason; `PKI-039` if the card was issued before any signer that works now came into use:
+/// then it is the card's own date, and no signer that comes later will do either.
 pub fn choose<'a>(
     keys: impl IntoIterator<Item = (&'a SignerKey, u64)>,
     request: &SigningRequest,
 ) -> Result<&'a SignerKey, Fault> {
-    let mut reasons = Vec::new();
+    let (mut reasons, mut came_too_early) = (Vec::new(), false);
     keys.into_iter()
         .filter(|(key, used)| match may_sign(key, *used, request) {
             Ok(()) => true,
             Err(fault) => {
+                let from = key.certificate.usage_period.map(|(from, _)| days(from).1);
+                came_too_early |= *fault.code == fault::USAGE_PERIOD_ISSUE && Some(request.issued) < from;
                 reasons.push(format!("{}: {}", key.label, fault.code.id));
                 false
             }
@@ -125,7 +128,13 @@ pub fn choose<'a>(
             let until = key.certificate.usage_period.map(|(_, until)| until);
             (key.unlimited, until, key.label.as_str())
         })
-        .ok_or_else(|| Fault::new(&fault::NO_SIGNER, reasons.join(", ")))
+        .ok_or_else(|| {
+            let code = match came_too_early {
+                true => &fault::ISSUED_BEFORE_SIGNERS,
+                false => &fault::NO_SIGNER,
+            };
+            Fault::new(code, reasons.join(", "))
+        })
 }
 
 /// What is left of a key that has signed `used` cards.

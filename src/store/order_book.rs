@@ -324,17 +324,18 @@ impl OrderBook for SqlOrderBook {
         // Held or cancelled by a person, it is no lot's any more: a word of its last lot that comes late says nothing.
         let changed = match &change {
             OrderChange::Hold(reason) => {
-                let sql = "UPDATE orders SET state = 'held', hold = $2, lot = 0 * lot
+                let sql = "UPDATE orders SET state = 'held', hold = $2, by_hand = $2, lot = 0 * lot
                            WHERE key = $1 AND state IN ('waiting', 'held')";
                 self.database.execute(sql, &values![key.0, reason]).await?
             }
             OrderChange::Release => {
-                let sql =
-                    "UPDATE orders SET state = 'waiting', hold = NULL WHERE key = $1 AND state = 'held'";
+                let sql = "UPDATE orders SET state = 'waiting', hold = NULL, by_hand = NULL
+                           WHERE key = $1 AND state = 'held'";
                 self.database.execute(sql, &values![key.0]).await?
             }
             OrderChange::Priority(priority) => {
-                let sql = "UPDATE orders SET priority = $2 WHERE key = $1 AND state IN ('waiting', 'held')";
+                let sql = "UPDATE orders SET priority = $2, ranked = $2
+                           WHERE key = $1 AND state IN ('waiting', 'held')";
                 let values = values![key.0, i64::from(*priority)];
                 self.database.execute(sql, &values).await?
             }

@@ -53,6 +53,9 @@ fn options(path: &Path, create: bool) -> SqliteConnectOptions {
         .busy_timeout(Duration::from_secs(10))
         .foreign_keys(true)
         .pragma("secure_delete", "ON")
+        // Pages that a connection keeps, in KiB: there are many connections, and the system keeps the files' pages once
+        // for all of them.
+        .pragma("cache_size", "-1024")
         .pragma(ASIDE.0, ASIDE.1)
         // 16 MB of log before it is folded into the file: pages of indexes change with every card, and are then
         // written once for many.

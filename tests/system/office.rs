@@ -229,7 +229,7 @@ fn blanks(office: &Office<'_>) {
     let list = office.0.join("list.json");
     let write = |text: &str| std::fs::write(&list, text).unwrap();
     let receive = format!("stock receive {}", list.display());
-    let blank = |number: u8| format!(r#"{{"blank":"X{number}","chip":"AA{number}"}}"#);
+    let blank = |number: u8| format!(r#"{{"blank":"X{number}","chip":"AA{number:02}"}}"#);
     let pack =
         |kind: &str, blanks: &str| format!(r#"{{"pack":"PX","blank_type":"{kind}","blanks":[{blanks}]}}"#);
     write(&pack("rehearsal", ""));

@@ -25,6 +25,9 @@ pub(super) fn check(
     if received > issued {
         found(&fault::DATE_ORDER, "requestData.validFromDate");
     }
+    if issued < requirements.in_force {
+        found(&fault::BEFORE_THE_LAW, "requestData.validFromDate");
+    }
     if received > today {
         found(&fault::DATE_FUTURE, "requestData.others.receivedDate");
     }

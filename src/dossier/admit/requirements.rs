@@ -1,14 +1,20 @@
 //! What a card profile needs of a dossier.
 
 use serde::{Deserialize, Serialize};
+use time::Date;
 
 use crate::dossier::field::Field;
 use crate::dossier::validity::Validity;
+
+time::serde::format_description!(day, Date, "[year]-[month]-[day]");
 
 /// What a card profile needs: the table `requirements` of its file.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Requirements {
+    /// The first day on which such a card may be issued.
+    #[serde(with = "day")]
+    pub in_force: Date,
     /// Fields that must not be empty.
     pub fields: Vec<Field>,
     /// Portrait and index fingers, or neither.

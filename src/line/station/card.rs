@@ -41,7 +41,7 @@ pub(super) async fn make(
     ready: &Ready,
     mut hand: Hand,
 ) -> Result<Hand, Fault> {
-    let mut tries = 0;
+    let mut tries: u8 = 0;
     let mut keys = None;
     while let Some((step, aim)) = next(&hand) {
         let machine = station.id.clone();
@@ -91,7 +91,7 @@ pub(super) async fn make(
                 return Err(fault);
             }
             Err(fault) => {
-                tries += 1;
+                tries = tries.saturating_add(1);
                 if !after_fault(station, line, &mut hand, step, &fault, tries).await? {
                     break;
                 }
@@ -490,11 +490,7 @@ async fn after_fault(
                 because: fault.code.id.to_owned(),
             })?;
             hand.record(line).await?;
-            if station.load(line).await?.is_none() {
-                line.progress
-                    .activity(&station.id, Activity::Stopped(fault.code.id));
-                line.clock.sleep(STOPPED).await;
-            }
+            station.wait_for_blanks(line, fault.code).await?;
             true
         }
         Card::NextBlank => blank_is_bad(station, line, hand, step, fault).await?,

@@ -187,6 +187,23 @@ fn keys_are_used_up_in_order_and_the_next_takes_over() {
 }
 
 #[test]
+fn a_date_of_issue_before_every_signer_is_the_cards_own_fault() {
+    let (one, other) = (key("a", |_| ()), key("b", |_| ()));
+    let refused = |used, issued: Date| {
+        let request = SigningRequest { issued, ..request() };
+        choose([(&one, used), (&other, 1000)], &request)
+            .unwrap_err()
+            .code
+            .id
+    };
+    let (from, until) = one.certificate.usage_period.unwrap();
+    assert_eq!(refused(0, from.date() - Duration::days(1)), "PKI-039");
+    // A signer that is still to come may do: the machine waits for it.
+    assert_eq!(refused(0, until.date() + Duration::days(1)), "PKI-038");
+    assert_eq!(refused(1000, request().issued), "PKI-038");
+}
+
+#[test]
 fn days_and_cards_left_are_told() {
     let left = |used, now| remaining(&key("ds1", |_| ()), used, now);
     assert_eq!(

@@ -61,6 +61,9 @@ struct Tenure {
 
 struct Row {
     order: Order,
+    /// Why a person holds it, and the priority a person gave it: no new version of the dossier changes that.
+    by_hand: Option<String>,
+    ranked: Option<u8>,
     person: String,
     content: String,
     data: Option<Data>,
@@ -414,10 +417,15 @@ impl Books {
             Some(key) => (key, Admission::Replaced(key)),
             None => (next, Admission::New(next)),
         };
-        let before = self.orders.get(&admitted).map(|row| &row.order);
+        let row = self.orders.get(&admitted);
+        let by_hand = row.and_then(|row| row.by_hand.clone());
+        let ranked = row.and_then(|row| row.ranked);
+        let before = row.map(|row| &row.order);
         let remake = before.is_some_and(|order| order.remake);
         let (tries, lot) = before.map_or((0, None), |order| (order.tries, order.lot));
-        let state = if new.hold.is_some() {
+        let hold: Vec<_> = by_hand.clone().into_iter().chain(new.hold).collect();
+        let hold = (!hold.is_empty()).then(|| hold.join(", "));
+        let state = if hold.is_some() {
             OrderState::Held
         } else {
             OrderState::Waiting
@@ -428,13 +436,13 @@ impl Books {
             version: new.version,
             office: new.office,
             profile: new.profile,
-            priority: new.priority,
+            priority: ranked.unwrap_or(new.priority),
             place: new.place,
             received: new.received,
             admitted: before.map_or(new.admitted, |order| order.admitted),
             due: new.due,
             state,
-            hold: new.hold,
+            hold,
             flags: new.flags,
             remake,
             tries,
@@ -442,6 +450,8 @@ impl Books {
         };
         let row = Row {
             order,
+            by_hand,
+            ranked,
             person: new.person,
             content: new.content,
             data: Some(Data {
@@ -505,17 +515,23 @@ impl Books {
 
     fn change(&mut self, key: OrderKey, change: &OrderChange) -> Result<Order, Fault> {
         let row = self.orders.get_mut(&key);
-        let order = &mut row.ok_or_else(|| Fault::new(&NO_ORDER, key.to_string()))?.order;
+        let row = row.ok_or_else(|| Fault::new(&NO_ORDER, key.to_string()))?;
+        let order = &mut row.order;
         let waits = matches!(order.state, OrderState::Waiting | OrderState::Held);
         match change {
             OrderChange::Hold(reason) if waits => {
                 (order.state, order.hold) = (OrderState::Held, Some(reason.clone()));
+                row.by_hand = Some(reason.clone());
                 order.lot = order.lot.map(|_| LotId(0));
             }
             OrderChange::Release if order.state == OrderState::Held => {
                 (order.state, order.hold) = (OrderState::Waiting, None);
+                row.by_hand = None;
             }
-            OrderChange::Priority(priority) if waits => order.priority = *priority,
+            OrderChange::Priority(priority) if waits => {
+                order.priority = *priority;
+                row.ranked = Some(*priority);
+            }
             OrderChange::Cancel if waits => {
                 (order.state, order.hold) = (OrderState::Cancelled, None);
                 order.lot = order.lot.map(|_| LotId(0));

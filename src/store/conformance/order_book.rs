@@ -244,6 +244,41 @@ async fn claims(book: &dyn OrderBook) {
     assert_eq!(book.admit(newer).await.unwrap(), Admission::TooLate(ann));
 }
 
+/// This order, request D1 of dan, is held at its admission.
+async fn a_new_version_undoes_no_word_of_a_person(book: &dyn OrderBook, held: OrderKey) {
+    let admit = async |version, hold: Option<&str>| {
+        let newer = NewOrder {
+            version,
+            hold: hold.map(str::to_owned),
+            priority: 2,
+            ..new("D1", "dan", "A", "0")
+        };
+        assert_eq!(book.admit(newer).await.unwrap(), Admission::Replaced(held));
+        let order = book.order(held).await.unwrap().unwrap();
+        (order.state, order.hold, order.priority)
+    };
+    let stands = |state, hold: &str, priority| (state, Some(hold.to_owned()), priority);
+    assert_eq!(
+        admit(3, Some("DOS-002")).await,
+        stands(OrderState::Held, "DOS-002", 2)
+    );
+    book.change(held, OrderChange::Hold("fraud?".into()))
+        .await
+        .unwrap();
+    book.change(held, OrderChange::Priority(7)).await.unwrap();
+    assert_eq!(admit(4, None).await, stands(OrderState::Held, "fraud?", 7));
+    assert_eq!(
+        admit(5, Some("DOS-002")).await,
+        stands(OrderState::Held, "fraud?, DOS-002", 7)
+    );
+    book.change(held, OrderChange::Release).await.unwrap();
+    assert_eq!(admit(6, None).await, (OrderState::Waiting, None, 7));
+    assert_eq!(
+        admit(7, Some("DOS-001")).await,
+        stands(OrderState::Held, "DOS-001", 7)
+    );
+}
+
 async fn changes(book: &dyn OrderBook) {
     let (ann, bob, held) = (OrderKey(1), OrderKey(2), OrderKey(4));
     // What a machine has is not a person's to change; a machine gives it up in one step.
@@ -276,6 +311,7 @@ async fn changes(book: &dyn OrderBook) {
         book.change(ann, OrderChange::Priority(9)).await.unwrap().priority,
         9
     );
+    a_new_version_undoes_no_word_of_a_person(book, held).await;
     let order = book.change(held, OrderChange::Cancel).await.unwrap();
     assert_eq!((order.state, order.hold), (OrderState::Cancelled, None));
     for outcome in [

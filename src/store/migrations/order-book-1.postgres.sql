@@ -14,6 +14,8 @@ CREATE TABLE orders (
     due      TEXT COLLATE "C" NOT NULL,
     state    TEXT COLLATE "C" NOT NULL,
     hold     TEXT,
+    by_hand  TEXT, -- why a person holds it: no new version of the dossier lets go of that
+    ranked   BIGINT, -- the priority a person gave it, likewise
     flags    TEXT, -- codes of what was noted at admission
     remake   BOOLEAN NOT NULL,
     tries    BIGINT NOT NULL DEFAULT 0, -- claims so far: the number of the attempt that the last one is for

@@ -13,6 +13,8 @@ CREATE TABLE orders (
     due      TEXT NOT NULL,
     state    TEXT NOT NULL,
     hold     TEXT,
+    by_hand  TEXT, -- why a person holds it: no new version of the dossier lets go of that
+    ranked   INTEGER, -- the priority a person gave it, likewise
     flags    TEXT, -- codes of what was noted at admission
     remake   INTEGER NOT NULL,
     tries    INTEGER NOT NULL DEFAULT 0, -- claims so far: the number of the attempt that the last one is for

@@ -92,9 +92,11 @@ async fn admit_in(session: &mut Session, new: &NewOrder) -> Result<Option<Admiss
     if let Some(key) = replaced {
         let changed = session
             .execute(
-                "UPDATE orders SET version = $2, person = $3, office = $4, profile = $5, priority = $6, place = $7,
-                    received = $8, due = $9, state = $10, hold = $11, content = $12, flags = $13, until = NULL,
-                    erased = 0
+                "UPDATE orders SET version = $2, person = $3, office = $4, profile = $5, place = $7, received = $8,
+                    priority = coalesce(ranked, $6), due = $9,
+                    state = CASE WHEN by_hand IS NULL THEN $10 ELSE 'held' END,
+                    hold = CASE WHEN by_hand IS NULL THEN $11 ELSE by_hand || coalesce(', ' || $11, '') END,
+                    content = $12, flags = $13, until = NULL, erased = 0
                  WHERE key = $1 AND version < $2 AND state IN ('waiting', 'held')",
                 &columns(Value::from(key)),
             )

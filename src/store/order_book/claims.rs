@@ -223,6 +223,15 @@ async fn take_back(session: &mut Session, lot: i64) -> Result<(), Fault> {
         .map(|_| ())
 }
 
+/// Left to itself SQLite takes the index of states, and reads and sorts every order that waits.
+const MOST_URGENT: Sql = Sql {
+    sqlite:
+        "SELECT office, profile, priority, due FROM orders INDEXED BY orders_urgent WHERE state = 'waiting'
+             ORDER BY priority DESC, due, key LIMIT 1",
+    postgres: "SELECT office, profile, priority, due FROM orders WHERE state = 'waiting'
+               ORDER BY priority DESC, due, key LIMIT 1 FOR UPDATE SKIP LOCKED",
+};
+
 /// As [`crate::job::lot::choose`]: the most urgent order that nobody has in hand names office and profile.
 async fn next_lot(
     session: &mut Session,
@@ -231,15 +240,7 @@ async fn next_lot(
     machine: &MachineId,
     cards_max: usize,
 ) -> Result<Option<Lot>, Fault> {
-    let first = session
-        .row(
-            skip_locked!(
-                "SELECT office, profile, priority, due FROM orders WHERE state = 'waiting'
-                 ORDER BY priority DESC, due, key LIMIT 1"
-            ),
-            &[],
-        )
-        .await?;
+    let first = session.row(MOST_URGENT, &[]).await?;
     let Some(first) = first else { return Ok(None) };
     let (office, profile): (String, String) = (first.get(0)?, first.get(1)?);
     let most = i64::try_from(cards_max).unwrap_or(i64::MAX);

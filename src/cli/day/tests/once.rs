@@ -201,6 +201,7 @@ async fn what_was_asked_of_an_order_before_a_crash_is_done() {
         (&["hold"], false),
         (&["cancel", "cancel refused"], true),
         (&["hold", "release"], true),
+        (&["cancel", "cancel done"], true),
         (&["priority 9"], true),
     ] {
         let day = Day::new(plan(23, 1)).await.unwrap();
