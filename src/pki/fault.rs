@@ -125,7 +125,7 @@ crate::fault_codes! {
         "no signer may sign this card", "không có khóa nào được phép ký thẻ này",
         "Look at each key's reason and provide the next signer.", "Xem lý do của từng khóa và cấp khóa kế tiếp.";
     /// Signers of later times would sign for a day on which none of them was in use.
-    ISSUED_BEFORE_SIGNERS = "PKI-039", Dossier, false,
+    ISSUED_BEFORE_SIGNERS = "PKI-040", Dossier, false,
         "the date of issue lies before the usage period of every signer",
         "ngày cấp trước thời hạn dùng của mọi khóa ký",
         "The order is held: the registry sends a new version with a later date of issue, or cancels it.",

@@ -106,7 +106,7 @@ pub fn may_sign(key: &SignerKey, used: u64, request: &SigningRequest) -> Result<
 /// kept for those, and the key whose usage period ends first is used up first. The next key takes over in mid-batch.
 ///
 /// # Errors
-/// `PKI-038` with each key's reason; `PKI-039` if the card was issued before any signer that works now came into use:
+/// `PKI-038` with each key's reason; `PKI-040` if the card was issued before any signer that works now came into use:
 /// then it is the card's own date, and no signer that comes later will do either.
 pub fn choose<'a>(
     keys: impl IntoIterator<Item = (&'a SignerKey, u64)>,

@@ -197,7 +197,7 @@ fn a_date_of_issue_before_every_signer_is_the_cards_own_fault() {
             .id
     };
     let (from, until) = one.certificate.usage_period.unwrap();
-    assert_eq!(refused(0, from.date() - Duration::days(1)), "PKI-039");
+    assert_eq!(refused(0, from.date() - Duration::days(1)), "PKI-040");
     // A signer that is still to come may do: the machine waits for it.
     assert_eq!(refused(0, until.date() + Duration::days(1)), "PKI-038");
     assert_eq!(refused(1000, request().issued), "PKI-038");
