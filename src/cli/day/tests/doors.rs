@@ -147,6 +147,42 @@ async fn a_pack_that_was_not_loaded_is_offered_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_machine_without_blanks_stands_and_says_so_and_goes_on_when_it_has_some() {
+    let day = Day::new(watched(21, 4)).await.unwrap();
+    day.admit(day.requests()).await.unwrap();
+    let mut stations = day.stations().unwrap();
+    for station in &mut stations {
+        let screen = day.hall.screen(&station.id).unwrap();
+        let whim: Whim = Box::new(|instruction| match instruction {
+            Instruction::LoadPack { .. } => Some(Ok(Answer::Nothing)),
+            _ => None,
+        });
+        station.screen = Box::new(Willful { screen, whim });
+    }
+    let desks = day.desks().unwrap();
+    let machines = stations.len();
+    day.work_with(stations, desks).await.unwrap();
+    let tries = |entry: &&Entry| {
+        matches!(
+            &entry.fact,
+            Fact::Attempt {
+                event: Event::Undone { because, .. },
+                ..
+            } if because == "JOB-018"
+        )
+    };
+    let entries = day.ledger.entries();
+    let tried = entries.iter().filter(tries).count();
+    assert!(
+        (1..=machines).contains(&tried),
+        "{tried} tries of {machines} machines"
+    );
+    assert!(day.hall.inventory().boxes.is_empty());
+    assert_eq!(day.work(None).await.unwrap(), End::Done);
+    in_the_end_all_is_well(&day).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_token_that_is_away_is_waited_for_and_stops_nobody() {
     let day = Day::new(watched(18, 4)).await.unwrap();
     day.admit(day.requests()).await.unwrap();
