@@ -349,7 +349,8 @@ fn serial(config: &Config, port: &Path) -> Result<String, String> {
     let rehearsal = config.mode == Mode::Rehearsal;
     let Ok(found) = fs::metadata(&path) else {
         let hint = if rehearsal {
-            let hall = path.parent().unwrap_or(&config.folder);
+            // The hall, its stations or desks, the machine, the cable.
+            let hall = path.ancestors().nth(3).unwrap_or(&config.folder);
             format!("start the hall: cardwright sim hall {}", hall.display())
         } else {
             "plug it in, and name it in cardwright.toml; dmesg tells what the system called it".to_owned()

@@ -256,7 +256,7 @@ async fn stop_on_signal(line: Arc<Line>) {
             _ = terminate.recv() => {}
             _ = tokio::signal::ctrl_c() => {}
         }
-        eprintln!("stopping: cards in the machines are finished first");
+        tracing::warn!("stopping: cards in the machines are finished first");
         line.stop();
     }
 }

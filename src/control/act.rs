@@ -99,15 +99,17 @@ impl Request {
         }
     }
 
-    /// Is what a person wrote fit to be kept? An act for two is asked about before it waits for the second: what would
-    /// be refused then is never kept, and the first hears it before the second is called.
+    /// Could it be done now, and is what a person wrote fit to be kept? An act for two is asked about before it waits
+    /// for the second: what would be refused then is never kept, and the first hears it before the second is called.
     ///
     /// # Errors
-    /// `CTL-010`.
-    fn check_words(&self) -> Result<(), Fault> {
+    /// `CTL-010`, and what the rules refuse.
+    async fn check(&self, line: &Line) -> Result<(), Fault> {
         match self {
             Self::Stock(request) => request.check_words(),
             Self::Privacy(request) => request.check_words(),
+            Self::Cards(request) => request.check(line).await,
+            Self::Box(request) => request.check(line).await,
             _ => Ok(()),
         }
     }
@@ -200,7 +202,7 @@ impl Control {
         if !call.request.needs_two() {
             return act(&self.line, &who, call.request).await;
         }
-        call.request.check_words()?;
+        call.request.check(&self.line).await?;
         let name = call.request.keyed_name(&self.line).await?;
         let now = self.line.clock.now();
         let seconded = self.proposals().propose(&name, &who.person, now)?;

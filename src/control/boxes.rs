@@ -1,5 +1,6 @@
 //! Boxes: what is in each, sealing one by hand, sending it off, and what follows when it is lost.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use async_trait::async_trait;
@@ -67,6 +68,14 @@ impl Request {
     #[must_use]
     pub fn needs_two(&self) -> bool {
         matches!(self, Self::Lost { .. })
+    }
+
+    /// Could an act for two be done now?
+    pub(super) async fn check(&self, line: &Line) -> Result<(), Fault> {
+        match self {
+            Self::Lost { label } => under_way(line, label).await,
+            _ => Ok(()),
+        }
     }
 }
 
@@ -154,7 +163,8 @@ async fn dispatch(line: &Line, who: &Who, labels: &[BoxId], consignment: &str) -
         return Err(Fault::new(&BOX, "the consignment number is not a plain one"));
     }
     let mut facts = Vec::new();
-    for label in labels {
+    let labels: BTreeSet<&BoxId> = labels.iter().collect();
+    for label in &labels {
         let state = find(line, label).await?;
         if state.standing != BoxStanding::Sealed {
             return Err(Fault::new(
@@ -163,12 +173,16 @@ async fn dispatch(line: &Line, who: &Who, labels: &[BoxId], consignment: &str) -
             ));
         }
         // What the registry does not count as made must not reach a citizen.
-        let cards = line.ports.ledger.attempts(Attempts::InBox(label.clone())).await?;
+        let cards = line
+            .ports
+            .ledger
+            .attempts(Attempts::InBox((*label).clone()))
+            .await?;
         if cards.iter().any(crate::job::Attempt::must_be_reported) {
             return Err(Fault::new(&UNTOLD, label.as_str()));
         }
         facts.push(Fact::BoxDispatched {
-            label: label.clone(),
+            label: (*label).clone(),
             consignment: consignment.to_owned(),
             by: who.people(),
         });
@@ -181,17 +195,22 @@ async fn dispatch(line: &Line, who: &Who, labels: &[BoxId], consignment: &str) -
     ))
 }
 
+/// Only a box that has left the house can be lost.
+async fn under_way(line: &Line, label: &BoxId) -> Result<(), Fault> {
+    match find(line, label).await?.standing {
+        BoxStanding::Dispatched => Ok(()),
+        other => Err(Fault::new(
+            &BOX,
+            format!("{label} is {}, it has not left", box_standing(other)),
+        )),
+    }
+}
+
 /// Every card in it is one the registry must refuse; then its order is made again.
 async fn lost(line: &Line, who: &Who, label: &BoxId) -> Result<Answer, Fault> {
     let by = who.both()?;
     let _told = line.telling.lock().await;
-    let state = find(line, label).await?;
-    if state.standing != BoxStanding::Dispatched {
-        return Err(Fault::new(
-            &BOX,
-            format!("{label} is {}, it has not left", box_standing(state.standing)),
-        ));
-    }
+    under_way(line, label).await?;
     let mut facts = vec![Fact::BoxLost {
         label: label.clone(),
         by: by.clone(),

@@ -80,6 +80,16 @@ impl Request {
             Self::Accept { .. } | Self::NotFound { .. } | Self::Destroy { .. }
         )
     }
+
+    /// Could an act for two be done now?
+    pub(super) async fn check(&self, line: &Line) -> Result<(), Fault> {
+        match self {
+            Self::Accept { card } => complete_in_quarantine(line, card).await.map(drop),
+            Self::NotFound { card } => in_quarantine(line, card).await.map(drop),
+            Self::Destroy { pack, count } => all_spoiled(line, pack, *count).await,
+            _ => Ok(()),
+        }
+    }
 }
 
 /// Answers.
@@ -224,13 +234,7 @@ async fn found(line: &Line, who: &Who, card: &str) -> Result<Answer, Fault> {
 async fn accept(line: &Line, who: &Who, card: &str) -> Result<Answer, Fault> {
     let by = who.both()?;
     let _told = line.telling.lock().await;
-    let attempt = attempt(line, card).await?;
-    if attempt.phase != Phase::Quarantined || !is_complete(&attempt) {
-        return Err(Fault::new(
-            &BEYOND,
-            format!("{} is no finished card in quarantine", attempt.id),
-        ));
-    }
+    let attempt = complete_in_quarantine(line, card).await?;
     to_desk(line, by, &attempt).await?;
     let text = format!(
         "{}: taken for good. Bring it to a packing desk with lot {}.",
@@ -242,13 +246,7 @@ async fn accept(line: &Line, who: &Who, card: &str) -> Result<Answer, Fault> {
 async fn not_found(line: &Line, who: &Who, card: &str) -> Result<Answer, Fault> {
     let by = who.both()?;
     let _told = line.telling.lock().await;
-    let attempt = attempt(line, card).await?;
-    if attempt.phase != Phase::Quarantined {
-        return Err(Fault::new(
-            &BEYOND,
-            format!("{} is not in quarantine", attempt.id),
-        ));
-    }
+    let attempt = in_quarantine(line, card).await?;
     record(line, vec![Fact::attempt(attempt.id, Event::NotFound { by })]).await?;
     line.floor.settle();
     let text = format!(
@@ -258,10 +256,30 @@ async fn not_found(line: &Line, who: &Who, card: &str) -> Result<Answer, Fault> 
     Ok(told(text, "nothing", &attempt))
 }
 
-/// From the reject box to destroyed. Not one more or less than the books say: a spoiled card that is missing must be
-/// looked for before the others are gone.
-async fn destroy(line: &Line, who: &Who, pack: &PackId, count: u32) -> Result<Answer, Fault> {
-    let by = who.both()?;
+/// A finished card in quarantine.
+async fn complete_in_quarantine(line: &Line, card: &str) -> Result<Attempt, Fault> {
+    let attempt = attempt(line, card).await?;
+    if attempt.phase == Phase::Quarantined && is_complete(&attempt) {
+        return Ok(attempt);
+    }
+    let what = format!("{} is no finished card in quarantine", attempt.id);
+    Err(Fault::new(&BEYOND, what))
+}
+
+/// A card in quarantine.
+async fn in_quarantine(line: &Line, card: &str) -> Result<Attempt, Fault> {
+    let attempt = attempt(line, card).await?;
+    if attempt.phase == Phase::Quarantined {
+        return Ok(attempt);
+    }
+    Err(Fault::new(
+        &BEYOND,
+        format!("{} is not in quarantine", attempt.id),
+    ))
+}
+
+/// So many cards of this pack are spoiled by the books, and the registry knows of each.
+async fn all_spoiled(line: &Line, pack: &PackId, count: u32) -> Result<(), Fault> {
     let spoiled = line.ports.ledger.stock().await?.count(pack, &Place::Spoiled);
     if count == 0 || count != spoiled {
         return Err(Fault::new(
@@ -277,6 +295,14 @@ async fn destroy(line: &Line, who: &Who, pack: &PackId, count: u32) -> Result<An
     if untold.iter().any(|attempt| attempt.pack.as_ref() == Some(pack)) {
         return Err(Fault::new(&UNTOLD, format!("pack {pack}")));
     }
+    Ok(())
+}
+
+/// From the reject box to destroyed. Not one more or less than the books say: a spoiled card that is missing must be
+/// looked for before the others are gone.
+async fn destroy(line: &Line, who: &Who, pack: &PackId, count: u32) -> Result<Answer, Fault> {
+    let by = who.both()?;
+    all_spoiled(line, pack, count).await?;
     let fact = moved(
         pack,
         Place::Spoiled,

@@ -162,6 +162,12 @@ async fn history(line: &Line, order: &Order) -> Result<(String, Value), Fault> {
             .iter()
             .map(|attempt| format!("  card {}: {}", attempt.id, tell::phase(attempt))),
     );
+    let returned = line.ports.book.returned(&order.request).await?;
+    text.extend(
+        returned
+            .iter()
+            .map(|notice| format!("  a version of it, {}", tell::returned(notice))),
+    );
     text.push("History:".to_owned());
     if entries.is_empty() {
         text.push("  no card of it was begun yet".to_owned());
@@ -170,6 +176,7 @@ async fn history(line: &Line, order: &Order) -> Result<(String, Value), Fault> {
     let data = json!({
         "order": order,
         "cards": attempts.iter().map(card).collect::<Vec<_>>(),
+        "returned": returned,
         "history": entries,
     });
     Ok((text.join("\n"), data))

@@ -51,9 +51,22 @@ pub async fn act(line: &Line, _who: &Who) -> Result<Answer, Fault> {
     let orders = registry::compare(line, &mut found).await?;
     let _ = writeln!(
         text,
-        "Registry: {} requests compared, {} agree, {} wait to be told, {} are not in this order book",
-        orders.compared, orders.agree, orders.untold, orders.elsewhere
+        "Registry: {} requests compared, {} agree, {} wait to be told, {} went back to their offices, {} never came",
+        orders.compared, orders.agree, orders.untold, orders.returned, orders.missing
     );
+    if orders.missing > 0 {
+        let more = if orders.missing > orders.named.len() as u64 {
+            ", …"
+        } else {
+            ""
+        };
+        let _ = writeln!(
+            text,
+            "          approved, and not here: {}{more}; if none of them is on its way or another facility's, ask the \
+             registry to send them again",
+            orders.named.join(", ")
+        );
+    }
     let _ = writeln!(
         text,
         "Ledger:   {} records, signed up to {}",

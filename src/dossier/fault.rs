@@ -305,6 +305,10 @@ crate::fault_codes! {
         "the card of the version before is already being made", "thẻ theo phiên bản trước đang được sản xuất",
         "Ask the facility; the card made is spoiled or recalled first.",
         "Liên hệ cơ sở; thẻ đã làm phải được hủy hoặc thu hồi trước.";
+    /// A version of a request that is over.
+    REQUEST_CANCELLED = "DOSSIER-805", Dossier, false,
+        "the request was cancelled", "yêu cầu đã bị hủy",
+        "Send a new request.", "Gửi yêu cầu mới.";
 }
 
 #[cfg(test)]

@@ -6,7 +6,9 @@ use crate::audit::Hash;
 use crate::base::ids::OfficeCode;
 use crate::base::{Blame, Fault, Secret};
 use crate::dossier::admit::PortraitRules;
-use crate::dossier::fault::{DUPLICATE_OTHER, PERSON_HAS_ORDER, VERSION_STALE, VERSION_TOO_LATE};
+use crate::dossier::fault::{
+    DUPLICATE_OTHER, PERSON_HAS_ORDER, REQUEST_CANCELLED, VERSION_STALE, VERSION_TOO_LATE,
+};
 use crate::dossier::finding::worst;
 use crate::dossier::jwe::Sealed;
 use crate::dossier::{Dossier, Finding, Opened, Rules, Severity, check, due, open};
@@ -200,7 +202,10 @@ impl Line {
             }
             Admission::Contradicts(_) => &DUPLICATE_OTHER,
             Admission::SecondForPerson(_) => &PERSON_HAS_ORDER,
-            Admission::TooLate(_) => &VERSION_TOO_LATE,
+            Admission::TooLate(key) => match self.ports.book.order(key).await? {
+                Some(order) if order.state == OrderState::Cancelled => &REQUEST_CANCELLED,
+                _ => &VERSION_TOO_LATE,
+            },
             Admission::Outdated(_) => &VERSION_STALE,
         };
         self.give_back(document, &sender, &[Finding::new(refused, "$")])

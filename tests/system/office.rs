@@ -181,8 +181,8 @@ fn boxes(office: &Office<'_>) {
         .filter_map(|line| line.split_whitespace().next())
         .collect();
     let (lost, kept) = (labels[0], labels[1]);
-    office.bad(&format!("box lost {lost} --as an"), "a second person");
-    office.bad(&format!("box lost {lost} --as binh"), "CTL-048");
+    // What the second would be refused the first is refused at once.
+    office.bad(&format!("box lost {lost} --as an"), "CTL-048");
     office.good(
         &format!("box dispatch {lost} --consignment VNP-2026-1"),
         "left the house",
@@ -215,6 +215,7 @@ fn boxes(office: &Office<'_>) {
     office.good(&format!("found {card}"), kept);
     let beyond = format!("spoil {card} --code damaged --reason scratched");
     office.bad(&beyond, "CTL-045");
+    office.bad(&format!("box lost {lost} --as an"), "a second person");
     office.good(&format!("box lost {lost} --as binh"), "is lost");
     office.good("reconcile", "balanced");
     // The hall still has the plastic that the carrier has lost, so only the controller's own word counts here.

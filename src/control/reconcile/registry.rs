@@ -15,6 +15,8 @@ use crate::control::subject::each_order;
 
 /// Lines of the registry's books read at once.
 const PAGE: u32 = 500;
+/// Of many dossiers that never came so many are named.
+const NAMED_MAX: usize = 20;
 /// Looks at one request before what differs is a difference.
 const LOOKS_MAX: u8 = 3;
 const STATES: [OrderState; 5] = [
@@ -26,7 +28,7 @@ const STATES: [OrderState; 5] = [
 ];
 
 /// How the two order books compare.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, Eq, PartialEq, Serialize)]
 pub(super) struct Orders {
     /// Requests in the registry's books.
     pub(super) compared: u64,
@@ -34,8 +36,12 @@ pub(super) struct Orders {
     pub(super) agree: u64,
     /// Those of which the registry has not been told yet: no difference.
     pub(super) untold: u64,
-    /// Those without an order here: returned to their office, not sent, or another facility's.
-    pub(super) elsewhere: u64,
+    /// Those that went back to their office.
+    pub(super) returned: u64,
+    /// Those that never came here: not sent yet, lost on their way, or another facility's.
+    pub(super) missing: u64,
+    /// The first of them.
+    pub(super) named: Vec<String>,
 }
 
 /// Compares in both directions, while the line goes on.
@@ -66,7 +72,14 @@ pub(super) async fn compare(line: &Line, found: &mut Vec<Difference>) -> Result<
                     }
                 }
                 None => {
-                    orders.elsewhere += 1;
+                    if line.ports.book.returned(&request).await?.is_empty() {
+                        orders.missing += 1;
+                        if orders.named.len() < NAMED_MAX {
+                            orders.named.push(request.clone());
+                        }
+                    } else {
+                        orders.returned += 1;
+                    }
                     if statement.status == "ISSUED" || statement.sod.is_some() {
                         found.push(differs(
                             &request,
