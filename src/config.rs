@@ -113,6 +113,9 @@ pub struct Paths {
     /// The days on which nobody works, TOML, in place of the table that comes with the program.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub holidays: Option<PathBuf>,
+    /// A folder with `regular.ttf` and `bold.ttf`, which print texts in place of the typefaces of the program.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fonts: Option<PathBuf>,
 }
 
 /// Where an order book is.

@@ -71,7 +71,7 @@ pub async fn init(folder: &Path, wishes: &Wishes<'_>, clock: Clock) -> Result<Co
     // A token that was there before is not ours to remove.
     let token = folder.join(TOKEN);
     let had_token = std::fs::read_dir(token).is_ok_and(|mut entries| entries.next().is_some());
-    let made = make(folder, wishes, clock).await;
+    let made = Box::pin(make(folder, wishes, clock)).await;
     if made.is_err() {
         // Half a facility would be in the way of the next try.
         let _ = clear(folder, had_token.then_some(TOKEN));
@@ -236,6 +236,7 @@ pub(super) fn plan(folder: &Path, wishes: &Wishes<'_>) -> Result<Config, Fault> 
             profiles: None,
             layouts: None,
             holidays: None,
+            fonts: None,
         },
         hsm: HsmSettings {
             module: module.to_owned(),

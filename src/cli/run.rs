@@ -15,7 +15,6 @@ use crate::control::serve::{self, Server};
 use crate::device::host::LinuxHost;
 use crate::device::screen::SocketScreen;
 use crate::device::serial::{Cable, SerialConfig};
-use crate::dossier::name::Glyphs;
 use crate::line::context::KeyLabels;
 use crate::line::desk::Desk;
 use crate::line::headroom::Headroom;
@@ -99,7 +98,7 @@ pub async fn line(facility: &Facility, clock: Clock) -> Result<Line, Fault> {
         },
         manifest_key: facility.manifest_key,
         offices: facility.offices.clone(),
-        glyphs: Glyphs::of(crate::base::font::SANS)?,
+        glyphs: files::glyphs(&facility.config)?,
         holidays: files::holidays(&facility.config)?,
         dossier_trust: facility.dossier_trust.clone(),
         chip: facility.chip.clone(),

@@ -71,6 +71,7 @@ fn head(config: &Config) -> String {
     let profiles = option("profiles", paths.profiles.as_deref(), "profiles");
     let layouts = option("layouts", paths.layouts.as_deref(), "layouts");
     let holidays = option("holidays", paths.holidays.as_deref(), "holidays.toml");
+    let fonts = option("fonts", paths.fonts.as_deref(), "fonts");
     let copy = option(
         "ledger_copy",
         paths.ledger_copy.as_deref(),
@@ -124,6 +125,8 @@ fn head(config: &Config) -> String {
          {profiles}\n\
          # Layouts of faces beyond the built-in ones, likewise.\n\
          {layouts}\n\
+         # A folder with regular.ttf and bold.ttf, for texts on faces in place of the program's typefaces.\n\
+         {fonts}\n\
          # The days on which nobody works, in place of the table that comes with the program.\n\
          {holidays}\n",
         facility = quote(&config.facility),

@@ -63,6 +63,7 @@ fn what_is_written_is_read_again() {
         config.paths.profiles = profiles;
         config.paths.layouts.clone_from(&config.paths.profiles);
         config.paths.holidays.clone_from(&config.paths.profiles);
+        config.paths.fonts.clone_from(&config.paths.profiles);
         config.keys.chips = config.paths.profiles.as_ref().map(|_| ChipMasters {
             transport: "chip-transport".to_owned(),
             issuer: "chip-issuer".to_owned(),

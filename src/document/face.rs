@@ -34,6 +34,7 @@ pub(crate) mod testkit;
 mod tests;
 
 pub use layout::{Layout, Preprinted};
+pub use typeface::Fonts;
 pub use units::{DOTS_PER_INCH, FACE_HEIGHT_DOTS, FACE_WIDTH_DOTS};
 
 use layout::{FieldName, Side};
@@ -94,12 +95,13 @@ struct Contents<'a> {
 }
 
 impl Press {
-    /// A press with these layouts.
+    /// A press with these layouts and typefaces.
     ///
     /// # Errors
-    /// `LAYOUT_MALFORMED` if a label does not fit its box or two boxes overlap.
-    pub fn new(layouts: impl IntoIterator<Item = Layout>) -> Result<Self, Fault> {
-        let typefaces = Typefaces::new()?;
+    /// `LAYOUT_MALFORMED` if a label does not fit its box or two boxes overlap; `TYPEFACE_UNREADABLE` if a typeface is
+    /// none, or lacks a Vietnamese letter.
+    pub fn new(layouts: impl IntoIterator<Item = Layout>, fonts: Fonts) -> Result<Self, Fault> {
+        let typefaces = Typefaces::new(fonts)?;
         let layouts = layouts
             .into_iter()
             .map(|layout| {
@@ -126,7 +128,7 @@ impl Press {
     /// # Errors
     /// None, unless the program was built with a broken layout.
     pub fn builtin() -> Result<Self, Fault> {
-        Self::new(Layout::builtin()?)
+        Self::new(Layout::builtin()?, Fonts::default())
     }
 
     /// Composes both faces of a card; rehearsal faces carry the mark MẪU / SPECIMEN.

@@ -180,6 +180,12 @@ impl Glyphs {
         Ok(Self(drawable))
     }
 
+    /// What this face has as well.
+    #[must_use]
+    pub fn and(&self, other: &Self) -> Self {
+        Self(self.0.intersection(&other.0).copied().collect())
+    }
+
     /// The first character (position from 1) that cannot be drawn.
     #[must_use]
     pub fn missing(&self, text: &str) -> Option<(usize, char)> {

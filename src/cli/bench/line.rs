@@ -122,7 +122,7 @@ async fn measure(arguments: &Arguments, dir: &Path) -> anyhow::Result<Report> {
         .as_deref()
         .map(std::path::absolute)
         .transpose()?;
-    let (hall, facility, line) = super::opened(&scale, dir, &sharing, clock).await?;
+    let (hall, facility, line) = Box::pin(super::opened(&scale, dir, &sharing, clock)).await?;
     let hall_dir = dir.join("hall");
     let watch = Stopwatch::start();
     people::admit(&scale, dir, &line, &facility).await?;

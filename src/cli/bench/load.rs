@@ -78,7 +78,7 @@ async fn load(arguments: &Arguments, dir: &Path) -> anyhow::Result<bool> {
     };
     let clock = Clock::system();
     let sharing = setup::Sharing::default();
-    let (hall, facility, line) = super::opened(&scale, dir, &sharing, clock).await?;
+    let (hall, facility, line) = Box::pin(super::opened(&scale, dir, &sharing, clock)).await?;
     let hall_dir = dir.join("hall");
     println!("{a_minute} dossiers a minute for {} machines", arguments.stations);
 

@@ -15,9 +15,10 @@ use crate::chip::ChipProfile;
 use crate::cli::chip::terminal;
 use crate::config::Config;
 use crate::config::fault::PIN_FILE;
-use crate::document::face::{Layout, Press};
+use crate::document::face::{Fonts, Layout, Press};
 use crate::document::profile::{BUILTIN, CardProfile};
 use crate::dossier::Holidays;
+use crate::dossier::name::Glyphs;
 use crate::dossier::office::{Office, OfficeTable};
 use crate::line::context::Fingerprints;
 use crate::pki::{Certificate, Crl, CvCertificate, SignerKey, TrustStore};
@@ -97,7 +98,26 @@ pub(in crate::cli) fn press(config: &Config) -> Result<Press, Fault> {
             layouts.push(Layout::parse(&text(&path)?).map_err(|fault| fault.at(path.display()))?);
         }
     }
-    Press::new(layouts)
+    Press::new(layouts, fonts(config)?)
+}
+
+/// The typefaces of texts: the facility's, where it has its own, or the ones that go with the program.
+fn fonts(config: &Config) -> Result<Fonts, Fault> {
+    let mut fonts = Fonts::default();
+    let Some(folder) = &config.paths.fonts else {
+        return Ok(fonts);
+    };
+    for (style, typeface) in [("regular", &mut fonts.regular), ("bold", &mut fonts.bold)] {
+        let path = config.path(folder).join(format!("{style}.ttf"));
+        *typeface = read(&path)?;
+    }
+    Ok(fonts)
+}
+
+/// The characters that texts of faces may have.
+pub(in crate::cli) fn glyphs(config: &Config) -> Result<Glyphs, Fault> {
+    let Fonts { regular, bold } = fonts(config)?;
+    Ok(Glyphs::of(&regular)?.and(&Glyphs::of(&bold)?))
 }
 
 /// The days on which nobody works.

@@ -18,7 +18,7 @@ fn compose(press: &Press, layout: &str, dossier: &Dossier) -> Result<Faces, Faul
 
 #[test]
 fn every_vietnamese_letter_has_a_glyph_and_a_place() {
-    let typefaces = Typefaces::new().unwrap();
+    let typefaces = Typefaces::new(Fonts::default()).unwrap();
     let letters: Vec<char> = vietnamese().collect();
     let marked = letters.iter().filter(|letter| !letter.is_ascii()).count();
     // Twelve vowels in six tones less the six plain ones, and đ, in both cases: 134 letters ASCII does not have.
@@ -45,7 +45,7 @@ fn every_vietnamese_letter_has_a_glyph_and_a_place() {
 
 #[test]
 fn marks_keep_letters_apart_at_the_smallest_size() {
-    let typefaces = Typefaces::new().unwrap();
+    let typefaces = Typefaces::new(Fonts::default()).unwrap();
     let mut seen = BTreeMap::new();
     for letter in vietnamese() {
         let mut dots = Bitmap::new(40, 40);
@@ -110,7 +110,7 @@ fn a_letter_without_a_glyph_goes_back_to_the_office() {
 
 #[test]
 fn texts_are_made_smaller_then_broken_then_refused() {
-    let typefaces = Typefaces::new().unwrap();
+    let typefaces = Typefaces::new(Fonts::default()).unwrap();
     let field = Field {
         what: FieldName::Name,
         x: 0.0,
@@ -238,7 +238,7 @@ fn a_card_access_number_stands_in_its_place_and_nowhere_else() {
     let good = include_str!("layouts/cc-2024.toml");
     let place = "{ what = \"can\", x = 4.0, y = 49.0, w = 20.0, h = 3.4, size = 7.0, size_min = 6.5 },";
     let text = good.replacen("field = [\n", &format!("field = [\n  {place}\n"), 1);
-    let press = Press::new([Layout::parse(&text).unwrap()]).unwrap();
+    let press = Press::new([Layout::parse(&text).unwrap()], Fonts::default()).unwrap();
     let dossier = dossier();
     let compose = |can| {
         let (mrz, qr) = (mrz(), qr(&dossier));
@@ -286,7 +286,7 @@ fn layouts_with_mistakes_are_refused() {
     let refused = |from: &str, to: &str| {
         assert!(good.contains(from), "{from}");
         Layout::parse(&good.replacen(from, to, 1))
-            .and_then(|layout| Press::new([layout]))
+            .and_then(|layout| Press::new([layout], Fonts::default()))
             .unwrap_err()
     };
     for (from, to, why) in [

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use ab_glyph::{Font, FontRef, GlyphId, Outline, OutlineCurve, OutlinedGlyph, Point, PxScaleFactor, point};
+use ab_glyph::{Font, FontVec, GlyphId, Outline, OutlineCurve, OutlinedGlyph, Point, PxScaleFactor, point};
 
 use super::fault;
 use super::layout::Style;
@@ -42,9 +42,34 @@ struct Run {
     length: u32,
 }
 
+/// The typefaces of a facility's faces, TrueType or OpenType.
+#[derive(Clone)]
+pub struct Fonts {
+    /// Regular; slanted where a layout asks for oblique.
+    pub regular: Vec<u8>,
+    /// Bold.
+    pub bold: Vec<u8>,
+}
+
+impl Default for Fonts {
+    /// Those that go with the program.
+    fn default() -> Self {
+        Self {
+            regular: font::SANS.to_vec(),
+            bold: font::SANS_BOLD.to_vec(),
+        }
+    }
+}
+
+impl std::fmt::Debug for Fonts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Fonts")
+    }
+}
+
 /// A typeface's measures and glyph numbers, looked up without a lock.
 struct Face {
-    font: FontRef<'static>,
+    font: FontVec,
     /// Glyph and advance, in ems, of every character.
     letters: HashMap<char, (GlyphId, f32)>,
     units_per_em: f32,
@@ -63,11 +88,11 @@ pub(super) struct Typefaces {
 }
 
 impl Typefaces {
-    /// Reads the built-in typefaces.
-    pub(super) fn new() -> Result<Self, Fault> {
+    /// Reads typefaces.
+    pub(super) fn new(fonts: Fonts) -> Result<Self, Fault> {
         Ok(Self {
-            regular: Face::new(font::SANS)?,
-            bold: Face::new(font::SANS_BOLD)?,
+            regular: Face::new(fonts.regular).map_err(|fault| fault.at("regular"))?,
+            bold: Face::new(fonts.bold).map_err(|fault| fault.at("bold"))?,
             glyphs: RwLock::default(),
         })
     }
@@ -200,9 +225,9 @@ impl Size {
 }
 
 impl Face {
-    fn new(bytes: &'static [u8]) -> Result<Self, Fault> {
+    fn new(bytes: Vec<u8>) -> Result<Self, Fault> {
         let unreadable = |what: &str| Fault::new(&fault::TYPEFACE_UNREADABLE, what.to_owned());
-        let font = FontRef::try_from_slice(bytes).map_err(|error| unreadable(&error.to_string()))?;
+        let font = FontVec::try_from_vec(bytes).map_err(|error| unreadable(&error.to_string()))?;
         let units_per_em = font.units_per_em().ok_or_else(|| unreadable("no em"))?;
         // Combining marks stay out: texts are composed (NFC), and a loose mark has no place of its own.
         let letters: HashMap<_, _> = ('\u{20}'..='\u{2122}')
