@@ -16,7 +16,7 @@ use super::password::Password;
 use super::sm::SHORT_READ_MAX;
 use super::terminal::Terminal;
 use super::{bac, fault, tlv};
-use crate::base::{Fault, Secret};
+use crate::base::{Blame, Fault, Secret};
 use crate::document::security_info::{SecurityInfo, SecurityInfos};
 use crate::document::sod::Sod;
 use crate::document::{CardFiles, FileId};
@@ -99,6 +99,9 @@ pub struct Inspection {
     /// Files that are listed but could not be read, or are not what they should be, and why; only if the request is
     /// tolerant.
     pub unread: BTreeMap<FileId, Fault>,
+    /// What ended the conversation before its end, such as a wrong checksum: what was not asked until then is not
+    /// known. Only if the request is tolerant.
+    pub broken_off: Option<Fault>,
     /// How it was opened.
     pub access: Access,
     /// The way of PACE, if that was it.
@@ -119,6 +122,7 @@ impl std::fmt::Debug for Inspection {
             .field("files", &self.files.keys())
             .field("protected", &self.protected)
             .field("unread", &self.unread)
+            .field("broken_off", &self.broken_off)
             .field("access", &self.access)
             .field("pace", &self.pace)
             .field("chip_authentication", &self.chip_authentication)
@@ -143,6 +147,7 @@ pub fn inspect(request: Request, seed: &Secret<[u8; 32]>) -> Conversation<'stati
                 files: CardFiles::new(),
                 protected: Vec::new(),
                 unread: BTreeMap::new(),
+                broken_off: None,
                 access: Access::Pace,
                 pace: None,
                 chip_authentication: Verdict::NotAsked,
@@ -173,6 +178,27 @@ impl Inspector {
     async fn run(mut self) -> Result<Inspection, Fault> {
         self.find_access().await?;
         self.open().await?;
+        match self.examine().await {
+            // What was read until then is judged all the same.
+            Err(broken) if self.request.tolerant && broken.blame() == Blame::Card => {
+                self.seen.broken_off = Some(broken);
+                self.seen.commands = self.card.commands();
+                return Ok(self.seen);
+            }
+            examined => examined?,
+        }
+        match self.confirm_access() {
+            Err(weakened) if self.request.tolerant => {
+                self.seen.unread.insert(FileId::CardAccess, weakened);
+            }
+            confirmed => confirmed?,
+        }
+        self.seen.commands = self.card.commands();
+        Ok(self.seen)
+    }
+
+    /// The proofs and the files.
+    async fn examine(&mut self) -> Result<(), Fault> {
         let listed = self.listed().await?;
         if self.request.chip_authentication {
             self.authenticate_chip(&listed).await?;
@@ -184,14 +210,7 @@ impl Inspector {
         if self.request.active_authentication {
             self.seen.active_authentication = self.authenticate_actively().await?;
         }
-        match self.confirm_access() {
-            Err(weakened) if self.request.tolerant => {
-                self.seen.unread.insert(FileId::CardAccess, weakened);
-            }
-            confirmed => confirmed?,
-        }
-        self.seen.commands = self.card.commands();
-        Ok(self.seen)
+        Ok(())
     }
 
     /// What told how to open the chip is signed, if all that is signed was asked for.

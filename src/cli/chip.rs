@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
+use serde_json::json;
 
 use crate::base::{Clock, Entropy, Fault};
 use crate::chip::{self, Inspection, Request, Survey};
@@ -28,11 +29,14 @@ const UNDETERMINED: u8 = 3;
 /// What to do with the chip in a reader.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
-    /// Say what a chip tells anybody: its answer to reset, its application, its ways of PACE.
+    /// Say what a chip tells anybody: its answer to reset, where it was made, its keys, its application, its ways of
+    /// PACE. It tells what to write into the profile of a new kind of blank.
     #[command(after_help = "\
 Examples:
   cardwright chip info --reader 'ACS ACR1252 00 00'        a PC/SC reader, by its whole name
-  cardwright chip info --reader facility/hall/D1/reader.sock   a reader of the simulated hall")]
+  cardwright chip info --reader facility/hall/D1/reader.sock   a reader of the simulated hall
+
+Exit code: 0 for a chip with the eMRTD application, 1 for one without, 4 if there was no chip to ask.")]
     Info(Info),
     /// Open a chip with what is printed on the card, and read every file that may be read.
     #[command(after_help = "\
@@ -42,7 +46,10 @@ Examples:
   cardwright chip read --reader R --mrz -              the zone from standard input
   cardwright chip read --reader R --mrz-from /dev/ttyACM0   the zone from a scanner
 
-The files and the portrait in the folder are personal data.")]
+The files and the portrait in the folder are personal data.
+
+Exit code: 0 if every file was read, 1 if not, 4 if there was nothing to read: no card, no reader, a zone or number that
+is mistyped or not this card's, or a folder that cannot be written.")]
     Read(Read),
     /// Judge a chip: passive, chip and active authentication, each check with its verdict and reason.
     #[command(after_help = "\
@@ -54,7 +61,7 @@ PEM; the folder of --terminal holds CV certificates (CVCA, document verifier, te
 (.pkcs8), and opens the fingerprints.
 
 Exit code: 0 if every check passed, 1 if one failed, 3 if one could be said neither way, 4 if there was nothing to
-judge: no card, no reader, or a folder that cannot be read.")]
+judge: no card, no reader, a mistyped zone or number, or a folder that cannot be read.")]
     Verify(Verify),
 }
 
@@ -101,14 +108,24 @@ struct Place {
 /// # Errors
 /// When the reader, a folder or the arguments are not as they must be.
 pub fn main(verb: &Verb) -> anyhow::Result<ExitCode> {
-    let runtime = super::runtime()?;
-    runtime.block_on(async {
+    let (Verb::Info(Info { place }) | Verb::Read(Read { place, .. }) | Verb::Verify(Verify { place, .. })) =
+        verb;
+    let outcome = super::runtime()?.block_on(async {
         match verb {
             Verb::Info(arguments) => info(arguments).await,
             Verb::Read(arguments) => read(arguments).await,
             Verb::Verify(arguments) => verify(arguments).await,
         }
-    })
+    });
+    if let (Err(error), true) = (&outcome, place.json) {
+        let fault = error.downcast_ref::<Fault>();
+        super::say(json!({
+            "error": format!("{error:#}"),
+            "code": fault.map(|fault| fault.code.id),
+            "blame": fault.map(Fault::blame),
+        }));
+    }
+    outcome
 }
 
 async fn info(Info { place }: &Info) -> anyhow::Result<ExitCode> {
@@ -131,7 +148,7 @@ async fn read(arguments: &Read) -> anyhow::Result<ExitCode> {
     let seen = seen?;
     let files = written(folder, &seen)?;
     super::say(report::contents(&seen, &files, arguments.place.json));
-    Ok(if seen.unread.is_empty() {
+    Ok(if seen.unread.is_empty() && seen.broken_off.is_none() {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE

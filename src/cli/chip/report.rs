@@ -67,8 +67,20 @@ impl Report {
         let mut lines = vec![access(seen)];
         lines.extend(zone(seen, key));
         lines.extend(passive(seen, trusted, at));
-        lines.push(proof("chip authentication", seen.chip_authentication));
-        lines.push(proof("active authentication", seen.active_authentication));
+        let proofs = [
+            ("chip authentication", seen.chip_authentication),
+            ("active authentication", seen.active_authentication),
+        ];
+        lines.extend(proofs.map(|(name, verdict)| match (&seen.broken_off, verdict) {
+            (Some(_), Verdict::NotAsked) => line(
+                name,
+                Standing::Undetermined,
+                "the conversation had broken off before",
+            ),
+            _ => proof(name, verdict),
+        }));
+        let broken = seen.broken_off.iter();
+        lines.extend(broken.map(|fault| line("conversation", Standing::Failed, fault)));
         if seen.terminal_authentication != Verdict::NotAsked {
             lines.push(match seen.terminal_authentication {
                 Verdict::Unsupported => line(
@@ -257,16 +269,21 @@ pub(super) fn told(atr: &[u8], survey: &Survey, json: bool) -> String {
     };
     let atr = hex::encode(atr);
     if json {
+        let told = |object: &Option<Vec<u8>>| object.as_deref().map(hex::encode);
         return json!({
             "atr": atr,
+            "cplc": told(&survey.cplc),
+            "key_diversification_data": told(&survey.diversification),
+            "key_information": told(&survey.keys),
             "application": survey.application,
             "card_access": ways,
             "extended_length": survey.read_max,
         })
         .to_string();
     }
-    let mut text = vec![
-        format!("answer to reset   {atr}"),
+    let mut text = vec![format!("answer to reset   {atr}")];
+    text.extend(manufacture(survey));
+    text.extend([
         format!(
             "eMRTD             {}",
             if survey.application {
@@ -279,7 +296,7 @@ pub(super) fn told(atr: &[u8], survey: &Survey, json: bool) -> String {
             Some(bytes) => format!("extended length   up to {bytes} bytes in an answer"),
             None => "extended length   not announced".to_owned(),
         },
-    ];
+    ]);
     if survey.application && survey.card_access.is_none() {
         text.push(
             "EF.CardAccess     none is read: a finished card is opened by basic access control, a blank by nothing"
@@ -288,6 +305,40 @@ pub(super) fn told(atr: &[u8], survey: &Survey, json: bool) -> String {
     }
     text.extend(ways.iter().map(|way| format!("EF.CardAccess     {way}")));
     text.join("\n")
+}
+
+/// Where the chip comes from and whose keys it has: what a chip profile (`src/chip/profiles`) recognizes its kind by.
+fn manufacture(survey: &Survey) -> Vec<String> {
+    let mut text = Vec::new();
+    // GlobalPlatform Card Specification 2.3.1, section H.6: 42 bytes, with or without their header.
+    let cplc = survey.cplc.as_deref();
+    let cplc = cplc.map(|cplc| cplc.strip_prefix(&[0x9F, 0x7F, 0x2A]).unwrap_or(cplc));
+    match cplc {
+        Some(cplc) if cplc.len() == 42 => {
+            let field = |from: usize, to: usize| hex::encode(&cplc[from..to]);
+            text.push(format!(
+                "CPLC data         fabricator {}, type {}, batch {}, serial number {}",
+                field(0, 2),
+                field(2, 4),
+                field(16, 18),
+                field(12, 16)
+            ));
+            text.push(format!("                  {}", hex::encode(cplc)));
+        }
+        Some(other) => text.push(format!("CPLC data         not 42 bytes: {}", hex::encode(other))),
+        None => text.push("CPLC data         not told".to_owned()),
+    }
+    for (name, object) in [
+        ("diversification", &survey.diversification),
+        ("key information", &survey.keys),
+    ] {
+        text.extend(
+            object
+                .iter()
+                .map(|object| format!("{name:<18}{}", hex::encode(object))),
+        );
+    }
+    text
 }
 
 fn in_words(info: &SecurityInfo) -> String {
@@ -327,6 +378,7 @@ pub(super) fn contents(seen: &Inspection, written: &[String], json: bool) -> Str
             .collect();
         return json!({
             "access": access,
+            "broken_off": seen.broken_off.as_ref().map(|fault| harmless(&fault.to_string())),
             "commands": seen.commands,
             "zone": zone.as_deref(),
             "files": files,
@@ -351,6 +403,8 @@ pub(super) fn contents(seen: &Inspection, written: &[String], json: bool) -> Str
         let why = harmless(&fault.to_string());
         text.push(format!("{:<16} not read: {why}", file.to_string()));
     }
+    let broken = seen.broken_off.iter();
+    text.extend(broken.map(|fault| format!("broken off: {}", harmless(&fault.to_string()))));
     text.extend(written.iter().map(|name| format!("wrote {name}")));
     text.join("\n")
 }

@@ -212,6 +212,19 @@ fn a_chip_tells_its_ways_and_what_was_read_is_listed() {
     let text = told(&atr, &seen, false);
     let way = "PACE with generic mapping, BrainpoolP256r1, Aes128";
     assert!(text.contains(way), "{text}");
+    let fabricator = ChipProfile::built_in("rehearsal").unwrap().chip.fabricator;
+    let made = format!("CPLC data         fabricator {fabricator}, ");
+    assert!(text.contains(&made), "{text}");
+    let silent = Survey {
+        cplc: None,
+        keys: Some(vec![0xE0, 0x00]),
+        ..seen.clone()
+    };
+    let text = told(&atr, &silent, false);
+    assert!(
+        text.contains("CPLC data         not told") && text.contains("key information   E000"),
+        "{text}"
+    );
     let json: Value = serde_json::from_str(&told(&atr, &seen, true)).unwrap();
     assert_eq!(json["card_access"], json!([way]));
     assert_eq!(
@@ -233,6 +246,22 @@ fn a_chip_tells_its_ways_and_what_was_read_is_listed() {
     );
     let json: Value = serde_json::from_str(&contents(&seen, &[], true)).unwrap();
     assert_eq!(json["protected"], json!(["EF.DG3"]));
+}
+
+/// What was read before the break has its verdicts, and what was not asked passes for nothing.
+#[test]
+fn a_conversation_that_breaks_off_is_judged_as_far_as_it_went() {
+    let (mut chip, pki) = card(|_| ());
+    let key = MrzKey::from_zone(ZONE).unwrap();
+    let mut seen = read(&mut chip, ZONE).unwrap();
+    seen.broken_off = Some(Fault::new(&fault::CHANNEL, "command B0: wrong checksum"));
+    seen.active_authentication = Verdict::NotAsked;
+    let report = Report::of(&seen, Some(&key), &all(&pki), NOW);
+    assert_eq!(standing(&report, "conversation"), Standing::Failed);
+    assert_eq!(standing(&report, "active authentication"), Standing::Undetermined);
+    assert_eq!(standing(&report, "chip authentication"), Standing::Passed);
+    assert_eq!(report.verdict(), Standing::Failed);
+    assert!(contents(&seen, &[], false).contains("\nbroken off: "));
 }
 
 /// Names in certificates are the card's to choose, and a terminal obeys what it is told.
