@@ -19,6 +19,7 @@ pub mod profile;
 pub mod qr;
 pub mod security_info;
 pub mod sod;
+pub mod state;
 pub mod tlv;
 pub mod translit;
 

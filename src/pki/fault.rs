@@ -130,6 +130,16 @@ crate::fault_codes! {
         "ngày cấp trước thời hạn dùng của mọi khóa ký",
         "The order is held: the registry sends a new version with a later date of issue, or cancels it.",
         "Hồ sơ được giữ lại: cơ quan đăng ký gửi phiên bản mới với ngày cấp muộn hơn, hoặc hủy.";
+    /// Another state vouches for nothing here (Doc 9303-12, section 7.1.1): every reader would refuse the card.
+    OTHER_STATE = "PKI-042", Key, false,
+        "the card's issuing state is not the signer's", "quốc gia cấp thẻ khác với quốc gia của khóa ký",
+        "Give the card profile the state_code and country of the signer's certificate, or import the right signer.",
+        "Ghi state_code và country của chứng thư ký vào hồ sơ thẻ, hoặc nhập đúng khóa ký.";
+    /// There are signers in use, and none of them is for a card that is valid for so long or of such a type.
+    NOT_FOR_SUCH_CARDS = "PKI-041", Dossier, false,
+        "no signer in use is for a card such as this", "không khóa ký nào đang dùng được phép ký loại thẻ này",
+        "The order is held: bring a signer for such cards into use (each one's reason is told), then release it.",
+        "Hồ sơ được giữ lại: đưa vào dùng khóa ký cho loại thẻ này (lý do của từng khóa đã nêu), rồi bỏ giữ.";
 }
 
 #[cfg(test)]

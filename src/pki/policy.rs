@@ -36,6 +36,8 @@ pub struct SigningRequest {
     pub expiry: Option<Date>,
     /// The document type as the MRZ begins, such as `ID`.
     pub document_type: String,
+    /// The country of the card's issuing state, two letters.
+    pub country: String,
 }
 
 /// What is left of a key.
@@ -58,6 +60,7 @@ pub fn may_not_sign(fault: &Fault) -> bool {
         &fault::CARD_OUTLIVES_CERTIFICATE,
         &fault::UNLIMITED_NOT_ALLOWED,
         &fault::DOCUMENT_TYPE,
+        &fault::OTHER_STATE,
         &fault::LIMIT_REACHED,
     ]
     .contains(&fault.code)
@@ -66,7 +69,7 @@ pub fn may_not_sign(fault: &Fault) -> bool {
 /// May this key, which has signed `used` cards, sign this one?
 ///
 /// # Errors
-/// A code of its own for each refusal: `PKI-030` to `PKI-037`.
+/// A code of its own for each refusal: `PKI-030` to `PKI-037`, `PKI-042`.
 pub fn may_sign(key: &SignerKey, used: u64, request: &SigningRequest) -> Result<(), Fault> {
     let refuse = |code| Err(Fault::new(code, key.label.as_str()));
     let certificate = &key.certificate;
@@ -93,6 +96,10 @@ pub fn may_sign(key: &SignerKey, used: u64, request: &SigningRequest) -> Result<
         None if !key.unlimited => return refuse(&fault::UNLIMITED_NOT_ALLOWED),
         _ => {}
     }
+    let country = certificate.subject.country();
+    if !country.is_some_and(|country| country.eq_ignore_ascii_case(&request.country)) {
+        return refuse(&fault::OTHER_STATE);
+    }
     if !certificate.document_types.contains(&request.document_type) {
         return refuse(&fault::DOCUMENT_TYPE);
     }
@@ -107,18 +114,20 @@ pub fn may_sign(key: &SignerKey, used: u64, request: &SigningRequest) -> Result<
 ///
 /// # Errors
 /// `PKI-038` with each key's reason; `PKI-040` if the card was issued before any signer that works now came into use:
-/// then it is the card's own date, and no signer that comes later will do either.
+/// then it is the card's own date, and no signer that comes later will do either; `PKI-041` if a key signs other cards:
+/// one person's card keeps nobody else's from being made.
 pub fn choose<'a>(
     keys: impl IntoIterator<Item = (&'a SignerKey, u64)>,
     request: &SigningRequest,
 ) -> Result<&'a SignerKey, Fault> {
-    let (mut reasons, mut came_too_early) = (Vec::new(), false);
+    let (mut reasons, mut came_too_early, mut signs_others) = (Vec::new(), false, false);
     keys.into_iter()
         .filter(|(key, used)| match may_sign(key, *used, request) {
             Ok(()) => true,
             Err(fault) => {
                 let from = key.certificate.usage_period.map(|(from, _)| days(from).1);
                 came_too_early |= *fault.code == fault::USAGE_PERIOD_ISSUE && Some(request.issued) < from;
+                signs_others |= is_of_the_card(&fault);
                 reasons.push(format!("{}: {}", key.label, fault.code.id));
                 false
             }
@@ -129,12 +138,23 @@ pub fn choose<'a>(
             (key.unlimited, until, key.label.as_str())
         })
         .ok_or_else(|| {
-            let code = match came_too_early {
-                true => &fault::ISSUED_BEFORE_SIGNERS,
-                false => &fault::NO_SIGNER,
+            let code = match (came_too_early, signs_others) {
+                (true, _) => &fault::ISSUED_BEFORE_SIGNERS,
+                (false, true) => &fault::NOT_FOR_SUCH_CARDS,
+                (false, false) => &fault::NO_SIGNER,
             };
             Fault::new(code, reasons.join(", "))
         })
+}
+
+/// Whether a key that does not sign this card may sign others.
+fn is_of_the_card(refusal: &Fault) -> bool {
+    [
+        &fault::CARD_OUTLIVES_CERTIFICATE,
+        &fault::UNLIMITED_NOT_ALLOWED,
+        &fault::DOCUMENT_TYPE,
+    ]
+    .contains(&refusal.code)
 }
 
 /// What is left of a key that has signed `used` cards.

@@ -1,6 +1,7 @@
 //! What a profile must not say: contradictions, and what this program cannot make.
 
 use super::CardProfile;
+use crate::document::state::country;
 use crate::dossier::admit::Requirements;
 use crate::dossier::field::Field;
 
@@ -116,8 +117,8 @@ fn chip(profile: &CardProfile) -> Result<(), String> {
 fn certificates(profile: &CardProfile) -> Result<(), String> {
     let certificates = &profile.certificates;
     ensure(
-        certificates.country.len() == 2 && upper(&certificates.country),
-        "certificates.country must be two letters A-Z",
+        country(&profile.state_code) == Some(certificates.country.as_str()),
+        "certificates.country must be the two letters of the state of state_code, such as VN for VNM",
     )?;
     ensure(
         (1..=92).contains(&certificates.ds_usage_days),
@@ -207,6 +208,8 @@ mod tests {
                 }
             }),
             ("state_code", |p| p.state_code = "VN".into()),
+            ("certificates.country", |p| p.state_code = "VNM".into()),
+            ("certificates.country", |p| p.certificates.country = "vn".into()),
             ("state_code", |p| p.state_code = "vnm".into()),
             ("document_code", |p| p.mrz.document_code = "IV".into()),
             ("document_code", |p| p.mrz.document_code = "P".into()),

@@ -12,6 +12,7 @@ use super::signed::SignedMessage;
 use crate::base::Fault;
 use crate::document::dg13::{Dg13, Item};
 use crate::document::file::{CardFiles, FileId};
+use crate::document::state::country;
 use crate::document::tlv;
 use crate::pki::fault as pki_fault;
 use crate::pki::trust::{Certificate, Revocation, TrustStore};
@@ -261,9 +262,9 @@ fn state(message: &SignedMessage, files: &CardFiles, trust: &TrustStore) -> Opti
     let name = CheckName::State;
     let signer = Certificate::parse(message.certificate()?).ok()?;
     let csca = trust.issuer_of(&signer).ok()?;
-    let country =
+    let country_of =
         |certificate: &Certificate| certificate.subject.country().unwrap_or_default().to_uppercase();
-    let (own, issuers) = (country(&signer), country(csca));
+    let (own, issuers) = (country_of(&signer), country_of(csca));
     if own != issuers {
         return Some(failed(
             name,
@@ -273,18 +274,8 @@ fn state(message: &SignedMessage, files: &CardFiles, trust: &TrustStore) -> Opti
     let Some((kind, code)) = files.get(&FileId::Dg(1)).and_then(|dg1| kind_and_state(dg1)) else {
         return Some(undetermined(name, "DG1 was not read or holds no zone"));
     };
-    let named = match code {
-        // What Doc 9303-3, section 5, has beside ISO 3166-1.
-        "D" => "DE",
-        "UTO" => "UT",
-        "EUE" => "EU",
-        "UNO" | "UNA" | "UNK" => "UN",
-        "GBD" | "GBN" | "GBO" | "GBP" | "GBS" => "GB",
-        "RKS" => "KS",
-        code => match rust_iso3166::from_alpha3(code) {
-            Some(country) => country.alpha2,
-            None => return Some(undetermined(name, "nobody knows the state that DG1 names")),
-        },
+    let Some(named) = country(code) else {
+        return Some(undetermined(name, "nobody knows the state that DG1 names"));
     };
     if named != own {
         return Some(failed(

@@ -26,6 +26,7 @@ fn request() -> SigningRequest {
         issued: date!(2026 - 11 - 22),
         expiry: Some(date!(2041 - 04 - 15)),
         document_type: "ID".into(),
+        country: "VN".into(),
     }
 }
 
@@ -136,6 +137,11 @@ fn the_document_type_is_listed() {
 }
 
 #[test]
+fn a_card_of_another_state_is_not_signed() {
+    assert_eq!(refusal(|request| request.country = "UT".into()), "PKI-042");
+}
+
+#[test]
 fn the_limit_holds() {
     let refused = may_sign(&key("ds1", |_| ()), 1000, &request()).unwrap_err();
     assert_eq!((refused.code.id, refused.detail.as_str()), ("PKI-037", "ds1"));
@@ -201,6 +207,34 @@ fn a_date_of_issue_before_every_signer_is_the_cards_own_fault() {
     // A signer that is still to come may do: the machine waits for it.
     assert_eq!(refused(0, until.date() + Duration::days(1)), "PKI-038");
     assert_eq!(refused(1000, request().issued), "PKI-038");
+}
+
+#[test]
+fn one_persons_card_keeps_nobody_elses_from_being_made() {
+    let refused = |used, change: &dyn Fn(&mut SigningRequest)| {
+        let (regular, exhausted) = (key("a", |_| ()), key("b", |_| ()));
+        let mut request = request();
+        change(&mut request);
+        choose([(&regular, used), (&exhausted, 1000)], &request)
+            .unwrap_err()
+            .code
+            .id
+    };
+    let not_after = key("a", |_| ()).certificate.not_after.date();
+    assert_eq!(refused(0, &|card| card.expiry = None), "PKI-041");
+    assert_eq!(
+        refused(0, &|card| card.expiry = Some(not_after + Duration::days(1))),
+        "PKI-041"
+    );
+    assert_eq!(refused(0, &|card| card.document_type = "P".into()), "PKI-041");
+    // What keeps a key from signing anything is told first, and is the line's matter.
+    assert_eq!(
+        refused(0, &|card| {
+            card.expiry = None;
+            card.now += Duration::days(300);
+        }),
+        "PKI-038"
+    );
 }
 
 #[test]
