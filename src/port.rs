@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use time::{Date, OffsetDateTime};
 use zeroize::Zeroizing;
 
+use crate::base::Place;
 use crate::base::ids::{
     AttemptId, BlankId, BoxId, ChipId, LotId, MachineId, OfficeCode, OrderKey, PackId, SodHash,
 };
@@ -301,6 +302,8 @@ pub trait Ledger: Send + Sync {
     async fn stock(&self) -> Result<Stock, Fault>;
     /// The counts of one pack.
     async fn stock_of(&self, pack: &PackId) -> Result<Stock, Fault>;
+    /// What lies in one place, by the names of the packs and so many packs at most.
+    async fn stock_in(&self, place: &Place, limit: u32) -> Result<Stock, Fault>;
     /// All boxes that are open or sealed, and with `all` also those that left.
     async fn boxes(&self, all: bool) -> Result<Vec<BoxState>, Fault>;
     /// All boxes of an office, those that left as well.

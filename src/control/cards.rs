@@ -280,7 +280,12 @@ async fn in_quarantine(line: &Line, card: &str) -> Result<Attempt, Fault> {
 
 /// So many cards of this pack are spoiled by the books, and the registry knows of each.
 async fn all_spoiled(line: &Line, pack: &PackId, count: u32) -> Result<(), Fault> {
-    let spoiled = line.ports.ledger.stock().await?.count(pack, &Place::Spoiled);
+    let spoiled = line
+        .ports
+        .ledger
+        .stock_of(pack)
+        .await?
+        .count(pack, &Place::Spoiled);
     if count == 0 || count != spoiled {
         return Err(Fault::new(
             &MISCOUNT,

@@ -259,7 +259,7 @@ async fn give_back(line: &Line, who: &Who, pack: PackId, from: Place, count: u32
         Place::Issued | Place::Feeder(_) => (Place::Vault, who.people(), "returned to the vault"),
         _ => return Err(Fault::new(&NOT_THERE, format!("nothing is returned from {from}"))),
     };
-    let there = line.ports.ledger.stock().await?.count(&pack, &from);
+    let there = line.ports.ledger.stock_of(&pack).await?.count(&pack, &from);
     if count == 0 || there < count {
         return Err(Fault::new(
             &NOT_THERE,

@@ -173,16 +173,21 @@ impl Floor {
     /// # Errors
     /// The ledger's.
     pub async fn take_pack(&self, line: &Line) -> Result<Option<(PackId, u32)>, Fault> {
-        let stock = line.ports.ledger.stock().await?;
-        let mut state = self.state();
-        let free = stock
-            .rows()
-            .find(|(pack, place, _)| **place == Place::Issued && !state.promised.contains(*pack))
-            .map(|(pack, _, count)| (pack.clone(), count));
-        if let Some((pack, _)) = &free {
-            state.promised.insert(pack.clone());
+        loop {
+            let limit = u32::try_from(self.state().promised.len()).unwrap_or(u32::MAX);
+            let limit = limit.saturating_add(1);
+            let stock = line.ports.ledger.stock_in(&Place::Issued, limit).await?;
+            let mut state = self.state();
+            let free = stock.rows().find(|(pack, ..)| !state.promised.contains(*pack));
+            if let Some((pack, _, count)) = free {
+                state.promised.insert(pack.clone());
+                return Ok(Some((pack.clone(), count)));
+            }
+            // Another machine was promised the last of these meanwhile, and there may be more.
+            if stock.rows().count() < limit as usize {
+                return Ok(None);
+            }
         }
-        Ok(free)
     }
 
     /// The blanks in a machine's feeder, by the books.
@@ -190,10 +195,9 @@ impl Floor {
     /// # Errors
     /// The ledger's.
     pub async fn blanks_in(&self, line: &Line, machine: &MachineId) -> Result<u64, Fault> {
-        let stock = line.ports.ledger.stock().await?;
         let feeder = Place::Feeder(machine.clone());
-        let rows = stock.rows().filter(|(_, place, _)| **place == feeder);
-        Ok(rows.map(|(_, _, count)| u64::from(count)).sum())
+        let stock = line.ports.ledger.stock_in(&feeder, u32::MAX).await?;
+        Ok(stock.rows().map(|(_, _, count)| u64::from(count)).sum())
     }
 
     /// Promises a pack to one machine; false if it is promised already.
@@ -211,12 +215,9 @@ impl Floor {
     /// # Errors
     /// The ledger's.
     pub async fn pack_in(&self, line: &Line, machine: &MachineId) -> Result<Option<PackId>, Fault> {
-        let stock = line.ports.ledger.stock().await?;
         let feeder = Place::Feeder(machine.clone());
-        Ok(stock
-            .rows()
-            .find(|(_, place, _)| **place == feeder)
-            .map(|(pack, _, _)| pack.clone()))
+        let stock = line.ports.ledger.stock_in(&feeder, 1).await?;
+        Ok(stock.rows().map(|(pack, ..)| pack.clone()).next())
     }
 
     /// What must be recorded before a blank of this pack counts as come out of this machine's feeder. The books may

@@ -232,8 +232,8 @@ impl Line {
 
     /// Stops every position that feeds from a pack: a person takes it out.
     async fn stop_pack(&self, pack: &PackId, why: &Fault) -> Result<(), Fault> {
-        let stock = self.ports.ledger.stock().await?;
-        for (_, place, _) in stock.rows().filter(|(known, ..)| *known == pack) {
+        let stock = self.ports.ledger.stock_of(pack).await?;
+        for (_, place, _) in stock.rows() {
             if let Place::Feeder(machine) = place {
                 self.stop_position(machine, why).await?;
             }

@@ -20,6 +20,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use crate::audit::Hash;
+use crate::base::Place;
 use crate::base::ids::{AttemptId, BlankId, BoxId, ChipId, OfficeCode, PackId};
 use crate::base::limits::LEDGER_QUEUE;
 use crate::base::{Clock, Fault};
@@ -331,6 +332,18 @@ impl Ledger for SqliteLedger {
             .await
             .map_err(|error| database(&error))
             .and_then(counts)
+    }
+
+    async fn stock_in(&self, place: &Place, limit: u32) -> Result<Stock, Fault> {
+        sqlx::query_as(
+            "SELECT pack, place, count FROM stock WHERE place = $1 AND count > 0 ORDER BY pack LIMIT $2",
+        )
+        .bind(to_json(place)?)
+        .bind(limit)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(|error| database(&error))
+        .and_then(counts)
     }
 
     async fn boxes(&self, all: bool) -> Result<Vec<BoxState>, Fault> {

@@ -158,6 +158,10 @@ impl Ledger for TrappedLedger {
         self.door.stock_of(pack).await
     }
 
+    async fn stock_in(&self, place: &Place, limit: u32) -> Result<Stock, Fault> {
+        self.door.stock_in(place, limit).await
+    }
+
     async fn boxes(&self, all: bool) -> Result<Vec<BoxState>, Fault> {
         self.door.boxes(all).await
     }

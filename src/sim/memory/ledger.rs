@@ -13,6 +13,7 @@ use super::{Power, locked};
 use crate::audit::Hash;
 use crate::audit::chain::{ChainEntry, extend, genesis};
 use crate::base::Fault;
+use crate::base::Place;
 use crate::base::ids::{AttemptId, BlankId, ChipId, PackId};
 use crate::job::lot::Lot;
 use crate::job::stock::Stock;
@@ -190,6 +191,15 @@ impl Ledger for MemoryLedger {
         let rows = |stock: &Stock| {
             let of_pack = stock.rows().filter(|(of, _, _)| *of == pack);
             Stock::from_rows(of_pack.map(|(pack, place, count)| (pack.clone(), place.clone(), count)))
+        };
+        self.ask(|books| rows(&books.tables.stock)).await
+    }
+
+    async fn stock_in(&self, place: &Place, limit: u32) -> Result<Stock, Fault> {
+        let rows = |stock: &Stock| {
+            let there = stock.rows().filter(|(_, there, _)| *there == place);
+            let there = there.map(|(pack, place, count)| (pack.clone(), place.clone(), count));
+            Stock::from_rows(there.take(usize::try_from(limit).unwrap_or(usize::MAX)))
         };
         self.ask(|books| rows(&books.tables.stock)).await
     }

@@ -268,6 +268,15 @@ async fn chips(ledger: &dyn Ledger) {
     assert!(ledger.stock_of(&pack()).await.unwrap().rows().eq(stock.rows()));
     let other = ledger.stock_of(&PackId::new("no such pack")).await.unwrap();
     assert_eq!(other.rows().count(), 0);
+    // By place, and no more packs than are asked for.
+    for (_, place, _) in stock.rows() {
+        let there = ledger.stock_in(place, u32::MAX).await.unwrap();
+        let all = stock.rows().filter(|(_, all, _)| *all == place);
+        assert!(there.rows().eq(all), "{place:?}");
+        assert_eq!(ledger.stock_in(place, 0).await.unwrap().rows().count(), 0);
+    }
+    let nowhere = Place::Feeder(MachineId::new("no such machine"));
+    assert_eq!(ledger.stock_in(&nowhere, 9).await.unwrap().rows().count(), 0);
 }
 
 async fn boxes(ledger: &dyn Ledger) {

@@ -31,6 +31,7 @@ CREATE TABLE attempt (
 -- Law 2: one live attempt per order. A boxed card stays live: no other may follow it.
 CREATE UNIQUE INDEX attempt_live ON attempt (order_key) WHERE live = 1;
 CREATE INDEX attempt_open ON attempt (lot, order_key, number) WHERE over = 0;
+CREATE INDEX attempt_boxing ON attempt (lot, order_key, number) WHERE over = 0 AND state ->> '$.phase.doing' IS 'box';
 CREATE INDEX attempt_lot ON attempt (lot);
 CREATE INDEX attempt_unreported ON attempt (order_key, number) WHERE unreported = 1;
 
@@ -54,6 +55,7 @@ CREATE TABLE stock (
     count INTEGER NOT NULL CHECK (count >= 0),
     PRIMARY KEY (pack, place)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX stock_there ON stock (place, pack) WHERE count > 0;
 
 CREATE TABLE box (
     label    TEXT PRIMARY KEY,
