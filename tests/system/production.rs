@@ -18,6 +18,8 @@ use time::macros::format_description;
 
 use super::processes::signal;
 
+mod line;
+
 const PIN: &str = "12345678";
 /// An account that every system has, and nobody logs in with: `daemon`.
 const ANOTHER: u32 = 1;
@@ -71,6 +73,9 @@ impl Site {
 
     /// A controller that answers, until it is told to end.
     fn controller(&self) -> Child {
+        self.mode("", 0o755);
+        self.mode("site", 0o2770);
+        self.mode("site/cardwright.toml", 0o644);
         let mut command = self.command(env!("CARGO_BIN_EXE_cardwright"), "run --facility site", "");
         command.stdout(Stdio::null()).stderr(Stdio::null());
         let controller = command.spawn().unwrap();
@@ -92,6 +97,13 @@ impl Site {
         let words = format!("{words} --facility site");
         let mut command = self.command(program.to_str().unwrap(), &words, "");
         outcome(command.uid(ANOTHER).gid(0))
+    }
+
+    /// What two people do, each in their own name.
+    fn by_two(&self, act: &str) {
+        self.refused(act, "a second person");
+        let said = self.another_account(act);
+        said.unwrap_or_else(|said| panic!("{act}:\n{said}"));
     }
 
     fn mode(&self, name: &str, mode: u32) {
@@ -144,10 +156,17 @@ impl Site {
             "ecparam -name prime256v1 -param_enc explicit -genkey -noout -out csca.key",
             name,
         );
-        let root =
-            "req -x509 -new -key csca.key -config csca.cnf -extensions csca_parts -days 5500 -outform DER";
-        self.openssl(&format!("{root} -out csca.der"), name);
-        self.openssl("x509 -inform DER -in csca.der -out csca.pem", name);
+        self.openssl("req -new -key csca.key -config csca.cnf -out csca.csr", name);
+        // Of last month: a certificate is used when it is an hour old.
+        let (from, until) = (day(-30), day(26 * 365));
+        self.openssl(
+            &format!(
+                "ca -batch -selfsign -config csca.cnf -in csca.csr -notext -extensions csca_parts -startdate {from} \
+                 -enddate {until} -out csca.pem"
+            ),
+            name,
+        );
+        self.openssl("x509 -in csca.pem -outform DER -out csca.der", name);
         self.revocations(name);
     }
 
@@ -158,7 +177,8 @@ impl Site {
 
     /// The CSCA certifies a request.
     fn certify(&self, name: &str, request: &str, certificate: &str) {
-        let (from, until) = (day(-30), day(10 * 365));
+        // The longest cards are valid for twenty years.
+        let (from, until) = (day(-30), day(21 * 365));
         self.openssl(
             &format!(
                 "ca -batch -config csca.cnf -in ../{request} -notext -extensions ds_parts -startdate {from} -enddate \
@@ -303,6 +323,21 @@ fn keys_for_real_cards_from_request_to_use() {
     two_accounts(&site);
 }
 
+/// A new facility with the keys and the one certificate that README's walk ends with.
+fn with_a_signer() -> Site {
+    let site = Site::new();
+    site.facility();
+    site.good("key make");
+    site.request("ds-1");
+    site.csca("csca");
+    site.certify("csca", "ds-1.csr", "ds-1.pem");
+    site.trust("csca");
+    let settings = site.good("key import ds-1 csca/ds-1.pem");
+    let settings = settings.split_once("[[signers]]").unwrap().1;
+    site.settings(|text| format!("{text}\n[[signers]]{settings}"));
+    site
+}
+
 /// Two accounts of the machine, one after the other, bring the signer and the clock into use at a running controller.
 /// Who they are the kernel says. Only root can run a program in another's name; anybody else's tests end here.
 fn two_accounts(site: &Site) {
@@ -310,15 +345,9 @@ fn two_accounts(site: &Site) {
         eprintln!("not root: the second account was not tried");
         return;
     }
-    site.mode("", 0o755);
-    site.mode("site", 0o2770);
-    site.mode("site/cardwright.toml", 0o644);
     let controller = site.controller();
-    for act in ["signer activate ds-1", "clock accept"] {
-        site.refused(act, "a second person");
-        let said = site.another_account(act);
-        said.unwrap_or_else(|said| panic!("{act}:\n{said}"));
-    }
+    site.by_two("signer activate ds-1");
+    site.by_two("clock accept");
     let listed = site.good("signer list");
     assert!(listed.contains("ds-1") && !listed.contains("STAGED"), "{listed}");
     assert!(site.good("clock show").contains("both sources agree"));
