@@ -27,6 +27,13 @@ const PACK: u32 = 50;
 
 /// Arguments of `rehearse`.
 #[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  cardwright rehearse                                           1,000 people, 8 machines: what make run does
+  cardwright rehearse --facility small --cards 40 --stations 2 --desks 1
+  cardwright rehearse --facility gp --cards 100 --chip rehearsal-gp --readers pcsc
+
+Exit code: 0 if every card is made and all balances, 1 if not, or if something stands.")]
 pub struct Arguments {
     /// The facility's folder; made if it is not there.
     #[arg(long, value_name = "FOLDER", default_value = "facility")]

@@ -23,6 +23,15 @@ pub struct SignerKey {
     pub unlimited: bool,
 }
 
+impl SignerKey {
+    /// Whether it signs for the state of this country, two letters.
+    #[must_use]
+    pub fn is_of(&self, country: &str) -> bool {
+        let own = self.certificate.subject.country();
+        own.is_some_and(|own| own.eq_ignore_ascii_case(country))
+    }
+}
+
 /// One card to be signed.
 #[derive(Clone, Debug)]
 pub struct SigningRequest {
@@ -96,8 +105,7 @@ pub fn may_sign(key: &SignerKey, used: u64, request: &SigningRequest) -> Result<
         None if !key.unlimited => return refuse(&fault::UNLIMITED_NOT_ALLOWED),
         _ => {}
     }
-    let country = certificate.subject.country();
-    if !country.is_some_and(|country| country.eq_ignore_ascii_case(&request.country)) {
+    if !key.is_of(&request.country) {
         return refuse(&fault::OTHER_STATE);
     }
     if !certificate.document_types.contains(&request.document_type) {

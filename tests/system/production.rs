@@ -288,6 +288,10 @@ fn keys_for_real_cards_from_request_to_use() {
     let settings = settings.split_once("[[signers]]").unwrap().1;
     site.settings(|text| format!("{text}\n[[signers]]{settings}"));
 
+    // Cards of Utopia are signed by nobody here.
+    let doctor = site.cardwright("doctor").unwrap_err();
+    assert!(doctor.contains("MISSING  profiles     PKI-042"), "{doctor}");
+
     let keys = site.good("key list");
     let signer = keys.lines().find(|line| line.starts_with("ds-1 ")).unwrap();
     assert!(

@@ -5,8 +5,10 @@ use time::{Date, Duration, OffsetDateTime};
 use super::files;
 use crate::base::Fault;
 use crate::config::Config;
+use crate::document::CardProfile;
 use crate::dossier::OfficeTable;
 use crate::pki::SignerKey;
+use crate::pki::fault::OTHER_STATE;
 
 /// So many days before the table of holidays ends it is missed.
 const WARNED_DAYS: i64 = 45;
@@ -22,10 +24,19 @@ pub(in crate::cli) fn signer_keys(config: &Config, now: OffsetDateTime) -> Resul
 /// Card profiles by name, as the chips of this facility become them.
 ///
 /// # Errors
-/// The first that cannot be used.
-pub(in crate::cli) fn profiles(config: &Config) -> Result<String, Fault> {
+/// The first that cannot be used; `PKI-042` for one of a state that none of the signers is of.
+pub(in crate::cli) fn profiles(config: &Config, signers: &[SignerKey]) -> Result<String, Fault> {
     let chip = config.chip_profile()?;
     let profiles = files::profiles(config, &chip)?;
+    let is_of = |card: &CardProfile| {
+        signers
+            .iter()
+            .any(|signer| signer.is_of(&card.certificates.country))
+    };
+    if let Some(other) = profiles.values().find(|card| !signers.is_empty() && !is_of(card)) {
+        let found = format!("{}: {}", other.id, other.certificates.country);
+        return Err(Fault::new(&OTHER_STATE, found));
+    }
     let names = profiles
         .values()
         .map(|card| match card.chip.active_authentication {

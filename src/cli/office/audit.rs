@@ -30,6 +30,10 @@ papers; the state tables against what the records amount to; the count equation;
 counts of signatures; the database file itself. Neither token nor PIN is needed, and a running controller is not
 disturbed.
 
+Examples:
+  cardwright audit verify                            the facility in this folder
+  cardwright audit verify --facility /srv/hall-1
+
 Whoever does not trust this machine gives a copy of the ledger, the public key and the signed heads kept elsewhere:
   cardwright audit verify --ledger copy/ledger.db --key kept/public-key.hex --heads kept/")]
     Verify(Verify),

@@ -10,6 +10,9 @@ use crate::control::{Request, lot};
 #[derive(Debug, Subcommand)]
 pub enum Verb {
     /// All that are open.
+    #[command(after_help = "\
+Example:
+  cardwright lot list     each with its machine, its office and how far its cards are")]
     List {
         #[command(flatten)]
         options: Options,

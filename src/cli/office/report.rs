@@ -13,6 +13,10 @@ pub enum Verb {
     /// The morning figures per office: received, returned, in production, boxed, dispatched, late.
     ///
     /// Also kept as CSV among the papers: papers/reports.
+    #[command(after_help = "\
+Examples:
+  cardwright report day                        as it stands now
+  cardwright report day --date 2026-11-22      as it stood at the end of that day")]
     Day {
         /// The day in Viet Nam, as 2026-11-22; today if it is not given.
         #[arg(long, value_parser = day)]
@@ -25,6 +29,10 @@ pub enum Verb {
 /// What to compare.
 #[derive(Args, Debug)]
 #[command(after_help = "\
+Examples:
+  cardwright reconcile            every difference in words, and what to do about it
+  cardwright reconcile --json     the same for a program
+
 Exit code: 0 if everything agrees, 1 with each difference and what to do about it.")]
 pub struct Reconcile {
     #[command(flatten)]
