@@ -401,7 +401,7 @@ impl Office<'_> {
         let plan = CertificatePlan {
             role,
             subject: EntityName {
-                country: rules.country.clone(),
+                country: self.profile.country().to_owned(),
                 organization: "cardwright".to_owned(),
                 common_name: format!("REHEARSAL {}", label.to_uppercase()),
             },

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::base::Fault;
 use crate::document::fault::{PROFILE_INVALID, PROFILE_UNKNOWN};
 use crate::document::sod::LdsVersion;
+use crate::document::state::country;
 use crate::dossier::admit::{Biometrics, Requirements};
 use crate::dossier::field::Field;
 use crate::pki::Curve;
@@ -206,8 +207,6 @@ impl SodProfile {
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct CertificateProfile {
-    /// Country of issuer and subject, two letters that belong to the state code (UT to UTO, VN to VNM).
-    pub country: String,
     /// How the curve is written in certificates.
     pub curve: Curve,
     /// Days in which a document signer may sign (Doc 9303-12, table 1: at most three months).
@@ -275,6 +274,13 @@ impl CardProfile {
     #[must_use]
     pub fn has_can(&self) -> bool {
         self.chip.pace.as_ref().is_some_and(|pace| pace.can)
+    }
+
+    /// Two letters for the issuing state: the country of those who sign its cards (Doc 9303-12, section 7.1.1).
+    #[must_use]
+    pub fn country(&self) -> &'static str {
+        // The check of a profile that is read knows its state.
+        country(&self.state_code).unwrap_or_default()
     }
 
     /// The same kind of card on a chip that can do less: without DG15, and without DG14 if nothing is announced there.

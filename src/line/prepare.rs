@@ -238,7 +238,7 @@ fn request(
             Expiry::Unlimited => None,
         },
         document_type: profile.mrz.document_code.clone(),
-        country: profile.certificates.country.clone(),
+        country: profile.country(),
     }
 }
 

@@ -133,8 +133,8 @@ crate::fault_codes! {
     /// Another state vouches for nothing here (Doc 9303-12, section 7.1.1): every reader would refuse the card.
     OTHER_STATE = "PKI-042", Key, false,
         "the card's issuing state is not the signer's", "quốc gia cấp thẻ khác với quốc gia của khóa ký",
-        "Give the card profile the state_code and country of the signer's certificate, or import the right signer.",
-        "Ghi state_code và country của chứng thư ký vào hồ sơ thẻ, hoặc nhập đúng khóa ký.";
+        "Give the card profile the state_code of the signer's certificate, or import the right signer.",
+        "Ghi state_code của chứng thư ký vào hồ sơ thẻ, hoặc nhập đúng khóa ký.";
     /// There are signers in use, and none of them is for a card that is valid for so long or of such a type.
     NOT_FOR_SUCH_CARDS = "PKI-041", Dossier, false,
         "no signer in use is for a card such as this", "không khóa ký nào đang dùng được phép ký loại thẻ này",

@@ -46,7 +46,7 @@ pub struct SigningRequest {
     /// The document type as the MRZ begins, such as `ID`.
     pub document_type: String,
     /// The country of the card's issuing state, two letters.
-    pub country: String,
+    pub country: &'static str,
 }
 
 /// What is left of a key.
@@ -105,7 +105,7 @@ pub fn may_sign(key: &SignerKey, used: u64, request: &SigningRequest) -> Result<
         None if !key.unlimited => return refuse(&fault::UNLIMITED_NOT_ALLOWED),
         _ => {}
     }
-    if !key.is_of(&request.country) {
+    if !key.is_of(request.country) {
         return refuse(&fault::OTHER_STATE);
     }
     if !certificate.document_types.contains(&request.document_type) {

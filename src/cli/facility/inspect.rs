@@ -28,13 +28,9 @@ pub(in crate::cli) fn signer_keys(config: &Config, now: OffsetDateTime) -> Resul
 pub(in crate::cli) fn profiles(config: &Config, signers: &[SignerKey]) -> Result<String, Fault> {
     let chip = config.chip_profile()?;
     let profiles = files::profiles(config, &chip)?;
-    let is_of = |card: &CardProfile| {
-        signers
-            .iter()
-            .any(|signer| signer.is_of(&card.certificates.country))
-    };
+    let is_of = |card: &CardProfile| signers.iter().any(|signer| signer.is_of(card.country()));
     if let Some(other) = profiles.values().find(|card| !signers.is_empty() && !is_of(card)) {
-        let found = format!("{}: {}", other.id, other.certificates.country);
+        let found = format!("{}: {}", other.id, other.country());
         return Err(Fault::new(&OTHER_STATE, found));
     }
     let names = profiles

@@ -29,8 +29,8 @@ fn identity(profile: &CardProfile) -> Result<(), String> {
         "law and title must not be empty",
     )?;
     ensure(
-        profile.state_code.len() == 3 && upper(&profile.state_code),
-        "state_code must be three letters A-Z",
+        profile.state_code.len() == 3 && country(&profile.state_code).is_some(),
+        "state_code must be the three letters of a state (Doc 9303-3, section 5)",
     )?;
     requirements(&profile.requirements)
 }
@@ -116,10 +116,6 @@ fn chip(profile: &CardProfile) -> Result<(), String> {
 
 fn certificates(profile: &CardProfile) -> Result<(), String> {
     let certificates = &profile.certificates;
-    ensure(
-        country(&profile.state_code) == Some(certificates.country.as_str()),
-        "certificates.country must be the two letters of the state of state_code, such as VN for VNM",
-    )?;
     ensure(
         (1..=92).contains(&certificates.ds_usage_days),
         "certificates.ds_usage_days must be 1 to 92, three months (Doc 9303-12, table 1)",
@@ -208,8 +204,7 @@ mod tests {
                 }
             }),
             ("state_code", |p| p.state_code = "VN".into()),
-            ("certificates.country", |p| p.state_code = "VNM".into()),
-            ("certificates.country", |p| p.certificates.country = "vn".into()),
+            ("state_code", |p| p.state_code = "XXX".into()),
             ("state_code", |p| p.state_code = "vnm".into()),
             ("document_code", |p| p.mrz.document_code = "IV".into()),
             ("document_code", |p| p.mrz.document_code = "P".into()),

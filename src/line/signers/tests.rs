@@ -26,7 +26,7 @@ fn card() -> SigningRequest {
         issued: date!(2026 - 11 - 22),
         expiry: Some(date!(2041 - 04 - 15)),
         document_type: "ID".to_owned(),
-        country: "VN".into(),
+        country: "VN",
     }
 }
 

@@ -26,7 +26,7 @@ fn request() -> SigningRequest {
         issued: date!(2026 - 11 - 22),
         expiry: Some(date!(2041 - 04 - 15)),
         document_type: "ID".into(),
-        country: "VN".into(),
+        country: "VN",
     }
 }
 
@@ -138,7 +138,7 @@ fn the_document_type_is_listed() {
 
 #[test]
 fn a_card_of_another_state_is_not_signed() {
-    assert_eq!(refusal(|request| request.country = "UT".into()), "PKI-042");
+    assert_eq!(refusal(|request| request.country = "UT"), "PKI-042");
 }
 
 #[test]

@@ -64,7 +64,6 @@ fn equip(site: &Site, rehearsal: &str) {
         let profile = profile.unwrap();
         let text = std::fs::read_to_string(profile.path()).unwrap();
         let text = text.replace("state_code = \"UTO\"", "state_code = \"VNM\"");
-        let text = text.replace("country = \"UT\"", "country = \"VN\"");
         std::fs::write(site.path("site/profiles").join(profile.file_name()), text).unwrap();
     }
     for file in ["offices.json", "dossier-trust/registry.der"] {
