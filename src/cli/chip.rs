@@ -13,6 +13,7 @@ use serde_json::json;
 
 use crate::base::{Clock, Entropy, Fault};
 use crate::chip::{self, Inspection, Request, Survey};
+use crate::control::wire::Refusal;
 use crate::line::talk::with_chip;
 
 pub(super) use folder::{Folder, pem};
@@ -118,12 +119,10 @@ pub fn main(verb: &Verb) -> anyhow::Result<ExitCode> {
         }
     });
     if let (Err(error), true) = (&outcome, place.json) {
-        let fault = error.downcast_ref::<Fault>();
-        super::say(json!({
-            "error": format!("{error:#}"),
-            "code": fault.map(|fault| fault.code.id),
-            "blame": fault.map(Fault::blame),
-        }));
+        super::say(match error.downcast_ref::<Fault>() {
+            Some(fault) => json!({ "refusal": Refusal::from(fault.clone()) }),
+            None => json!({ "error": format!("{error:#}") }),
+        });
     }
     outcome
 }

@@ -120,9 +120,10 @@ async fn facility(config: &Config, checks: &mut Vec<Check>) {
     checks.extend(token);
     checks.push(Check::new("retention", retention(config, clock, &keys)));
     checks.push(Check::new("registry", registry(config)));
-    checks.push(Check::new("signers", signers(config, clock, &keys)));
+    let known = inspect::signer_keys(config, clock.now());
+    checks.push(Check::new("signers", signers(config, clock, &keys, &known)));
     // Why they cannot be told is said above.
-    let known = inspect::signer_keys(config, clock.now()).unwrap_or_default();
+    let known = known.unwrap_or_default();
     checks.push(Check::new("profiles", told(inspect::profiles(config, &known))));
     checks.push(Check::new(
         "working days",
@@ -282,8 +283,13 @@ fn registry(config: &Config) -> Result<String, String> {
 }
 
 /// What is left of each document signer: days by its certificate, cards by the token's count.
-fn signers(config: &Config, clock: Clock, keys: &[KeyInfo]) -> Result<String, String> {
-    match inspect::signer_keys(config, clock.now()) {
+fn signers(
+    config: &Config,
+    clock: Clock,
+    keys: &[KeyInfo],
+    known: &Result<Vec<SignerKey>, Fault>,
+) -> Result<String, String> {
+    match known {
         Ok(signers) if signers.is_empty() => {
             let how = match config.mode {
                 Mode::Rehearsal => "cardwright key ceremony",

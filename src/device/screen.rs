@@ -79,10 +79,13 @@ impl SocketScreen {
         if let Some(stream) = self.stream.take() {
             return Ok(stream);
         }
+        let mut told = false;
         let mut stream = loop {
             match connect(&self.path, self.clock).await {
                 Err(fault) if *fault.code == UNREACHABLE && self.mode == Mode::Production => {
-                    tracing::warn!(code = fault.code.id, "{fault}");
+                    if !std::mem::replace(&mut told, true) {
+                        tracing::warn!(code = fault.code.id, "{fault}");
+                    }
                 }
                 stream => break BufReader::new(stream?),
             }
