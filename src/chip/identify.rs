@@ -7,6 +7,7 @@ use super::conversation::Conversation;
 use super::fault;
 use super::link::{Card, application, elementary_file};
 use super::manager::{self, Introduced, KeySet};
+use super::manufacture::Cplc;
 use super::profile::{ChipProfile, Expected, Managed};
 use crate::base::ids::ChipId;
 use crate::base::{Fault, hex};
@@ -80,13 +81,13 @@ pub fn identify(profile: &ChipProfile) -> Conversation<'_, Identity> {
             None => {
                 let select = Command::new(0, 0xA4, 0x04, 0x00).le(256);
                 let first = FileId::Com.fid().to_be_bytes();
-                card.announce([select, get_cplc()].into_iter().chain(ask_state(&first)));
+                card.announce([select, Cplc::ask()].into_iter().chain(ask_state(&first)));
                 card.send(&select).await?;
             }
         }
-        let answer = card.expect("GET DATA 9F7F", &get_cplc()).await?;
-        let cplc = cplc(&answer).ok_or_else(|| Fault::new(&fault::GARBLED, "CPLC data"))?;
-        let chip = name(&profile.chip, cplc)?;
+        let answer = card.expect("GET DATA 9F7F", &Cplc::ask()).await?;
+        let cplc = Cplc::parse(&answer).ok_or_else(|| Fault::new(&fault::GARBLED, "CPLC data"))?;
+        let chip = name(&profile.chip, &cplc)?;
         let manager = match profile.managed() {
             Some(managed) => Some(introduction(&mut card, managed, &chip).await?),
             None => None,
@@ -94,21 +95,16 @@ pub fn identify(profile: &ChipProfile) -> Conversation<'_, Identity> {
         let life_cycle = life_cycle(&mut card).await?;
         Ok(Identity {
             chip: ChipId::new(hex::encode(&chip)),
-            cplc: hex::encode(cplc),
+            cplc: hex::encode(cplc.bytes()),
             life_cycle,
             manager,
         })
     })
 }
 
-fn get_cplc() -> Command<'static> {
-    Command::new(0x80, 0xCA, 0x9F, 0x7F).le(256)
-}
-
 /// Fabricator, type, batch and serial number, if they are such as the profile expects.
-fn name(expected: &Expected, cplc: &[u8; 42]) -> Result<[u8; 10], Fault> {
-    let field = |from: usize, to: usize| hex::encode(&cplc[from..to]);
-    let (fabricator, kind, batch) = (field(0, 2), field(2, 4), field(16, 18));
+fn name(expected: &Expected, cplc: &Cplc) -> Result<[u8; 10], Fault> {
+    let (fabricator, kind, batch) = (cplc.fabricator(), cplc.r#type(), cplc.batch());
     if !(fabricator.eq_ignore_ascii_case(&expected.fabricator) && kind.eq_ignore_ascii_case(&expected.r#type))
     {
         return Err(Fault::new(
@@ -124,11 +120,7 @@ fn name(expected: &Expected, cplc: &[u8; 42]) -> Result<[u8; 10], Fault> {
     if !known {
         return Err(Fault::new(&fault::BATCH, format!("batch {batch}")));
     }
-    let mut name = [0; 10];
-    name[..4].copy_from_slice(&cplc[..4]);
-    name[4..6].copy_from_slice(&cplc[16..18]);
-    name[6..].copy_from_slice(&cplc[12..16]);
-    Ok(name)
+    Ok(cplc.name())
 }
 
 /// What the selected card manager says of its keys. The challenge is nobody's secret: nothing is proven here.
@@ -159,14 +151,4 @@ pub(super) async fn life_cycle(card: &mut Card) -> Result<LifeCycle, Fault> {
 
 fn ask_state(first_file: &[u8; 2]) -> [Command<'_>; 2] {
     [application(), elementary_file(first_file)]
-}
-
-/// The 42 bytes of card production life cycle data (GlobalPlatform Card Specification 2.3.1, section H.6), with or
-/// without their header.
-fn cplc(answer: &[u8]) -> Option<&[u8; 42]> {
-    answer
-        .strip_prefix(&[0x9F, 0x7F, 0x2A])
-        .unwrap_or(answer)
-        .try_into()
-        .ok()
 }

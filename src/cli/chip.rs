@@ -12,7 +12,7 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use crate::base::{Clock, Entropy, Fault};
-use crate::chip::{self, Inspection, Request, Survey};
+use crate::chip::{self, Inspection, Manufacture, Request, Survey};
 use crate::control::wire::Refusal;
 use crate::line::talk::with_chip;
 
@@ -131,9 +131,11 @@ async fn info(Info { place }: &Info) -> anyhow::Result<ExitCode> {
     let mut reader = reader::open(&place.reader, Clock::system())?;
     let atr = reader.power_on().await?;
     let survey = with_chip(&mut *reader, chip::survey()).await;
+    // Last: with the card manager selected the files beside the application are out of reach.
+    let manufacture = with_chip(&mut *reader, chip::manufacture()).await;
     reader.power_off().await?;
-    let told: Survey = survey?;
-    super::say(report::told(&atr, &told, place.json));
+    let (made, told): (Manufacture, Survey) = (manufacture?, survey?);
+    super::say(report::told(&atr, &made, &told, place.json));
     Ok(if told.application {
         ExitCode::SUCCESS
     } else {

@@ -10,7 +10,8 @@ use super::source::Trusted;
 use crate::base::{Blame, Fault, hex};
 use crate::chip::active::Verdict;
 use crate::chip::fault::NO_PROTOCOL;
-use crate::chip::{Access, Inspection, MrzKey, Survey, pace};
+use crate::chip::manufacture::Cplc;
+use crate::chip::{Access, Inspection, Manufacture, MrzKey, Survey, pace};
 use crate::document::security_info::{SecurityInfo, SecurityInfos};
 use crate::document::sod::{self, Check, CheckName, passive_authentication};
 use crate::document::{FileId, card_security};
@@ -260,7 +261,7 @@ fn proof(name: &str, verdict: Verdict) -> Line {
 }
 
 /// What a chip tells anybody.
-pub(super) fn told(atr: &[u8], survey: &Survey, json: bool) -> String {
+pub(super) fn told(atr: &[u8], made: &Manufacture, survey: &Survey, json: bool) -> String {
     let infos = survey.card_access.as_deref().map(SecurityInfos::from_card_access);
     let ways: Vec<String> = match &infos {
         None => Vec::new(),
@@ -272,9 +273,9 @@ pub(super) fn told(atr: &[u8], survey: &Survey, json: bool) -> String {
         let told = |object: &Option<Vec<u8>>| object.as_deref().map(hex::encode);
         return json!({
             "atr": atr,
-            "cplc": told(&survey.cplc),
-            "key_diversification_data": told(&survey.diversification),
-            "key_information": told(&survey.keys),
+            "cplc": told(&made.cplc),
+            "key_diversification_data": told(&made.diversification),
+            "key_information": told(&made.keys),
             "application": survey.application,
             "card_access": ways,
             "extended_length": survey.read_max,
@@ -282,7 +283,7 @@ pub(super) fn told(atr: &[u8], survey: &Survey, json: bool) -> String {
         .to_string();
     }
     let mut text = vec![format!("answer to reset   {atr}")];
-    text.extend(manufacture(survey));
+    text.extend(manufacture(made));
     text.extend([
         format!(
             "eMRTD             {}",
@@ -308,29 +309,24 @@ pub(super) fn told(atr: &[u8], survey: &Survey, json: bool) -> String {
 }
 
 /// Where the chip comes from and whose keys it has: what a chip profile (`src/chip/profiles`) recognizes its kind by.
-fn manufacture(survey: &Survey) -> Vec<String> {
+fn manufacture(made: &Manufacture) -> Vec<String> {
     let mut text = Vec::new();
-    // GlobalPlatform Card Specification 2.3.1, section H.6: 42 bytes, with or without their header.
-    let cplc = survey.cplc.as_deref();
-    let cplc = cplc.map(|cplc| cplc.strip_prefix(&[0x9F, 0x7F, 0x2A]).unwrap_or(cplc));
-    match cplc {
-        Some(cplc) if cplc.len() == 42 => {
-            let field = |from: usize, to: usize| hex::encode(&cplc[from..to]);
+    match (&made.cplc, made.cplc.as_deref().and_then(Cplc::parse)) {
+        (_, Some(cplc)) => {
             text.push(format!(
-                "CPLC data         fabricator {}, type {}, batch {}, serial number {}",
-                field(0, 2),
-                field(2, 4),
-                field(16, 18),
-                field(12, 16)
+                "CPLC data         fabricator {}, type {}, batch {}",
+                cplc.fabricator(),
+                cplc.r#type(),
+                cplc.batch()
             ));
-            text.push(format!("                  {}", hex::encode(cplc)));
+            text.push(format!("                  {}", hex::encode(cplc.bytes())));
         }
-        Some(other) => text.push(format!("CPLC data         not 42 bytes: {}", hex::encode(other))),
-        None => text.push("CPLC data         not told".to_owned()),
+        (Some(other), None) => text.push(format!("CPLC data         not 42 bytes: {}", hex::encode(other))),
+        (None, None) => text.push("CPLC data         not told".to_owned()),
     }
     for (name, object) in [
-        ("diversification", &survey.diversification),
-        ("key information", &survey.keys),
+        ("diversification", &made.diversification),
+        ("key information", &made.keys),
     ] {
         text.extend(
             object

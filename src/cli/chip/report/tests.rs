@@ -3,7 +3,7 @@
 use super::*;
 use crate::base::Secret;
 use crate::base::dialogue::drive;
-use crate::chip::{ChipProfile, Password, Request, fault, inspect, survey, tlv};
+use crate::chip::{ChipProfile, Password, Request, fault, inspect, manufacture, survey, tlv};
 use crate::document::CardFiles;
 use crate::document::com::{Com, UNICODE_VERSION};
 use crate::document::sod::{LdsVersion, SodDraft};
@@ -208,24 +208,25 @@ fn a_chip_tells_its_ways_and_what_was_read_is_listed() {
     let (mut chip, _) = card(|_| ());
     let atr = chip.power_on();
     let seen = drive(&mut survey(), |command| Some(chip.transmit(command))).unwrap();
+    let made = drive(&mut manufacture(), |command| Some(chip.transmit(command))).unwrap();
     assert!(seen.application && seen.read_max.is_some_and(|bytes| bytes > 1_000));
-    let text = told(&atr, &seen, false);
+    let text = told(&atr, &made, &seen, false);
     let way = "PACE with generic mapping, BrainpoolP256r1, Aes128";
     assert!(text.contains(way), "{text}");
     let fabricator = ChipProfile::built_in("rehearsal").unwrap().chip.fabricator;
-    let made = format!("CPLC data         fabricator {fabricator}, ");
-    assert!(text.contains(&made), "{text}");
-    let silent = Survey {
+    let line = format!("CPLC data         fabricator {fabricator}, ");
+    assert!(text.contains(&line), "{text}");
+    let silent = Manufacture {
         cplc: None,
         keys: Some(vec![0xE0, 0x00]),
-        ..seen.clone()
+        diversification: None,
     };
-    let text = told(&atr, &silent, false);
+    let text = told(&atr, &silent, &seen, false);
     assert!(
         text.contains("CPLC data         not told") && text.contains("key information   E000"),
         "{text}"
     );
-    let json: Value = serde_json::from_str(&told(&atr, &seen, true)).unwrap();
+    let json: Value = serde_json::from_str(&told(&atr, &made, &seen, true)).unwrap();
     assert_eq!(json["card_access"], json!([way]));
     assert_eq!(
         in_words(&SecurityInfo::Other(Vec::new())),
